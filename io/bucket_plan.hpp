@@ -1,0 +1,84 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The plan of one update, computed from the tensor table alone: which tensors travel together, where each byte is
+// read, and where it lies in the devices' rings. Pure; every host computes the same plan from the same headers.
+//
+//   file      ....[ a ][ b ][   c   ][ d ]....      consecutive whole tensors
+//   windows   |  chunk 0 |  chunk 1 |  chunk 2 |    page-aligned reads of at most chunk_bytes, one slab each
+//   bucket      [ a ][ b ][   c   ][ d ]            the file's layout; only what would be misaligned is moved
+//   ring      ==[ bucket k ]====[ bucket k+1 ]==    `slot_offset`; a bucket may be written once every bucket up to
+//                                                   `waits_for` has been acknowledged by all workers of the host
+
+#include "io/checkpoint.hpp"
+#include "io/extent.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace ckpt::io {
+
+/// Where a tensor lies in its bucket.
+struct placed_tensor {
+  std::uint32_t tensor = 0;        ///< index into checkpoint::tensors
+  std::uint64_t bucket_offset = 0; ///< bytes from the start of the bucket; a multiple of the dtype's alignment
+};
+
+/// One read and the one copy it feeds: `window` of `file` is read into a slab, and of it `bytes` (both from the start
+/// of the file) go to `bucket_offset`.
+struct planned_chunk {
+  std::uint32_t bucket = 0;
+  std::uint32_t file = 0;
+  extent window; ///< page-aligned; at most chunk_bytes
+  extent bytes;  ///< inside window
+  std::uint64_t bucket_offset = 0;
+};
+
+struct index_range {
+  std::uint32_t begin = 0;
+  std::uint32_t end = 0;
+  [[nodiscard]] constexpr std::uint32_t size() const { return end - begin; }
+};
+
+struct planned_bucket {
+  index_range tensors; ///< into bucket_plan::tensors
+  index_range chunks;  ///< into bucket_plan::chunks
+  std::uint64_t tensor_bytes = 0;
+  std::uint64_t slot_offset = 0; ///< page-aligned, the same in every device's ring
+  std::uint64_t slot_bytes = 0;  ///< page-aligned; what the bucket occupies in the ring
+  std::optional<std::uint32_t> waits_for; ///< last bucket whose slot this one overwrites
+  std::uint32_t owner = 0;                ///< rank that reads it and broadcasts it
+};
+
+struct plan_options {
+  std::uint64_t bucket_bytes = 0; ///< 0: a 64th of the checkpoint, between 16 and 256 MiB
+  std::uint64_t chunk_bytes = 4 << 20;
+  std::uint32_t ranks = 1; ///< devices that share the reading
+};
+
+struct bucket_plan {
+  std::vector<placed_tensor> tensors;
+  std::vector<planned_chunk> chunks;
+  std::vector<planned_bucket> buckets; ///< in the one global sequence
+  std::uint64_t bucket_bytes = 0;
+  std::uint64_t ring_bytes = 0; ///< largest bucket + 2 * bucket_bytes at most
+  std::uint64_t read_bytes = 0; ///< sum of all windows
+
+  [[nodiscard]] std::span<const placed_tensor> tensors_of(const planned_bucket& bucket) const {
+    return std::span{tensors}.subspan(bucket.tensors.begin, bucket.tensors.size());
+  }
+  [[nodiscard]] std::span<const planned_chunk> chunks_of(const planned_bucket& bucket) const {
+    return std::span{chunks}.subspan(bucket.chunks.begin, bucket.chunks.size());
+  }
+};
+
+/// Plans the update of `source`. Throws std::invalid_argument for sizes that are zero or not multiples of a page.
+[[nodiscard]] bucket_plan plan_buckets(const checkpoint& source, const plan_options& options);
+
+/// XXH3 of everything in the plan that hosts have to agree on: files, tensors, buckets, slots, owners.
+[[nodiscard]] std::uint64_t digest(const checkpoint& source, const bucket_plan& plan);
+
+} // namespace ckpt::io

@@ -1,0 +1,55 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A checkpoint as a table of tensors: which files it consists of and where each tensor lies in them. Built from the
+// headers alone. Immutable once built; any thread may read it.
+
+#include "io/safetensors.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace ckpt::io {
+
+/// One file of the checkpoint, with what identifies the version that the headers were read from.
+struct checkpoint_file {
+  std::filesystem::path path; ///< as opened: below the checkpoint's directory, links not resolved
+  std::uint64_t bytes = 0;
+  std::uint64_t device = 0; ///< st_dev of the file behind the links
+  std::uint64_t inode = 0;
+  std::int64_t modified_ns = 0; ///< st_mtim, nanoseconds since the epoch
+  std::uint64_t data_offset = 0;
+  bool in_memory = false; ///< lies on tmpfs or ramfs: its pages are memory already
+};
+
+struct checkpoint_tensor {
+  std::string name;
+  dtype type = dtype::u8;
+  std::vector<std::uint64_t> shape;
+  std::uint32_t file = 0; ///< index into checkpoint::files
+  extent bytes;           ///< from the start of that file
+};
+
+struct checkpoint {
+  std::filesystem::path path;
+  std::vector<checkpoint_file> files;     ///< sorted by name; only files that hold tensors the index names
+  std::vector<checkpoint_tensor> tensors; ///< by file, then by offset
+  std::uint64_t tensor_bytes = 0;         ///< sum of all extents
+};
+
+/// Opens the checkpoint at `path`: a directory with `model.safetensors.index.json` (only the files that it names
+/// count), a directory of `*.safetensors` without an index, or one such file. Links are followed. Headers are read
+/// by `threads` threads. Throws std::system_error or checkpoint_error; a tensor that no file holds, or that the
+/// index does not name, or that two files hold, is an error that names it and the files.
+[[nodiscard]] checkpoint open_checkpoint(const std::filesystem::path& path, unsigned threads = 4);
+
+/// Throws checkpoint_error for the first tensor whose dtype the worker protocol cannot name.
+void require_sendable(const checkpoint& source);
+
+/// The shape as a worker has to see it: equal to `tensor.shape` but for packed types (see torch_name).
+[[nodiscard]] std::vector<std::uint64_t> torch_shape(const checkpoint_tensor& tensor);
+
+} // namespace ckpt::io

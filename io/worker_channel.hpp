@@ -1,0 +1,64 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The weight channel to one worker of an engine: ZeroMQ over an abstract Unix socket, which this side binds and the
+// worker connects to with a REP socket. One message is under way at a time and gets one reply, except an abort, which
+// gets none. One thread uses a channel.
+//
+// A DEALER socket stands where the reference has a REQ: on the wire it is the same, but an abort can follow a request
+// whose reply is still missing.
+
+#include <chrono>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ckpt::io {
+
+class worker_channel {
+public:
+  /// Binds `ipc://@checkpoint-engine-<device_uuid>-<serial>.sock`. Throws std::system_error; address_in_use means that
+  /// another pusher is updating this device.
+  worker_channel(std::string_view device_uuid, unsigned serial);
+  worker_channel(const worker_channel&) = delete;
+  worker_channel& operator=(const worker_channel&) = delete;
+  ~worker_channel() noexcept;
+
+  /// What goes into the HTTP request, keyed by the device's uuid.
+  [[nodiscard]] const std::string& address() const noexcept { return address_; }
+
+  /// Queues one message; it leaves when the worker is connected. At most one message besides an abort is queued.
+  void send(std::string message);
+
+  enum class event {
+    none,      ///< nothing happened within the time
+    reply,     ///< last_reply() holds the worker's answer to the last message
+    peer_lost, ///< the worker closed its end, or died
+  };
+
+  /// Waits up to `timeout` for the next event.
+  [[nodiscard]] event wait(std::chrono::milliseconds timeout);
+
+  /// Empty when the worker agreed, else its error text.
+  [[nodiscard]] const std::string& last_reply() const noexcept { return reply_; }
+
+  /// True once a worker has connected.
+  [[nodiscard]] bool peer_seen() const noexcept { return peer_seen_; }
+
+  /// True when the last message has left for the worker.
+  [[nodiscard]] bool sent() const noexcept { return !pending_.has_value(); }
+
+private:
+  struct sockets;
+  void flush();
+
+  std::unique_ptr<sockets> sockets_;
+  std::string address_;
+  std::string reply_;
+  std::optional<std::string> pending_;
+  bool peer_seen_ = false;
+};
+
+} // namespace ckpt::io
