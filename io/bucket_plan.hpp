@@ -27,20 +27,26 @@ struct placed_tensor {
   std::uint64_t bucket_offset = 0; ///< bytes from the start of the bucket; a multiple of the dtype's alignment
 };
 
-/// One read and the one copy it feeds: `window` of `file` is read into a slab, and of it `bytes` (both from the start
-/// of the file) go to `bucket_offset`.
-struct planned_chunk {
-  std::uint32_t bucket = 0;
-  std::uint32_t file = 0;
-  extent window; ///< page-aligned; at most chunk_bytes
-  extent bytes;  ///< inside window
-  std::uint64_t bucket_offset = 0;
-};
-
 struct index_range {
   std::uint32_t begin = 0;
   std::uint32_t end = 0;
   [[nodiscard]] constexpr std::uint32_t size() const { return end - begin; }
+};
+
+/// Bytes that go from a chunk to the bucket in one piece.
+struct planned_copy {
+  std::uint64_t window_offset = 0; ///< from the start of the chunk's window
+  std::uint64_t bucket_offset = 0;
+  std::uint64_t length = 0;
+};
+
+/// One read, and the copies it feeds: one, but for tensors that had to be moved to be aligned.
+struct planned_chunk {
+  std::uint32_t bucket = 0;
+  std::uint32_t file = 0;
+  extent window;                  ///< in the file; page-aligned; at most chunk_bytes
+  std::uint64_t needed_bytes = 0; ///< of the window, from its start: what follows is not part of the bucket
+  index_range copies;             ///< into bucket_plan::copies
 };
 
 struct planned_bucket {
@@ -61,10 +67,11 @@ struct plan_options {
 
 struct bucket_plan {
   std::vector<placed_tensor> tensors;
+  std::vector<planned_copy> copies;
   std::vector<planned_chunk> chunks;
   std::vector<planned_bucket> buckets; ///< in the one global sequence
   std::uint64_t bucket_bytes = 0;
-  std::uint64_t ring_bytes = 0; ///< largest bucket + 2 * bucket_bytes at most
+  std::uint64_t ring_bytes = 0; ///< what each device needs: largest tensor + 2 * bucket_bytes at most
   std::uint64_t read_bytes = 0; ///< sum of all windows
 
   [[nodiscard]] std::span<const placed_tensor> tensors_of(const planned_bucket& bucket) const {
@@ -72,6 +79,9 @@ struct bucket_plan {
   }
   [[nodiscard]] std::span<const planned_chunk> chunks_of(const planned_bucket& bucket) const {
     return std::span{chunks}.subspan(bucket.chunks.begin, bucket.chunks.size());
+  }
+  [[nodiscard]] std::span<const planned_copy> copies_of(const planned_chunk& chunk) const {
+    return std::span{copies}.subspan(chunk.copies.begin, chunk.copies.size());
   }
 };
 

@@ -36,6 +36,7 @@ public:
     none,      ///< nothing happened within the time
     reply,     ///< last_reply() holds the worker's answer to the last message
     peer_lost, ///< the worker closed its end, or died
+    second_peer, ///< somebody else connected too: who gets which message is no longer certain
   };
 
   /// Waits up to `timeout` for the next event.
@@ -53,12 +54,15 @@ public:
 private:
   struct sockets;
   void flush();
+  [[nodiscard]] bool receive();
+  [[nodiscard]] event read_monitor();
 
   std::unique_ptr<sockets> sockets_;
   std::string address_;
   std::string reply_;
   std::optional<std::string> pending_;
   bool peer_seen_ = false;
+  unsigned peers_ = 0;
 };
 
 } // namespace ckpt::io

@@ -1,0 +1,95 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The seam between the pipeline and one accelerator: a ring of memory that the engine's worker can see, and a queue of
+// copies into it. A GPU stands behind it, or shared memory of this host (host_device).
+//
+// Copies are asynchronous and complete in order, so a single number tells how far the queue is: like a timeline
+// semaphore, or a stream on which an event is recorded after every operation. Nothing here waits without a deadline.
+//
+// One thread at a time issues copies (the stager of that device); the other functions say who calls them.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+
+namespace ckpt::gpu {
+
+/// Numbers the operations of one queue from 1 in the order they were issued; 0 stands before the first.
+using ticket = std::uint64_t;
+
+/// An operation that failed; the queue does nothing more after it.
+struct queue_failure {
+  ticket at = 0;
+  std::string what;         ///< the failing call and its error
+  bool source_lost = false; ///< the source's memory went away: a mapped file was truncated
+};
+
+struct queue_progress {
+  ticket completed = 0; ///< every operation up to this one is done
+  std::optional<queue_failure> failure;
+};
+
+/// `length` bytes from `source_offset` of a chunk to `ring_offset` of the device's ring.
+struct copy_piece {
+  std::uint64_t source_offset = 0;
+  std::uint64_t ring_offset = 0;
+  std::uint64_t length = 0;
+};
+
+/// A ring that another process maps as a file.
+struct exported_file {
+  std::string path;
+  std::uint64_t bytes = 0;
+};
+
+/// A ring that another process opens through CUDA IPC.
+struct exported_cuda_memory {
+  std::string ipc_handle;
+  std::uint64_t bytes = 0;
+  std::string counter_name; ///< shared memory object in which the worker signs off
+  std::uint64_t counter_slot = 0;
+};
+
+using ring_export = std::variant<exported_file, exported_cuda_memory>;
+
+class device {
+public:
+  virtual ~device() noexcept = default;
+
+  /// "GPU-" and 8-4-4-4-12 hexadecimal digits: the key under which an engine's worker finds its channel.
+  [[nodiscard]] virtual const std::string& uuid() const noexcept = 0;
+
+  /// For the log: what and which one.
+  [[nodiscard]] virtual const std::string& description() const noexcept = 0;
+
+  /// Makes host memory known to the copy engine. Called once, before the first copy from it.
+  virtual void pin(std::span<std::byte> memory) = 0;
+
+  /// Makes the ring, once. Throws std::system_error or the device's own error, naming the device and the size.
+  virtual void allocate_ring(std::uint64_t bytes) = 0;
+
+  /// Lets a worker open the ring. Called once per update.
+  [[nodiscard]] virtual ring_export export_ring() = 0;
+
+  /// Called when the worker has opened the ring: what only served to find it goes away, so that nothing is left behind
+  /// if this process is killed.
+  virtual void hide_export() noexcept = 0;
+
+  /// True when the worker of the last export has let go of the ring.
+  [[nodiscard]] virtual bool is_released() const noexcept = 0;
+
+  /// Queues the copy of `pieces` of the chunk that starts at `source`, as one operation. The source stays as it is until
+  /// the operation is done.
+  virtual ticket copy(const std::byte* source, std::span<const copy_piece> pieces) = 0;
+
+  /// Waits up to `timeout` for an operation after `seen` to complete, or for a failure. Any thread.
+  [[nodiscard]] virtual queue_progress wait(ticket seen, std::chrono::milliseconds timeout) = 0;
+};
+
+} // namespace ckpt::gpu

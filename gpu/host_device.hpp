@@ -1,0 +1,68 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A device made of shared memory of this host: its ring is a file in /dev/shm that the worker maps. For hosts without
+// a GPU, dry runs, and clusters that are tried out before the engines are there.
+//
+// The file is locked as long as its owner lives. Whoever makes a ring first removes the unlocked ones: those that a
+// killed process left behind.
+
+#include "gpu/collective.hpp"
+#include "gpu/device.hpp"
+#include "gpu/host_stream.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ckpt::gpu {
+
+class host_device final : public device {
+public:
+  /// The `index`-th device of this process, with its ring below `directory`.
+  explicit host_device(unsigned index, std::filesystem::path directory = "/dev/shm");
+  ~host_device() noexcept override;
+
+  [[nodiscard]] const std::string& uuid() const noexcept override { return uuid_; }
+  [[nodiscard]] const std::string& description() const noexcept override { return description_; }
+  void pin(std::span<std::byte>) override {} // Host memory is what it copies from.
+  void allocate_ring(std::uint64_t bytes) override;
+  [[nodiscard]] ring_export export_ring() override;
+  void hide_export() noexcept override;
+  [[nodiscard]] bool is_released() const noexcept override { return true; } // A mapping keeps the memory alive.
+  ticket copy(const std::byte* source, std::span<const copy_piece> pieces) override;
+  [[nodiscard]] queue_progress wait(ticket seen, std::chrono::milliseconds timeout) override;
+
+  [[nodiscard]] std::span<std::byte> ring() const noexcept { return ring_; }
+
+private:
+  std::string uuid_;
+  std::string description_;
+  std::filesystem::path directory_;
+  std::filesystem::path path_; ///< empty once hidden
+  int file_ = -1;              ///< kept open: it holds the lock
+  std::span<std::byte> ring_;
+  host_stream stream_;
+};
+
+/// Removes the ring files in `directory` whose owners are gone. Returns how many.
+unsigned remove_stale_rings(const std::filesystem::path& directory) noexcept;
+
+/// Broadcasts among the host devices of one process, which are ranks 0..n-1.
+class host_collective final : public collective {
+public:
+  /// The devices outlive the collective.
+  explicit host_collective(std::vector<const host_device*> devices);
+
+  ticket broadcast(std::uint32_t root_rank, std::uint64_t ring_offset, std::uint64_t length) override;
+  [[nodiscard]] queue_progress wait(ticket seen, std::chrono::milliseconds timeout) override;
+
+private:
+  std::vector<const host_device*> devices_;
+  host_stream stream_;
+};
+
+} // namespace ckpt::gpu
