@@ -2,11 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The seam between the pipeline and one accelerator: a ring of memory that the engine's worker can see, and a queue of
-// copies into it. A GPU stands behind it, or shared memory of this host (host_device).
+// The seam between the pipeline and one accelerator: a ring of memory that the engine's worker can see, and a
+// queue of copies into it. A GPU stands behind it, or shared memory of this host (host_device).
 //
-// Copies are asynchronous and complete in order, so a single number tells how far the queue is: like a timeline
-// semaphore, or a stream on which an event is recorded after every operation. Nothing here waits without a deadline.
+// Copies are asynchronous and complete in order, so a single number tells how far the queue is: like a
+// timeline semaphore, or a stream on which an event is recorded after every operation. Nothing here waits
+// without a deadline.
 //
 // One thread at a time issues copies (the stager of that device); the other functions say who calls them.
 
@@ -71,21 +72,22 @@ public:
   /// Makes host memory known to the copy engine. Called once, before the first copy from it.
   virtual void pin(std::span<std::byte> memory) = 0;
 
-  /// Makes the ring, once. Throws std::system_error or the device's own error, naming the device and the size.
+  /// Makes the ring, once. Throws std::system_error or the device's own error, naming the device and the
+  /// size.
   virtual void allocate_ring(std::uint64_t bytes) = 0;
 
   /// Lets a worker open the ring. Called once per update.
   [[nodiscard]] virtual ring_export export_ring() = 0;
 
-  /// Called when the worker has opened the ring: what only served to find it goes away, so that nothing is left behind
-  /// if this process is killed.
+  /// Called when the worker has opened the ring: what only served to find it goes away, so that nothing is
+  /// left behind if this process is killed.
   virtual void hide_export() noexcept = 0;
 
   /// True when the worker of the last export has let go of the ring.
   [[nodiscard]] virtual bool is_released() const noexcept = 0;
 
-  /// Queues the copy of `pieces` of the chunk that starts at `source`, as one operation. The source stays as it is until
-  /// the operation is done.
+  /// Queues the copy of `pieces` of the chunk that starts at `source`, as one operation. The source stays as
+  /// it is until the operation is done.
   virtual ticket copy(const std::byte* source, std::span<const copy_piece> pieces) = 0;
 
   /// Waits up to `timeout` for an operation after `seen` to complete, or for a failure. Any thread.

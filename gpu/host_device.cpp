@@ -25,7 +25,8 @@ std::string random_uuid() {
   const auto word = [&] { return static_cast<unsigned>(random()); };
   const unsigned a = word(), b = word(), c = word(), d = word();
   char text[48];
-  std::snprintf(text, sizeof text, "GPU-%08x-%04x-%04x-%04x-%04x%08x", a, b >> 16, b & 0xffff, c >> 16, c & 0xffff, d);
+  std::snprintf(text, sizeof text, "GPU-%08x-%04x-%04x-%04x-%04x%08x", a, b >> 16, b & 0xffff, c >> 16,
+                c & 0xffff, d);
   return text;
 }
 
@@ -54,8 +55,8 @@ unsigned remove_stale_rings(const std::filesystem::path& directory) noexcept {
 }
 
 host_device::host_device(unsigned index, std::filesystem::path directory)
-    : uuid_{random_uuid()}, description_{"host memory " + std::to_string(index)}, directory_{std::move(directory)},
-      stream_{"copy-" + std::to_string(index)} {}
+    : uuid_{random_uuid()}, description_{"host memory " + std::to_string(index)},
+      directory_{std::move(directory)}, stream_{"copy-" + std::to_string(index)} {}
 
 host_device::~host_device() noexcept {
   hide_export();
@@ -68,7 +69,8 @@ host_device::~host_device() noexcept {
 void host_device::allocate_ring(std::uint64_t bytes) {
   assert(ring_.empty() && bytes > 0);
   remove_stale_rings(directory_);
-  // The file is locked before it gets its name, so that nobody can find it unlocked and take it for a leftover.
+  // The file is locked before it gets its name, so that nobody can find it unlocked and take it for a
+  // leftover.
   file_ = ::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
   if (file_ < 0)
     fail(errno, "create the ring of " + description_ + " in " + directory_.string());
@@ -111,7 +113,9 @@ ticket host_device::copy(const std::byte* source, std::span<const copy_piece> pi
   return stream_.enqueue(std::move(transfers));
 }
 
-queue_progress host_device::wait(ticket seen, std::chrono::milliseconds timeout) { return stream_.wait(seen, timeout); }
+queue_progress host_device::wait(ticket seen, std::chrono::milliseconds timeout) {
+  return stream_.wait(seen, timeout);
+}
 
 host_collective::host_collective(std::vector<const host_device*> devices)
     : devices_{std::move(devices)}, stream_{"broadcast"} {}

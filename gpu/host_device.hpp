@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A device made of shared memory of this host: its ring is a file in /dev/shm that the worker maps. For hosts without
-// a GPU, dry runs, and clusters that are tried out before the engines are there.
+// A device made of shared memory of this host: its ring is a file in /dev/shm that the worker maps. For hosts
+// without a GPU, dry runs, and clusters that are tried out before the engines are there.
 //
-// The file is locked as long as its owner lives. Whoever makes a ring first removes the unlocked ones: those that a
-// killed process left behind.
+// The file is locked as long as its owner lives. Whoever makes a ring first removes the unlocked ones: those
+// that a killed process left behind.
 
 #include "gpu/collective.hpp"
 #include "gpu/device.hpp"
@@ -32,7 +32,9 @@ public:
   void allocate_ring(std::uint64_t bytes) override;
   [[nodiscard]] ring_export export_ring() override;
   void hide_export() noexcept override;
-  [[nodiscard]] bool is_released() const noexcept override { return true; } // A mapping keeps the memory alive.
+  [[nodiscard]] bool is_released() const noexcept override {
+    return true;
+  } // A mapping keeps the memory alive.
   ticket copy(const std::byte* source, std::span<const copy_piece> pieces) override;
   [[nodiscard]] queue_progress wait(ticket seen, std::chrono::milliseconds timeout) override;
 

@@ -43,7 +43,8 @@ void host_stream::run(const std::stop_token& stop) {
     });
     lock.lock();
     if (!complete)
-      progress_.failure = queue_failure{progress_.completed + 1, "the mapped file got shorter while it was copied", true};
+      progress_.failure =
+          queue_failure{progress_.completed + 1, "the mapped file got shorter while it was copied", true};
     else
       ++progress_.completed;
     done_.notify_all();

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Planning in four passes over the tensor table: place tensors in buckets, cut the buckets' file ranges into chunks,
-// lay the buckets out in the ring, deal them to the ranks.
+// Planning in four passes over the tensor table: place tensors in buckets, cut the buckets' file ranges into
+// chunks, lay the buckets out in the ring, deal them to the ranks.
 
 #include "io/bucket_plan.hpp"
 
@@ -51,10 +51,9 @@ public:
 private:
   /// Where `tensor` comes to lie if it is added to the bucket as it stands.
   [[nodiscard]] std::uint64_t offset_for(const checkpoint_tensor& tensor) const {
-    const bool continues = !runs_.empty() && runs_.back().file == tensor.file
-                           && runs_.back().bytes.end() == tensor.bytes.offset;
-    const auto natural =
-        continues ? end_ : align_up(end_, page_bytes) + tensor.bytes.offset % page_bytes;
+    const bool continues =
+        !runs_.empty() && runs_.back().file == tensor.file && runs_.back().bytes.end() == tensor.bytes.offset;
+    const auto natural = continues ? end_ : align_up(end_, page_bytes) + tensor.bytes.offset % page_bytes;
     return align_up(natural, alignment_bytes(tensor.type));
   }
 
@@ -66,9 +65,9 @@ private:
       offset = offset_for(tensor);
     }
     largest_tensor_slot_ =
-        std::max(largest_tensor_slot_,
-                 align_up(tensor.bytes.offset % page_bytes + alignment_bytes(tensor.type) + tensor.bytes.length,
-                          page_bytes));
+        std::max(largest_tensor_slot_, align_up(tensor.bytes.offset % page_bytes
+                                                    + alignment_bytes(tensor.type) + tensor.bytes.length,
+                                                page_bytes));
     add_to_runs(tensor, offset);
     plan_.tensors.push_back({index, offset});
     tensor_bytes_ += tensor.bytes.length;
@@ -150,8 +149,9 @@ private:
           {begin - window.offset, source.bucket_offset + (begin - source.bytes.offset), end - begin});
   }
 
-  /// Buckets follow each other in the ring and start over where the rest is too short. Whoever is overwritten first
-  /// must have been acknowledged; acknowledgements come in sequence, so the last one overwritten stands for all.
+  /// Buckets follow each other in the ring and start over where the rest is too short. Whoever is overwritten
+  /// first must have been acknowledged; acknowledgements come in sequence, so the last one overwritten stands
+  /// for all.
   void lay_out_ring() {
     std::uint64_t slots = 0;
     for (const auto& bucket : plan_.buckets)
@@ -195,10 +195,10 @@ private:
   const checkpoint& source_;
   const plan_options& options_;
   bucket_plan plan_;
-  std::vector<run> runs_;             // of the open bucket
-  std::uint32_t first_tensor_ = 0;    // of the open bucket
-  std::uint64_t tensor_bytes_ = 0;    // of the open bucket
-  std::uint64_t end_ = 0;             // of the open bucket
+  std::vector<run> runs_;          // of the open bucket
+  std::uint32_t first_tensor_ = 0; // of the open bucket
+  std::uint64_t tensor_bytes_ = 0; // of the open bucket
+  std::uint64_t end_ = 0;          // of the open bucket
   std::uint64_t largest_tensor_slot_ = 0;
 };
 

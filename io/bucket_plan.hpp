@@ -2,14 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The plan of one update, computed from the tensor table alone: which tensors travel together, where each byte is
-// read, and where it lies in the devices' rings. Pure; every host computes the same plan from the same headers.
+// The plan of one update, computed from the tensor table alone: which tensors travel together, where each
+// byte is read, and where it lies in the devices' rings. Pure; every host computes the same plan from the
+// same headers.
 //
 //   file      ....[ a ][ b ][   c   ][ d ]....      consecutive whole tensors
 //   windows   |  chunk 0 |  chunk 1 |  chunk 2 |    page-aligned reads of at most chunk_bytes, one slab each
 //   bucket      [ a ][ b ][   c   ][ d ]            the file's layout; only what would be misaligned is moved
-//   ring      ==[ bucket k ]====[ bucket k+1 ]==    `slot_offset`; a bucket may be written once every bucket up to
-//                                                   `waits_for` has been acknowledged by all workers of the host
+//   ring      ==[ bucket k ]====[ bucket k+1 ]==    `slot_offset`; a bucket may be written once every bucket
+//   up to
+//                                                   `waits_for` has been acknowledged by all workers of the
+//                                                   host
 
 #include "io/checkpoint.hpp"
 #include "io/extent.hpp"
@@ -23,8 +26,9 @@ namespace ckpt::io {
 
 /// Where a tensor lies in its bucket.
 struct placed_tensor {
-  std::uint32_t tensor = 0;        ///< index into checkpoint::tensors
-  std::uint64_t bucket_offset = 0; ///< bytes from the start of the bucket; a multiple of the dtype's alignment
+  std::uint32_t tensor = 0; ///< index into checkpoint::tensors
+  std::uint64_t bucket_offset =
+      0; ///< bytes from the start of the bucket; a multiple of the dtype's alignment
 };
 
 struct index_range {
@@ -53,8 +57,8 @@ struct planned_bucket {
   index_range tensors; ///< into bucket_plan::tensors
   index_range chunks;  ///< into bucket_plan::chunks
   std::uint64_t tensor_bytes = 0;
-  std::uint64_t slot_offset = 0; ///< page-aligned, the same in every device's ring
-  std::uint64_t slot_bytes = 0;  ///< page-aligned; what the bucket occupies in the ring
+  std::uint64_t slot_offset = 0;          ///< page-aligned, the same in every device's ring
+  std::uint64_t slot_bytes = 0;           ///< page-aligned; what the bucket occupies in the ring
   std::optional<std::uint32_t> waits_for; ///< last bucket whose slot this one overwrites
   std::uint32_t owner = 0;                ///< rank that reads it and broadcasts it
 };
@@ -85,7 +89,8 @@ struct bucket_plan {
   }
 };
 
-/// Plans the update of `source`. Throws std::invalid_argument for sizes that are zero or not multiples of a page.
+/// Plans the update of `source`. Throws std::invalid_argument for sizes that are zero or not multiples of a
+/// page.
 [[nodiscard]] bucket_plan plan_buckets(const checkpoint& source, const plan_options& options);
 
 /// XXH3 of everything in the plan that hosts have to agree on: files, tensors, buckets, slots, owners.

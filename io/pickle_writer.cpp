@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The opcodes of pickle protocol 4 that the engine's worker needs to see. FRAME and MEMOIZE are optional for readers
-// and left out.
+// The opcodes of pickle protocol 4 that the engine's worker needs to see. FRAME and MEMOIZE are optional for
+// readers and left out.
 
 #include "io/pickle_writer.hpp"
 
@@ -126,8 +126,9 @@ void partial(pickle_writer& out, std::string_view function_module, std::string_v
 } // namespace
 
 std::string pickle_file_handle(std::string_view path, std::uint64_t buffer_bytes) {
-  // The worker calls `function(*arguments)` with its device ordinal put in at index 6. max() with a key picks the one
-  // tensor among the arguments and so lets the ordinal go by; torch.from_file maps the file while unpickling.
+  // The worker calls `function(*arguments)` with its device ordinal put in at index 6. max() with a key picks
+  // the one tensor among the arguments and so lets the ordinal go by; torch.from_file maps the file while
+  // unpickling.
   pickle_writer out;
   out.begin_tuple();
   partial(out, "builtins", "max", "key", "torch", "is_tensor");

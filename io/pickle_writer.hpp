@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Writes the Python pickles (protocol 4) that the engine's worker unpickles: the buffer handle, the tensor lists, the
-// abort and the end mark. Only writes: nothing in this project ever unpickles. Pure; any thread.
+// Writes the Python pickles (protocol 4) that the engine's worker unpickles: the buffer handle, the tensor
+// lists, the abort and the end mark. Only writes: nothing in this project ever unpickles. Pure; any thread.
 //
 // Source: the Python pickle virtual machine (Lib/pickletools.py) and
 // `checkpoint_engine.worker.update_weights_from_ipc`.
@@ -44,7 +44,8 @@ public:
   void begin_dict();
   void end_dict();
 
-  /// Calls what the last two values describe: a callable and its tuple of arguments. Both are replaced by the result.
+  /// Calls what the last two values describe: a callable and its tuple of arguments. Both are replaced by the
+  /// result.
   void call();
 
   /// Sets the state of the value before the last one to the last one (`__setstate__`), which disappears.
@@ -68,8 +69,8 @@ struct listed_tensor {
   std::uint64_t offset = 0;
 };
 
-/// Message 1 for a worker whose buffer is the file `path` of `buffer_bytes`, for instance in /dev/shm: it maps the
-/// file and sees a one-dimensional uint8 tensor on the CPU.
+/// Message 1 for a worker whose buffer is the file `path` of `buffer_bytes`, for instance in /dev/shm: it
+/// maps the file and sees a one-dimensional uint8 tensor on the CPU.
 [[nodiscard]] std::string pickle_file_handle(std::string_view path, std::uint64_t buffer_bytes);
 
 /// What identifies an exported CUDA allocation; see torch.multiprocessing.reductions.rebuild_cuda_tensor.

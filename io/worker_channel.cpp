@@ -30,8 +30,8 @@ struct worker_channel::sockets {
 };
 
 worker_channel::worker_channel(std::string_view device_uuid, unsigned serial)
-    : sockets_{std::make_unique<sockets>()},
-      address_{"ipc://@checkpoint-engine-" + std::string{device_uuid} + "-" + std::to_string(serial) + ".sock"} {
+    : sockets_{std::make_unique<sockets>()}, address_{"ipc://@checkpoint-engine-" + std::string{device_uuid}
+                                                      + "-" + std::to_string(serial) + ".sock"} {
   constexpr auto monitor_address = "inproc://events";
   auto& peer = sockets_->peer;
   peer.set(zmq::sockopt::linger, linger_ms);
@@ -54,8 +54,8 @@ void worker_channel::send(std::string message) {
 void worker_channel::flush() {
   if (!pending_)
     return;
-  // The empty frame is what a REQ socket would put before each request. Once it has been taken, the second frame of
-  // the same message goes the same way without waiting.
+  // The empty frame is what a REQ socket would put before each request. Once it has been taken, the second
+  // frame of the same message goes the same way without waiting.
   auto& peer = sockets_->peer;
   if (!peer.send(zmq::message_t{}, zmq::send_flags::sndmore | zmq::send_flags::dontwait))
     return;
@@ -67,7 +67,8 @@ worker_channel::event worker_channel::wait(std::chrono::milliseconds timeout) {
   flush();
   auto& [context, peer, monitor] = *sockets_;
   const auto peer_events = static_cast<short>(pending_ ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN);
-  std::array<zmq::pollitem_t, 2> items{{{peer.handle(), 0, peer_events, 0}, {monitor.handle(), 0, ZMQ_POLLIN, 0}}};
+  std::array<zmq::pollitem_t, 2> items{
+      {{peer.handle(), 0, peer_events, 0}, {monitor.handle(), 0, ZMQ_POLLIN, 0}}};
   try {
     zmq::poll(items.data(), items.size(), timeout);
   } catch (const zmq::error_t& error) {

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The weight channel to one worker of an engine: ZeroMQ over an abstract Unix socket, which this side binds and the
-// worker connects to with a REP socket. One message is under way at a time and gets one reply, except an abort, which
-// gets none. One thread uses a channel.
+// The weight channel to one worker of an engine: ZeroMQ over an abstract Unix socket, which this side binds
+// and the worker connects to with a REP socket. One message is under way at a time and gets one reply, except
+// an abort, which gets none. One thread uses a channel.
 //
-// A DEALER socket stands where the reference has a REQ: on the wire it is the same, but an abort can follow a request
-// whose reply is still missing.
+// A DEALER socket stands where the reference has a REQ: on the wire it is the same, but an abort can follow a
+// request whose reply is still missing.
 
 #include <chrono>
 #include <memory>
@@ -19,8 +19,8 @@ namespace ckpt::io {
 
 class worker_channel {
 public:
-  /// Binds `ipc://@checkpoint-engine-<device_uuid>-<serial>.sock`. Throws std::system_error; address_in_use means that
-  /// another pusher is updating this device.
+  /// Binds `ipc://@checkpoint-engine-<device_uuid>-<serial>.sock`. Throws std::system_error; address_in_use
+  /// means that another pusher is updating this device.
   worker_channel(std::string_view device_uuid, unsigned serial);
   worker_channel(const worker_channel&) = delete;
   worker_channel& operator=(const worker_channel&) = delete;
@@ -29,13 +29,14 @@ public:
   /// What goes into the HTTP request, keyed by the device's uuid.
   [[nodiscard]] const std::string& address() const noexcept { return address_; }
 
-  /// Queues one message; it leaves when the worker is connected. At most one message besides an abort is queued.
+  /// Queues one message; it leaves when the worker is connected. At most one message besides an abort is
+  /// queued.
   void send(std::string message);
 
   enum class event {
-    none,      ///< nothing happened within the time
-    reply,     ///< last_reply() holds the worker's answer to the last message
-    peer_lost, ///< the worker closed its end, or died
+    none,        ///< nothing happened within the time
+    reply,       ///< last_reply() holds the worker's answer to the last message
+    peer_lost,   ///< the worker closed its end, or died
     second_peer, ///< somebody else connected too: who gets which message is no longer certain
   };
 
