@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What each kind of inference server wants to be asked, and what its answers mean. Knows requests and responses, not
-// connections: whoever drives an update sends the one and hands over the other. Stateless; any thread.
+// What each kind of inference server wants to be asked, and what its answers mean. Knows requests and
+// responses, not connections: whoever drives an update sends the one and hands over the other. Stateless; any
+// thread.
 
 #include "io/http_call.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -29,12 +31,18 @@ struct device_channel {
 /// What an answer means for the update.
 struct engine_answer {
   enum class meaning : std::uint8_t {
-    go,       ///< as it should be: on to the next step
-    not_yet,  ///< ask again later
-    refused,  ///< it will not; `why` is for the user
+    go,      ///< as it should be: on to the next step
+    not_yet, ///< ask again later
+    refused, ///< it will not; `why` is for the user
   } is = meaning::go;
-  std::string why;
-  std::vector<http_request> before_asking_again; ///< with not_yet: requests that bring the server nearer to ready
+  std::string why; ///< for the user; with not_yet, what is being waited for
+
+  /// With not_yet: requests that bring the server nearer to ready, to be sent in turn. Their answers are
+  /// not judged: the next question shows whether they helped.
+  std::vector<http_request> before_asking_again;
+
+  /// With not_yet from judge_closing: takes the place of the request that was judged, which is not repeated.
+  std::optional<http_request> ask_instead;
 };
 
 class engine_api {
@@ -51,12 +59,13 @@ public:
                                                     std::chrono::seconds timeout) const = 0;
   [[nodiscard]] virtual engine_answer judge_update(const http_response& response) const = 0;
 
-  /// Sent in turn after a good update: confirm the version where the server tells it, bring inference back where the
-  /// update stopped it. Empty when there is nothing to do.
+  /// Sent in turn after a good update: confirm the version where the server tells it, bring inference back
+  /// where the update stopped it. Empty when there is nothing to do.
   [[nodiscard]] virtual std::vector<http_request>
   closing_requests(const std::optional<std::string>& weight_version) const = 0;
-  [[nodiscard]] virtual engine_answer judge_closing(const http_request& request, const http_response& response,
-                                                    const std::optional<std::string>& weight_version) const = 0;
+  [[nodiscard]] virtual engine_answer
+  judge_closing(const http_request& request, const http_response& response,
+                const std::optional<std::string>& weight_version) const = 0;
 };
 
 [[nodiscard]] std::unique_ptr<engine_api> make_engine_api(engine_kind kind);

@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// One HTTP exchange with an inference server over TCP or a Unix socket, driven by whoever polls it, so that it can be
-// given up at any moment. One thread uses a call.
+// One HTTP exchange with an inference server over TCP or a Unix socket, driven by whoever polls it, so that
+// it can be given up at any moment. One thread uses a call.
+
+#include "io/endpoint.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -13,19 +15,6 @@
 #include <system_error>
 
 namespace ckpt::io {
-
-/// Where a server listens.
-struct http_endpoint {
-  std::string url;       ///< as the user gave it, for messages
-  std::string host;      ///< without brackets for IPv6
-  std::string port;      ///< decimal
-  std::string base_path; ///< prefix of every target, without a slash at its end; usually empty
-  std::string unix_socket_path; ///< when set, the connection goes there and host and port only fill the Host header
-};
-
-/// Parses `http://host[:port][/base]`. `unix_socket_path` may be empty. Throws std::invalid_argument that says what is
-/// wrong with the URL (https is not spoken here, user:password is refused, …).
-[[nodiscard]] http_endpoint parse_endpoint(std::string_view url, std::string_view unix_socket_path);
 
 struct http_request {
   enum class verb : std::uint8_t { get, post } method = verb::get;
@@ -41,10 +30,23 @@ struct http_response {
 /// A longer answer is an error of the call.
 inline constexpr std::uint64_t response_body_bytes_max = 4 << 20;
 
+/// What can end a call besides an errno (connection refused, …).
+enum class http_errc {
+  host_unknown = 1,  ///< the name does not resolve
+  connect_timed_out, ///< the deadline came before a connection stood; equivalent to std::errc::timed_out
+  answer_timed_out,  ///< it came while the answer was outstanding; equivalent to std::errc::timed_out
+  closed_early,      ///< the server closed the connection before its answer was complete
+  not_http,          ///< what came back is not HTTP
+  answer_too_long,   ///< more than response_body_bytes_max, or an absurd header
+};
+[[nodiscard]] const std::error_category& http_category() noexcept;
+[[nodiscard]] std::error_code make_error_code(http_errc code) noexcept;
+
 class http_call {
 public:
-  /// Starts connecting. `bearer_key` may be empty. The whole exchange ends within `timeout`, if need be with
-  /// std::errc::timed_out.
+  /// Starts connecting. `bearer_key` may be empty; one that does not fit into a header line is refused with
+  /// std::invalid_argument (which does not quote it). The whole exchange ends within `timeout`, if need be
+  /// with an error that equals std::errc::timed_out.
   http_call(const http_endpoint& endpoint, const http_request& request, std::string_view bearer_key,
             std::chrono::milliseconds timeout);
   http_call(const http_call&) = delete;
@@ -56,7 +58,7 @@ public:
   /// Works on the exchange for up to `timeout`. True when it is over.
   [[nodiscard]] bool wait(std::chrono::milliseconds timeout);
 
-  /// Once over: what ended it before an answer came, or no error.
+  /// Once over: what ended it before an answer came, or no error. Its message() is fit for users.
   [[nodiscard]] std::error_code error() const noexcept;
 
   /// Once over without an error.
@@ -68,3 +70,6 @@ private:
 };
 
 } // namespace ckpt::io
+
+template <>
+struct std::is_error_code_enum<ckpt::io::http_errc> : std::true_type {};
