@@ -18,6 +18,7 @@ enum class dtype : std::uint8_t {
   f16, bf16, f32, f64, c64,
   f8_e4m3, f8_e5m2, f8_e8m0,
   f4, f6_e2m3, f6_e3m2,
+  f8_e4m3fnuz, f8_e5m2fnuz,
 };
 
 /// All of them, for tables and tests.

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The header of one safetensors file: parsed and checked completely, without touching the tensor data. Pure but
-// for read_safetensors_header; any thread.
+// The header of one safetensors file: parsed and checked completely, without touching the tensor data. Pure
+// but for read_safetensors_header; any thread.
 //
 //   0        8                8 + N                             file_bytes
 //   | N (LE) | JSON, N bytes  | tensor data, no holes           |
@@ -38,14 +38,18 @@ struct safetensors_header {
   std::vector<tensor_entry> tensors;
 };
 
-/// Parses the N bytes of JSON of a file of `file_bytes`. Checks JSON, dtypes, duplicate names, shape times dtype
-/// against the offsets, holes, overlaps and ends beyond the file. Throws checkpoint_error naming `file_name` and
-/// the tensor.
+/// Parses the N bytes of JSON of a file of `file_bytes`. Checks JSON, dtypes, duplicate names, shape times
+/// dtype against the offsets, holes, overlaps and ends beyond the file. Throws checkpoint_error naming
+/// `file_name` and the tensor.
 [[nodiscard]] safetensors_header parse_safetensors_header(std::string_view json, std::uint64_t file_bytes,
                                                           std::string_view file_name);
 
 /// Reads and parses the header of `path`. Throws std::system_error (open, read) or checkpoint_error (content;
 /// also a length field beyond the limit or the file).
 [[nodiscard]] safetensors_header read_safetensors_header(const std::filesystem::path& path);
+
+/// The same for a file that is open already and has `file_bytes`.
+[[nodiscard]] safetensors_header read_safetensors_header(int file, std::uint64_t file_bytes,
+                                                         std::string_view file_name);
 
 } // namespace ckpt::io

@@ -1,0 +1,223 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Which files count is decided first; then every file is read, parsed and compared with the index on its own,
+// by several threads; the tables are joined last. Which error is reported does not depend on the threads: it
+// is the one of the first file.
+
+#include "io/checkpoint.hpp"
+
+#include "io/checkpoint_index.hpp"
+#include "io/error.hpp"
+#include "io/regular_file.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <exception>
+#include <iterator>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include <linux/magic.h>
+#include <sys/vfs.h>
+
+namespace ckpt::io {
+
+namespace {
+
+constexpr std::string_view index_name = "model.safetensors.index.json";
+constexpr unsigned threads_max = 64;
+
+/// A file that counts. Without an index every tensor in it does.
+struct source {
+  std::filesystem::path path;
+  const indexed_file* expected = nullptr;
+};
+
+struct opened_file {
+  checkpoint_file file;
+  std::vector<tensor_entry> tensors;
+};
+
+std::vector<indexed_file> read_index(const std::filesystem::path& path) {
+  const auto file = open_regular(path);
+  const auto bytes = static_cast<std::uint64_t>(file.status.st_size);
+  if (bytes > index_bytes_max)
+    throw checkpoint_error{path.native(), "is too long for an index"};
+  const auto json = std::make_unique_for_overwrite<char[]>(bytes);
+  read_exactly(file.descriptor.number(), {0, bytes}, json.get(), path.native());
+  return parse_checkpoint_index({json.get(), bytes}, path.native());
+}
+
+/// Every `*.safetensors` of the directory but hidden ones, sorted by name.
+std::vector<source> list_directory(const std::filesystem::path& directory) {
+  std::vector<source> files;
+  for (const auto& entry : std::filesystem::directory_iterator{directory})
+    if (entry.path().extension() == ".safetensors" && entry.path().filename().native().front() != '.')
+      files.push_back({entry.path()});
+  if (files.empty())
+    throw checkpoint_error{directory.native(),
+                           "holds neither " + std::string{index_name} + " nor any *.safetensors file"};
+  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+  return files;
+}
+
+bool lies_in_memory(int file, const std::filesystem::path& path) {
+  struct statfs status {};
+  while (::fstatfs(file, &status) != 0)
+    if (errno != EINTR)
+      throw system_failure(errno, "fstatfs", path.native());
+  return status.f_type == TMPFS_MAGIC || status.f_type == RAMFS_MAGIC;
+}
+
+/// Compares what the file holds with what the index says it holds.
+void check_against_index(const opened_file& opened, const indexed_file& expected) {
+  const auto& path = opened.file.path.native();
+  std::unordered_set<std::string_view> missing{expected.tensors.begin(), expected.tensors.end()};
+  for (const auto& tensor : opened.tensors)
+    if (missing.erase(tensor.name) == 0)
+      throw checkpoint_error{path, tensor.name,
+                             "is in this file, but " + std::string{index_name} + " does not place it here"};
+  // Of several the first in the index is named, whatever the order of the set.
+  for (const auto& tensor : expected.tensors)
+    if (missing.count(tensor) > 0)
+      throw checkpoint_error{path, tensor,
+                             "is not in this file, though " + std::string{index_name} + " places it here"};
+}
+
+opened_file open_source(const source& from) {
+  const auto file = open_regular(from.path);
+  const auto& status = file.status;
+  auto header = read_safetensors_header(file.descriptor.number(), static_cast<std::uint64_t>(status.st_size),
+                                        from.path.native());
+  opened_file result;
+  result.file = {.path = from.path,
+                 .bytes = static_cast<std::uint64_t>(status.st_size),
+                 .device = status.st_dev,
+                 .inode = status.st_ino,
+                 .modified_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
+                 .data_offset = header.data_offset,
+                 .in_memory = lies_in_memory(file.descriptor.number(), from.path)};
+  result.tensors = std::move(header.tensors);
+  if (from.expected)
+    check_against_index(result, *from.expected);
+  return result;
+}
+
+std::vector<opened_file> open_sources(const std::vector<source>& sources, unsigned threads) {
+  std::vector<opened_file> opened(sources.size());
+  std::vector<std::exception_ptr> failures(sources.size());
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (auto i = next++; i < sources.size(); i = next++) {
+      try {
+        opened[i] = open_source(sources[i]);
+      } catch (...) {
+        failures[i] = std::current_exception(); // rethrown below
+      }
+    }
+  };
+  {
+    const auto helpers = std::min<std::size_t>({std::max(threads, 1U) - 1, threads_max, sources.size() - 1});
+    std::vector<std::jthread> pool;
+    pool.reserve(helpers);
+    for (std::size_t i = 0; i < helpers; ++i)
+      pool.emplace_back(work);
+    work();
+  }
+  for (const auto& failure : failures)
+    if (failure)
+      std::rethrow_exception(failure);
+  return opened;
+}
+
+/// With an index this cannot happen: it names every tensor once, and every file was compared with it.
+void check_names_over_files(const std::vector<opened_file>& opened) {
+  std::unordered_map<std::string_view, const opened_file*> holders;
+  for (const auto& file : opened)
+    for (const auto& tensor : file.tensors)
+      if (const auto [holder, is_new] = holders.try_emplace(tensor.name, &file); !is_new)
+        throw checkpoint_error{file.file.path.native(), tensor.name,
+                               "is also in " + holder->second->file.path.native() + "; with "
+                                   + std::string{index_name}
+                                   + " beside them only the files that it names would count"};
+}
+
+checkpoint join(const std::filesystem::path& path, std::vector<opened_file>&& opened) {
+  checkpoint result;
+  result.path = path;
+  std::size_t count = 0;
+  for (const auto& file : opened)
+    count += file.tensors.size();
+  if (count == 0)
+    throw checkpoint_error{path.native(), "holds no tensors"};
+  result.tensors.reserve(count);
+  for (auto& [file, tensors] : opened) {
+    if (tensors.empty())
+      continue;
+    const auto number = static_cast<std::uint32_t>(result.files.size());
+    for (auto& tensor : tensors) {
+      result.tensor_bytes += tensor.bytes.length;
+      result.tensors.push_back(
+          {std::move(tensor.name), tensor.type, std::move(tensor.shape), number, tensor.bytes});
+    }
+    result.files.push_back(std::move(file));
+  }
+  return result;
+}
+
+} // namespace
+
+checkpoint open_checkpoint(const std::filesystem::path& path, unsigned threads) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0)
+    throw system_failure(errno, "stat", path.native());
+  std::vector<source> sources;
+  std::vector<indexed_file> index;
+  // A link that leads nowhere is an index too: it has to be repaired, not ignored.
+  struct stat index_status {};
+  const auto index_path = path / index_name;
+  if (!S_ISDIR(status.st_mode)) {
+    sources.push_back({path});
+  } else if (::lstat(index_path.c_str(), &index_status) == 0) {
+    index = read_index(index_path);
+    for (const auto& file : index)
+      sources.push_back({path / file.name, &file});
+  } else if (errno == ENOENT) {
+    sources = list_directory(path);
+  } else {
+    throw system_failure(errno, "lstat", index_path.native());
+  }
+  auto opened = open_sources(sources, threads);
+  if (index.empty())
+    check_names_over_files(opened);
+  return join(path, std::move(opened));
+}
+
+void require_sendable(const checkpoint& source) {
+  for (const auto& tensor : source.tensors) {
+    const auto& file = source.files[tensor.file].path.native();
+    if (!torch_name(tensor.type))
+      throw checkpoint_error{file, tensor.name,
+                             "has dtype " + std::string{name(tensor.type)}
+                                 + ", for which torch and so the engine's worker has no name"};
+    if (tensor.type == dtype::f4 && tensor.shape.back() % 2 != 0)
+      throw checkpoint_error{
+          file, tensor.name,
+          "has an odd last dimension, but the engine's worker counts F4 elements in pairs"};
+  }
+}
+
+std::vector<std::uint64_t> torch_shape(const checkpoint_tensor& tensor) {
+  auto shape = tensor.shape;
+  if (tensor.type == dtype::f4)
+    shape.back() /= 2;
+  return shape;
+}
+
+} // namespace ckpt::io
