@@ -1,0 +1,102 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// vLLM. Source: vllm/entrypoints/serve/rpc/api_router.py of https://github.com/vllm-project/vllm, and the
+// worker extension checkpoint_engine.worker.VllmColocateWorkerExtension, whose method this calls on every
+// worker.
+
+#include "io/engine_answers.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace ckpt::io {
+
+namespace {
+
+constexpr std::string_view update_question = "POST /collective_rpc";
+
+constexpr std::string_view no_update_route =
+    "the server has no such route; start vLLM with VLLM_SERVER_DEV_MODE=1 and --worker-extension-cls "
+    "checkpoint_engine.worker.VllmColocateWorkerExtension";
+
+/// The route hands over what each worker's method returned: null when all is well, text for anything that is
+/// no list and no object. What looks like a failure counts as one: a wrong alarm costs a second look, a
+/// missed failure serves wrong weights.
+bool tells_failure(const boost::json::value& result) {
+  if (const auto* flag = result.if_bool())
+    return !*flag;
+  if (const auto* text = result.if_string()) {
+    for (const std::string_view sign : {"Traceback", "Error", "Exception"})
+      if (text->find(sign) != boost::json::string::npos)
+        return true;
+    return *text == "False";
+  }
+  if (const auto* success = member(result, "success"); success != nullptr && *success != true)
+    return true;
+  const auto* error = member(result, "error");
+  return error != nullptr && !error->is_null();
+}
+
+class vllm_api final : public engine_api {
+public:
+  [[nodiscard]] http_request readiness_request() const override {
+    return {http_request::verb::get, "/health", {}};
+  }
+
+  [[nodiscard]] engine_answer judge_readiness(const http_response& response) const override {
+    return unready_by_status(response, "GET /health", "this is no vLLM server; check --endpoint and --engine")
+        .value_or(go());
+  }
+
+  // vLLM has no word for a version.
+  [[nodiscard]] http_request update_request(const std::vector<device_channel>& devices,
+                                            const std::optional<std::string>& /*weight_version*/,
+                                            std::chrono::seconds timeout) const override {
+    boost::json::object handles;
+    for (const auto& device : devices)
+      handles[device.uuid] = device.address;
+    const boost::json::object body{{"method", "update_weights_from_ipc"},
+                                   {"args", boost::json::array{std::move(handles)}},
+                                   {"timeout", static_cast<double>(timeout.count())}};
+    return {http_request::verb::post, "/collective_rpc", boost::json::serialize(body)};
+  }
+
+  [[nodiscard]] engine_answer judge_update(const http_response& response) const override {
+    if (response.status != 200)
+      return refused_by_status(response, update_question, no_update_route);
+    if (response.body.empty())
+      return go();
+    const auto body = parse_body(response);
+    const auto* found = body ? member(*body, "results") : nullptr;
+    const auto* results = found == nullptr ? nullptr : found->if_array();
+    if (results == nullptr)
+      return refused(
+          std::string{update_question}
+          + " was answered with HTTP 200 but not in vLLM's form; is the endpoint the server itself? It said: "
+          + words_of(response));
+    for (std::size_t i = 0; i < results->size(); ++i)
+      if (tells_failure((*results)[i]))
+        return refused("worker " + std::to_string(i) + " of the server reports a failure: "
+                       + shortened(boost::json::serialize((*results)[i])));
+    return go();
+  }
+
+  [[nodiscard]] std::vector<http_request>
+  closing_requests(const std::optional<std::string>& /*weight_version*/) const override {
+    return {};
+  }
+
+  [[nodiscard]] engine_answer
+  judge_closing(const http_request& /*request*/, const http_response& /*response*/,
+                const std::optional<std::string>& /*weight_version*/) const override {
+    return go();
+  }
+};
+
+} // namespace
+
+std::unique_ptr<engine_api> make_vllm_api() { return std::make_unique<vllm_api>(); }
+
+} // namespace ckpt::io
