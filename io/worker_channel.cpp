@@ -30,8 +30,7 @@ struct worker_channel::sockets {
 };
 
 worker_channel::worker_channel(std::string_view device_uuid, unsigned serial)
-    : sockets_{std::make_unique<sockets>()}, address_{"ipc://@checkpoint-engine-" + std::string{device_uuid}
-                                                      + "-" + std::to_string(serial) + ".sock"} {
+    : sockets_{std::make_unique<sockets>()}, address_{address_of(device_uuid, serial)} {
   constexpr auto monitor_address = "inproc://events";
   auto& peer = sockets_->peer;
   peer.set(zmq::sockopt::linger, linger_ms);
@@ -46,27 +45,31 @@ worker_channel::worker_channel(std::string_view device_uuid, unsigned serial)
 
 worker_channel::~worker_channel() noexcept = default;
 
+std::string worker_channel::address_of(std::string_view device_uuid, unsigned serial) {
+  return "ipc://@checkpoint-engine-" + std::string{device_uuid} + "-" + std::to_string(serial) + ".sock";
+}
+
 void worker_channel::send(std::string message) {
-  pending_ = std::move(message);
+  unsent_.push_back(std::move(message));
   flush();
 }
 
 void worker_channel::flush() {
-  if (!pending_)
-    return;
   // The empty frame is what a REQ socket would put before each request. Once it has been taken, the second
   // frame of the same message goes the same way without waiting.
   auto& peer = sockets_->peer;
-  if (!peer.send(zmq::message_t{}, zmq::send_flags::sndmore | zmq::send_flags::dontwait))
-    return;
-  peer.send(zmq::buffer(*pending_), zmq::send_flags::none);
-  pending_.reset();
+  while (!unsent_.empty()) {
+    if (!peer.send(zmq::message_t{}, zmq::send_flags::sndmore | zmq::send_flags::dontwait))
+      return;
+    peer.send(zmq::buffer(unsent_.front()), zmq::send_flags::none);
+    unsent_.pop_front();
+  }
 }
 
 worker_channel::event worker_channel::wait(std::chrono::milliseconds timeout) {
   flush();
   auto& [context, peer, monitor] = *sockets_;
-  const auto peer_events = static_cast<short>(pending_ ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN);
+  const auto peer_events = static_cast<short>(unsent_.empty() ? ZMQ_POLLIN : ZMQ_POLLIN | ZMQ_POLLOUT);
   std::array<zmq::pollitem_t, 2> items{
       {{peer.handle(), 0, peer_events, 0}, {monitor.handle(), 0, ZMQ_POLLIN, 0}}};
   try {

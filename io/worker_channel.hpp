@@ -10,8 +10,8 @@
 // request whose reply is still missing.
 
 #include <chrono>
+#include <deque>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,9 +29,14 @@ public:
   /// What goes into the HTTP request, keyed by the device's uuid.
   [[nodiscard]] const std::string& address() const noexcept { return address_; }
 
-  /// Queues one message; it leaves when the worker is connected. At most one message besides an abort is
-  /// queued.
+  /// The address that the channel for this device and serial number has.
+  [[nodiscard]] static std::string address_of(std::string_view device_uuid, unsigned serial);
+
+  /// Queues a message; it leaves when the worker is connected.
   void send(std::string message);
+
+  /// Drops what has not left yet.
+  void discard_unsent() noexcept { unsent_.clear(); }
 
   enum class event {
     none,        ///< nothing happened within the time
@@ -49,8 +54,8 @@ public:
   /// True once a worker has connected.
   [[nodiscard]] bool peer_seen() const noexcept { return peer_seen_; }
 
-  /// True when the last message has left for the worker.
-  [[nodiscard]] bool sent() const noexcept { return !pending_.has_value(); }
+  /// True when every message has left for the worker.
+  [[nodiscard]] bool all_sent() const noexcept { return unsent_.empty(); }
 
 private:
   struct sockets;
@@ -61,7 +66,7 @@ private:
   std::unique_ptr<sockets> sockets_;
   std::string address_;
   std::string reply_;
-  std::optional<std::string> pending_;
+  std::deque<std::string> unsent_; // Two at most: a request and an abort, or two aborts.
   bool peer_seen_ = false;
   unsigned peers_ = 0;
 };

@@ -1,0 +1,85 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/broadcaster.hpp"
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+namespace ckpt::actors {
+namespace {
+
+using namespace std::chrono_literals;
+using self_pointer = broadcaster_actor::stateful_pointer<broadcaster_state>;
+
+/// How long one look for completions may keep messages waiting.
+constexpr auto completion_wait = 1ms;
+
+/// Issues what may be issued: the next bucket of the sequence, as long as it is staged and its slots are
+/// free.
+void pump(self_pointer self) {
+  auto& state = self->state;
+  const auto& buckets = state.context->plan.buckets;
+  while (state.next < buckets.size() && state.staged[state.next]
+         && state.context->slot_is_free(state.next, state.acknowledged)) {
+    const auto& bucket = buckets[state.next];
+    const auto ticket =
+        state.context->collective->broadcast(bucket.owner, bucket.slot_offset, bucket.slot_bytes);
+    state.under_way.push_back({ticket, state.next});
+    ++state.next;
+  }
+  state.context->broadcast_meter.set_busy(!state.under_way.empty());
+  if (!state.under_way.empty() && !state.ticking) {
+    state.ticking = true;
+    self->send(self, tick_atom_v);
+  }
+}
+
+void look_for_completions(self_pointer self) {
+  auto& state = self->state;
+  state.ticking = false;
+  const auto progress = state.context->collective->wait(state.completed, completion_wait);
+  state.completed = progress.completed;
+  while (!state.under_way.empty() && state.under_way.front().ticket <= state.completed) {
+    const auto bucket = state.under_way.front().bucket;
+    state.under_way.pop_front();
+    state.context->broadcast_meter.add_bytes(state.context->plan.buckets[bucket].tensor_bytes);
+    for (const auto& session : state.sessions)
+      self->send(session, bucket_ready{bucket});
+  }
+  if (!progress.failure) {
+    pump(self);
+    return;
+  }
+  state.failed = true;
+  self->send(state.loader, part_failed{{ec::unspecified, "broadcast: " + progress.failure->what}});
+}
+
+} // namespace
+
+broadcaster_actor::behavior_type broadcaster(self_pointer self, update_ptr context, loader_actor loader,
+                                             std::vector<worker_session_actor> sessions) {
+  auto& state = self->state;
+  state.context = std::move(context);
+  state.loader = std::move(loader);
+  state.sessions = std::move(sessions);
+  state.staged.resize(state.context->plan.buckets.size());
+  return {
+      [self](const bucket_staged& staged) {
+        self->state.staged[staged.bucket] = true;
+        if (!self->state.failed)
+          pump(self);
+      },
+      [self](const buckets_acknowledged& acknowledged) {
+        self->state.acknowledged = acknowledged.count;
+        if (!self->state.failed)
+          pump(self);
+      },
+      [self](tick_atom) {
+        if (!self->state.failed)
+          look_for_completions(self);
+      },
+  };
+}
+
+} // namespace ckpt::actors

@@ -1,0 +1,42 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The actor that issues the broadcasts, every bucket in the one global sequence. Detached: it alone uses the
+// collective, and waits for it on its own thread, for a few milliseconds at a time. Bound: the slots of the
+// ring.
+
+#include "actors/interfaces.hpp"
+#include "actors/update.hpp"
+
+#include <deque>
+#include <vector>
+
+namespace ckpt::actors {
+
+struct broadcaster_state {
+  static inline const char* name = "broadcaster";
+
+  struct broadcast {
+    gpu::ticket ticket = 0;
+    std::uint32_t bucket = 0;
+  };
+
+  update_ptr context;
+  loader_actor loader;
+  std::vector<worker_session_actor> sessions; ///< by device
+  std::vector<bool> staged;                   ///< by bucket
+  std::uint32_t next = 0;                     ///< bucket to broadcast next
+  std::deque<broadcast> under_way;            ///< in order of their tickets
+  std::uint32_t acknowledged = 0;
+  gpu::ticket completed = 0;
+  bool ticking = false;
+  bool failed = false;
+};
+
+/// Detached; end it with an exit message.
+broadcaster_actor::behavior_type broadcaster(broadcaster_actor::stateful_pointer<broadcaster_state> self,
+                                             update_ptr context, loader_actor loader,
+                                             std::vector<worker_session_actor> sessions);
+
+} // namespace ckpt::actors

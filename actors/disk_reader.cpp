@@ -1,0 +1,207 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/disk_reader.hpp"
+
+#include "io/error.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include <caf/exit_reason.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <spdlog/spdlog.h>
+
+namespace ckpt::actors {
+namespace {
+
+using namespace std::chrono_literals;
+using self_pointer = disk_reader_actor::stateful_pointer<disk_reader_state>;
+
+/// Chunks of files in memory that may wait for their copy: they take no slab, only a message.
+constexpr std::uint32_t mapped_chunks_max = 64;
+
+/// How long one look for completions may keep messages waiting.
+constexpr auto completion_wait = 2ms;
+
+/// How long reads under way may take to end when the update has failed.
+constexpr auto drain_wait = 5s;
+
+void fail(self_pointer self, cause why) {
+  auto& state = self->state;
+  if (state.failed)
+    return;
+  state.failed = true;
+  self->send(state.loader, part_failed{std::move(why)});
+}
+
+const io::source_file& open(disk_reader_state& state, std::uint32_t file) {
+  auto& entry = state.context->files[file];
+  if (!entry.file) {
+    entry.chunks_left = state.chunks_left_by_file[file];
+    entry.file = std::make_unique<io::source_file>(state.context->checkpoint.files[file]);
+    if (entry.file->direct_fd() < 0 && entry.file->mapping() == nullptr)
+      spdlog::info("{}: its file system has no direct I/O; reading through the page cache",
+                   entry.file->path());
+  }
+  return *entry.file;
+}
+
+void hand_over(self_pointer self, std::uint32_t chunk, std::optional<io::slab_index> slab,
+               const std::byte* data) {
+  auto& state = self->state;
+  const auto& planned = state.context->plan.chunks[chunk];
+  state.context->disk_meter.add_bytes(planned.needed_bytes);
+  const auto owner = state.context->plan.buckets[planned.bucket].owner;
+  self->send(state.stagers[owner], chunk_ready{chunk, slab, data});
+}
+
+/// Starts whatever slabs and queue have room for.
+void pump(self_pointer self) {
+  auto& state = self->state;
+  const auto& plan = state.context->plan;
+  while (!state.failed && state.next < state.chunks.size()) {
+    const auto chunk = state.chunks[state.next];
+    const auto& planned = plan.chunks[chunk];
+    const auto& file = open(state, planned.file);
+    if (file.mapping() != nullptr) {
+      if (state.mapped_chunks == mapped_chunks_max)
+        break;
+      ++state.mapped_chunks;
+      ++state.next;
+      state.context->in_place_bytes += planned.needed_bytes;
+      hand_over(self, chunk, std::nullopt, file.mapping() + planned.window.offset);
+      continue;
+    }
+    const auto slab = state.context->slabs->take();
+    if (!slab)
+      break;
+    const io::read_request request{&file, planned.window, planned.needed_bytes,
+                                   state.context->slabs->bytes(*slab).data(), chunk};
+    if (!state.reader->submit(request)) {
+      state.context->slabs->give_back(*slab);
+      break;
+    }
+    if (state.reading.empty())
+      state.last_completion = meter::clock::now();
+    state.reading.emplace(chunk, *slab);
+    ++state.next;
+  }
+  state.context->disk_meter.set_busy(!state.reading.empty());
+  if (!state.reading.empty() && !state.ticking) {
+    state.ticking = true;
+    self->send(self, tick_atom_v);
+  }
+}
+
+void complete(self_pointer self, const io::read_result& result) {
+  auto& state = self->state;
+  const auto chunk = static_cast<std::uint32_t>(result.tag);
+  const auto& planned = state.context->plan.chunks[chunk];
+  const auto slab = state.reading.at(chunk);
+  state.reading.erase(chunk);
+  if (result.error) {
+    state.context->slabs->give_back(slab);
+    const auto& path = state.context->checkpoint.files[planned.file].path.string();
+    fail(self, {ec::checkpoint_invalid, path + ": reading " + std::to_string(planned.window.length)
+                                            + " bytes at " + std::to_string(planned.window.offset)
+                                            + " failed: " + result.error.message()});
+    return;
+  }
+  if (result.path == io::read_path::page_cache)
+    state.context->page_cache_bytes += planned.needed_bytes;
+  hand_over(self, chunk, slab, state.context->slabs->bytes(slab).data());
+}
+
+void look_for_completions(self_pointer self) {
+  auto& state = self->state;
+  state.ticking = false;
+  std::vector<io::read_result> results;
+  state.reader->wait(completion_wait, results);
+  const auto now = meter::clock::now();
+  if (!results.empty())
+    state.last_completion = now;
+  for (const auto& result : results)
+    complete(self, result);
+  if (!state.reading.empty() && now - state.last_completion > state.context->options.timeout) {
+    const auto& planned = state.context->plan.chunks[state.reading.begin()->first];
+    fail(self,
+         {ec::timed_out, state.context->checkpoint.files[planned.file].path.string() + ": no read at "
+                             + std::to_string(planned.window.offset) + " came back within the timeout"});
+    return; // Stops ticking: the loader ends this actor.
+  }
+  pump(self);
+}
+
+void release(self_pointer self, const slab_free& freed) {
+  auto& state = self->state;
+  if (freed.slab)
+    state.context->slabs->give_back(*freed.slab);
+  else
+    --state.mapped_chunks;
+  const auto file = state.context->plan.chunks[freed.chunk].file;
+  if (--state.context->files.at(file).chunks_left == 0)
+    state.context->files.erase(file);
+  pump(self);
+}
+
+/// Runs `work` and turns what it throws into the update's failure.
+template <class Function>
+void guarded(self_pointer self, Function work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    fail(self, to_cause(error, ec::checkpoint_invalid));
+  }
+}
+
+void choose_chunks(disk_reader_state& state) {
+  const auto& plan = state.context->plan;
+  state.chunks_left_by_file.resize(state.context->checkpoint.files.size());
+  for (const auto& bucket : plan.buckets)
+    if (bucket.owner < state.stagers.size())
+      for (auto chunk = bucket.chunks.begin; chunk < bucket.chunks.end; ++chunk) {
+        state.chunks.push_back(chunk);
+        ++state.chunks_left_by_file[plan.chunks[chunk].file];
+      }
+}
+
+} // namespace
+
+disk_reader_actor::behavior_type disk_reader(self_pointer self, update_ptr context, loader_actor loader,
+                                             std::vector<stager_actor> stagers) {
+  auto& state = self->state;
+  state.context = std::move(context);
+  state.loader = std::move(loader);
+  state.stagers = std::move(stagers);
+  choose_chunks(state);
+  self->set_exit_handler([self](const caf::exit_msg& message) {
+    auto& reader = self->state.reader;
+    self->state.context->disk_meter.set_busy(false);
+    if (reader && !reader->drain(drain_wait)) {
+      spdlog::error("reads are stuck in the kernel; their memory is left alone");
+      self->state.context->slabs->abandon();
+      static_cast<void>(reader.release());
+    }
+    self->quit(message.reason);
+  });
+  return {
+      [self](start_atom) {
+        guarded(self, [&] {
+          io::chunk_reader_options options;
+          options.in_flight_max = self->state.context->options.reads_in_flight_max;
+          options.request_bytes_max = self->state.context->options.chunk_bytes;
+          self->state.reader =
+              io::make_chunk_reader(options, [](std::string_view line) { spdlog::warn("{}", line); });
+          self->state.context->reader_engine = self->state.reader->engine_name().data();
+          pump(self);
+        });
+      },
+      [self](const slab_free& freed) { guarded(self, [&] { release(self, freed); }); },
+      [self](tick_atom) { guarded(self, [&] { look_for_completions(self); }); },
+  };
+}
+
+} // namespace ckpt::actors

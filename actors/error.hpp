@@ -1,0 +1,41 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Why an update ended. One enum, one exit status each, and the conversion from what io/ and gpu/ throw.
+
+#include <cstdint>
+#include <exception>
+#include <string>
+
+namespace ckpt::actors {
+
+enum class ec : std::uint8_t {
+  none,               ///< All engines are updated.
+  unspecified,        ///< Anything that has no code of its own: a lack of memory, a programmer's error.
+  usage,              ///< The command line makes no sense.
+  checkpoint_invalid, ///< The checkpoint cannot be read, or its content is wrong.
+  engine_failed,      ///< An engine refused the update, or failed in it.
+  host_lost,          ///< A host was lost, or never came.
+  timed_out,          ///< A wait went past its deadline.
+  interrupted,        ///< SIGINT or SIGTERM.
+};
+
+/// The name in reports: "engine_failed".
+[[nodiscard]] const char* name(ec code) noexcept;
+
+/// The process's exit status: 0 updated, 2 usage, 3 checkpoint, 4 engine, 5 host, 6 timeout, 1 anything else.
+[[nodiscard]] int exit_status(ec code) noexcept;
+
+/// The first thing that went wrong: enough for the user's message, the report and the exit status.
+struct cause {
+  ec code = ec::none;
+  std::string what; ///< names the file, host, engine or tensor it concerns
+  int engine = -1;  ///< index of the guilty engine, if one is
+};
+
+/// What `error` means for an update: checkpoint_error is checkpoint_invalid, std::invalid_argument is usage,
+/// everything else gets `otherwise`.
+[[nodiscard]] cause to_cause(const std::exception& error, ec otherwise = ec::unspecified);
+
+} // namespace ckpt::actors

@@ -1,0 +1,201 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Every message and every actor interface, in the order in which a bucket meets them:
+//
+//   disk_reader ──chunk_ready──> stager ──bucket_staged──> broadcaster ──bucket_ready──> worker_session ──>
+//   worker
+//        ^──────────slab_free──────┘ ^────────buckets_acknowledged───┴────────────┐            │
+//                                                                               loader <──────┘ and
+//                                                                               server_notifier
+//
+// All of them live in one process; tensor bytes stay where they are and only their places travel.
+
+#include "actors/error.hpp"
+#include "actors/verdict.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/type_id.hpp>
+#include <caf/typed_actor.hpp>
+
+namespace ckpt::actors {
+
+/// A chunk of the plan is in memory. `slab` is empty when it lies in a mapped file.
+struct chunk_ready {
+  std::uint32_t chunk = 0;
+  std::optional<std::uint32_t> slab;
+  const std::byte* data = nullptr; ///< start of the chunk's window
+};
+
+/// The chunk has been copied away; its slab may be used again.
+struct slab_free {
+  std::uint32_t chunk = 0;
+  std::optional<std::uint32_t> slab;
+};
+
+/// All bytes of the bucket are in its owner's ring.
+struct bucket_staged {
+  std::uint32_t bucket = 0;
+};
+
+/// All bytes of the bucket are in every ring of this host.
+struct bucket_ready {
+  std::uint32_t bucket = 0;
+};
+
+/// All workers of this host have acknowledged the first `count` buckets.
+struct buckets_acknowledged {
+  std::uint32_t count = 0;
+};
+
+/// Something failed. The first one decides how the update ends.
+struct part_failed {
+  cause why;
+};
+
+/// A worker session got as far as `step`.
+struct session_progress {
+  enum class step : std::uint8_t {
+    bound,        ///< its channel is there for the worker to connect to
+    opened,       ///< the worker has opened the ring
+    listed,       ///< the worker has been sent its first list: from here on its weights may change
+    acknowledged, ///< the worker has taken `bucket`
+    finished,     ///< the worker has let go of the ring and run its post hook
+    closed,       ///< the channel is closed, after an abort
+  } at = step::bound;
+  std::uint32_t device = 0;
+  std::uint32_t bucket = 0;
+};
+
+/// A server notifier got as far as `step`.
+struct server_progress {
+  enum class step : std::uint8_t {
+    ready,    ///< the server would take an update now
+    answered, ///< the server says that its update succeeded
+    closed,   ///< version confirmed and inference brought back
+    ended,    ///< after an abort: nothing is under way; `said` holds the server's last word, if there was one
+  } at = step::ready;
+  std::uint32_t engine = 0;
+  std::string said;
+};
+
+/// Tells a session or a notifier that the update has failed.
+struct abort_update {
+  std::string why;
+};
+
+} // namespace ckpt::actors
+
+CAF_BEGIN_TYPE_ID_BLOCK(ckpt_actors, first_custom_type_id)
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::chunk_ready))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::slab_free))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::bucket_staged))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::bucket_ready))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::buckets_acknowledged))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::part_failed))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::session_progress))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::server_progress))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::abort_update))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::update_verdict))
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, start_atom, "start")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, open_atom, "open")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, post_atom, "post")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, finish_atom, "finish")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, close_atom, "close")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, run_atom, "run")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, give_up_atom, "give_up")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, tick_atom, "tick")
+CAF_END_TYPE_ID_BLOCK(ckpt_actors)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::chunk_ready)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::slab_free)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::bucket_staged)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::bucket_ready)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::buckets_acknowledged)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::part_failed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::session_progress)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::server_progress)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::abort_update)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::update_verdict)
+
+namespace ckpt::actors {
+
+using caf::reacts_to;
+using caf::replies_to;
+
+/// Reads this host's share of the buckets, in sequence.
+using disk_reader_actor = caf::typed_actor<
+    // Begin.
+    reacts_to<start_atom>,
+    // A stager is through with a chunk: the slab is the permission to read another one.
+    reacts_to<slab_free>,
+    // To itself, while reads are under way.
+    reacts_to<tick_atom>>;
+
+/// Copies chunks to one device.
+using stager_actor = caf::typed_actor<
+    // Begin: buckets without any bytes are staged as they are.
+    reacts_to<start_atom>,
+    // The disk reader has a chunk for this device.
+    reacts_to<chunk_ready>,
+    // Slots have become free.
+    reacts_to<buckets_acknowledged>,
+    // To itself, while copies are under way.
+    reacts_to<tick_atom>>;
+
+/// Brings staged buckets to all devices, in the one global sequence.
+using broadcaster_actor = caf::typed_actor<
+    // A stager of this host has a bucket complete.
+    reacts_to<bucket_staged>,
+    // Slots have become free.
+    reacts_to<buckets_acknowledged>,
+    // To itself, while broadcasts are under way.
+    reacts_to<tick_atom>>;
+
+/// Speaks with one worker of an engine.
+using worker_session_actor = caf::typed_actor<
+    // The server has been asked to start its workers: hand over the ring.
+    reacts_to<open_atom>,
+    // A bucket may be handed over.
+    reacts_to<bucket_ready>,
+    // All workers have all buckets: let go of the ring and run the post hook.
+    reacts_to<finish_atom>,
+    // The update has failed: tell the worker and close.
+    reacts_to<abort_update>,
+    // To itself; only the tick with the latest number counts.
+    reacts_to<tick_atom, std::uint64_t>>;
+
+/// Speaks with one engine's server.
+using server_notifier_actor = caf::typed_actor<
+    // Ask until the server is ready.
+    reacts_to<start_atom>,
+    // Ask it to start its workers; its answer comes when they are through.
+    reacts_to<post_atom>,
+    // All workers are through: the answer is due.
+    reacts_to<finish_atom>,
+    // All engines have answered: confirm the version, bring inference back.
+    reacts_to<close_atom>,
+    // The update has failed: wait a little for the server's last word, then hang up.
+    reacts_to<abort_update>,
+    // To itself.
+    reacts_to<tick_atom>>;
+
+/// Runs one update on this host.
+using loader_actor = caf::typed_actor<
+    // Run the update. Answers once, when it is over and nothing of it is left.
+    replies_to<run_atom>::with<update_verdict>,
+    // A part failed, or the user interrupts.
+    reacts_to<part_failed>,
+    // From the sessions and the notifiers.
+    reacts_to<session_progress>, reacts_to<server_progress>,
+    // To itself: those who had to do something in this phase (a loader_state::phase) have had their time.
+    reacts_to<give_up_atom, std::uint8_t>>;
+
+} // namespace ckpt::actors

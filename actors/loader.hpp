@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The actor that runs one update on this host: spawns the others, passes on credit, and turns the first
+// failure into one abort for everybody. Event-based, never blocks. No tensor byte and no chunk passes through
+// it: two messages per bucket and worker.
+//
+//   starting ─> transferring ─> finishing ─> closing ─> ending ─> verdict
+//       └──────────────┴────────────┴───────────┴─> aborting ─┘
+//
+// No worker is told to finish before all workers of all engines have taken the last bucket: until then every
+// engine can still be told that the update failed.
+
+#include "actors/interfaces.hpp"
+#include "actors/update.hpp"
+
+#include <vector>
+
+#include <caf/typed_response_promise.hpp>
+
+namespace ckpt::actors {
+
+struct loader_state {
+  static inline const char* name = "loader";
+
+  enum class phase : std::uint8_t { starting, transferring, finishing, closing, aborting, ending, over };
+
+  struct device_part {
+    worker_session_actor session;
+    stager_actor stager;
+    bool bound = false;
+    bool opened = false;
+    bool listed = false;
+    bool finished = false;
+    bool closed = false;
+    std::uint32_t acknowledged = 0; ///< buckets
+    std::uint64_t acknowledged_bytes = 0;
+  };
+
+  struct engine_part {
+    server_notifier_actor notifier;
+    bool ready = false;
+    bool posted = false;
+    bool answered = false;
+    bool closed = false;
+    bool ended = false;
+    std::string said; ///< the server's last word after an abort
+    double seconds = 0;
+  };
+
+  update_ptr context;
+  phase at = phase::starting;
+  disk_reader_actor reader;
+  broadcaster_actor broadcaster;
+  std::vector<device_part> devices;
+  std::vector<engine_part> engines;
+  std::vector<caf::actor_addr> living; ///< the parts that have not ended yet
+  std::uint32_t acknowledged = 0;      ///< buckets that all workers of this host have taken
+  cause first_cause;
+  meter::clock::time_point started;
+  double ready_seconds = 0;
+  caf::typed_response_promise<update_verdict> promise;
+};
+
+/// Scheduled. Ends by itself once it has answered.
+loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> self, update_ptr context);
+
+} // namespace ckpt::actors

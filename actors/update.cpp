@@ -1,0 +1,37 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/update.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace ckpt::actors {
+
+std::uint32_t slab_count(std::uint64_t host_memory_bytes, const io::bucket_plan& plan,
+                         std::uint64_t chunk_bytes) {
+  const auto wanted = std::max<std::uint64_t>(plan.chunks.size(), 1);
+  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(host_memory_bytes / chunk_bytes, 1, wanted));
+}
+
+update_ptr make_update(update_options options, io::checkpoint checkpoint, io::bucket_plan plan,
+                       std::vector<std::unique_ptr<gpu::device>> devices,
+                       std::unique_ptr<gpu::collective> collective) {
+  auto made = std::make_shared<update>();
+  made->options = std::move(options);
+  made->checkpoint = std::move(checkpoint);
+  made->plan = std::move(plan);
+  made->devices = std::move(devices);
+  made->collective = std::move(collective);
+  made->slabs = std::make_unique<io::slab_pool>(
+      slab_count(made->options.host_memory_bytes, made->plan, made->options.chunk_bytes),
+      made->options.chunk_bytes);
+  for (auto& device : made->devices) {
+    device->pin(made->slabs->memory());
+    device->allocate_ring(made->plan.ring_bytes);
+    made->device_meter_list.push_back(std::make_unique<device_meters>());
+  }
+  return made;
+}
+
+} // namespace ckpt::actors

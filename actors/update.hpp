@@ -1,0 +1,110 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Everything one update of this host works on: options, checkpoint, plan, devices, staging memory, meters.
+// Made once, before the actors; the actors share it. What is not const says which actor's thread uses it.
+
+#include "actors/meter.hpp"
+#include "gpu/collective.hpp"
+#include "gpu/device.hpp"
+#include "io/bucket_plan.hpp"
+#include "io/checkpoint.hpp"
+#include "io/engine_api.hpp"
+#include "io/http_call.hpp"
+#include "io/slab_pool.hpp"
+#include "io/source_file.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ckpt::actors {
+
+/// What the user asked for, validated.
+struct update_options {
+  std::string checkpoint_name; ///< for the log and the report
+  io::engine_kind engine = io::engine_kind::sglang;
+  std::vector<io::http_endpoint> endpoints; ///< one per engine
+  std::string api_key;                      ///< empty: none is sent
+  std::optional<std::string> weight_version;
+  std::uint32_t devices_per_engine = 1;       ///< `--inference-parallel-size`
+  std::chrono::milliseconds timeout{300'000}; ///< the longest that any single wait may take
+  std::uint32_t reads_in_flight_max = 32;
+  std::uint64_t chunk_bytes = 4 << 20;          ///< of one read and one slab
+  std::uint64_t host_memory_bytes = 1ull << 30; ///< staging memory, at most
+};
+
+/// A file that is open, and how many chunks of it still have to be read and copied.
+struct open_file {
+  std::unique_ptr<io::source_file> file;
+  std::uint32_t chunks_left = 0;
+};
+
+/// The meters of one device.
+struct device_meters {
+  meter copy;   ///< host memory to the device
+  meter reload; ///< list sent to list acknowledged
+};
+
+struct update {
+  update_options options;
+  io::checkpoint checkpoint;
+  io::bucket_plan plan;
+
+  /// The disk reader's. Here and not in its state because a device may still copy from a mapped file when the
+  /// reader is gone: members further down go first.
+  std::map<std::uint32_t, open_file> files;
+  std::unique_ptr<io::slab_pool> slabs; ///< the disk reader's; stagers read the slabs they were handed
+
+  /// Rank d of this host, a worker of engine d / devices_per_engine. The rings are allocated.
+  std::vector<std::unique_ptr<gpu::device>> devices;
+  std::unique_ptr<gpu::collective> collective; ///< the broadcaster's
+
+  meter disk_meter;                                              ///< the disk reader's
+  std::atomic<std::uint64_t> page_cache_bytes = 0;               ///< of what the disk reader read
+  std::atomic<std::uint64_t> in_place_bytes = 0;                 ///< that were memory already (tmpfs)
+  meter broadcast_meter;                                         ///< the broadcaster's
+  std::vector<std::unique_ptr<device_meters>> device_meter_list; ///< by device
+  std::atomic<std::uint64_t> acknowledged_bytes =
+      0; ///< by the slowest worker; the loader's, for the progress line
+  std::atomic<const char*> reader_engine = "none"; ///< what reads: io_uring or threads
+
+  [[nodiscard]] std::uint32_t engine_of(std::uint32_t device) const {
+    return device / options.devices_per_engine;
+  }
+  [[nodiscard]] std::uint32_t bucket_count() const { return static_cast<std::uint32_t>(plan.buckets.size()); }
+
+  /// "worker 1 of engine http://…", for messages.
+  [[nodiscard]] std::string worker_name(std::uint32_t device) const {
+    return "worker " + std::to_string(device % options.devices_per_engine) + " (" + devices[device]->uuid()
+           + ") of engine " + options.endpoints[engine_of(device)].url;
+  }
+
+  /// True when `bucket` may be written to the rings of this host, all of whose workers have acknowledged the
+  /// first `acknowledged_count` buckets.
+  [[nodiscard]] bool slot_is_free(std::uint32_t bucket, std::uint32_t acknowledged_count) const {
+    const auto& waits_for = plan.buckets[bucket].waits_for;
+    return !waits_for || acknowledged_count > *waits_for;
+  }
+};
+
+using update_ptr = std::shared_ptr<update>;
+
+/// How many slabs of `chunk_bytes` an update takes: what the memory allows, at most as many as there are
+/// chunks.
+[[nodiscard]] std::uint32_t slab_count(std::uint64_t host_memory_bytes, const io::bucket_plan& plan,
+                                       std::uint64_t chunk_bytes);
+
+/// Allocates everything: staging memory, pinned for every device, and the devices' rings. Throws
+/// std::system_error, or what the device throws, naming what did not fit where.
+[[nodiscard]] update_ptr make_update(update_options options, io::checkpoint checkpoint, io::bucket_plan plan,
+                                     std::vector<std::unique_ptr<gpu::device>> devices,
+                                     std::unique_ptr<gpu::collective> collective);
+
+} // namespace ckpt::actors

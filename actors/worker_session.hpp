@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The actor that speaks with one worker of an engine, in lock-step:
+//
+//   binding ─> idle ─open─> opening ─> ready <─> listing ─finish─> releasing ─> hooking ─> over
+//              (bound)     (handle)           (one bucket)     (first None)  (second None)
+//
+// Detached: it waits for the worker on its own thread, for a few milliseconds at a time. Every step that
+// waits for the worker has a deadline. Bound: buckets handed over are limited by the slots of the ring.
+
+#include "actors/interfaces.hpp"
+#include "actors/update.hpp"
+#include "io/worker_channel.hpp"
+
+#include <deque>
+#include <memory>
+
+namespace ckpt::actors {
+
+struct worker_session_state {
+  static inline const char* name = "worker_session";
+
+  enum class step : std::uint8_t {
+    idle,
+    opening,
+    ready,
+    listing,
+    releasing,
+    signing_off,
+    hooking,
+    aborting,
+    over
+  };
+
+  update_ptr context;
+  std::uint32_t device = 0;
+  loader_actor loader;
+  std::unique_ptr<io::worker_channel> channel;
+  step at = step::idle;
+  std::deque<std::uint32_t> buckets; ///< ready, not yet listed
+  std::uint32_t listed = 0;          ///< the bucket whose list is with the worker
+  meter::clock::time_point deadline;
+  bool is_open = false;          ///< the server was asked to start the worker
+  std::uint64_t tick_number = 0; ///< of the only tick that counts
+};
+
+/// Detached; ends by itself after an abort or when the update is over.
+worker_session_actor::behavior_type
+worker_session(worker_session_actor::stateful_pointer<worker_session_state> self, update_ptr context,
+               std::uint32_t device, loader_actor loader);
+
+} // namespace ckpt::actors
