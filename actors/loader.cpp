@@ -99,6 +99,7 @@ template <class Parts, class Predicate>
     verdict.engines.push_back(std::move(one));
   }
   verdict.stages = stages(context);
+  verdict.parts_left = !state.living.empty();
   return verdict;
 }
 

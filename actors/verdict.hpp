@@ -45,6 +45,7 @@ struct update_verdict {
   cause first_cause; ///< ec::none when all engines are updated
   std::vector<engine_verdict> engines;
   std::vector<stage_report> stages;
+  bool parts_left = false; ///< some actor did not end in time: only the end of the process gets rid of it
   double seconds = 0;
   double ready_seconds = 0; ///< until every engine was ready and its workers had opened the ring
 };

@@ -1,0 +1,20 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The program that moves weights: one per host. See apps/README.md.
+
+#include "apps/node/command_line.hpp"
+#include "apps/node/run.hpp"
+
+#include <exception>
+#include <iostream>
+
+int main(int argc, char** argv) {
+  try {
+    const auto command = ckpt::apps::parse_command_line(argc, argv);
+    return command.options ? ckpt::apps::run(*command.options) : command.exit_status;
+  } catch (const std::exception& error) {
+    std::cerr << "ckpt-actor-node: " << error.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,118 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/node/attendant.hpp"
+
+#include "actors/verdict.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <system_error>
+#include <utility>
+
+#include <poll.h>
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+namespace ckpt::apps {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto look_every = 200ms;
+constexpr auto log_every = 10s;
+
+[[nodiscard]] sigset_t ending_signals() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+/// What the update is doing: before the workers take buckets, what has been read ahead of them.
+[[nodiscard]] std::string describe_now(const actors::update& update, double seconds) {
+  const auto done = update.acknowledged_bytes.load();
+  const auto all = update.checkpoint.tensor_bytes;
+  if (done == 0)
+    return "read " + actors::describe_bytes(update.disk_meter.bytes()) + " of " + actors::describe_bytes(all)
+           + ", waiting for the engine";
+  return describe_progress(done, all, seconds);
+}
+
+} // namespace
+
+signal_guard::signal_guard() {
+  const auto set = ending_signals();
+  pthread_sigmask(SIG_BLOCK, &set, &before_);
+  signals_ = io::fd{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
+  if (!signals_)
+    throw std::system_error{errno, std::generic_category(), "signalfd"};
+}
+
+signal_guard::~signal_guard() noexcept { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+
+int signal_guard::wait(std::chrono::milliseconds timeout, int wakeup) const noexcept {
+  std::array<pollfd, 2> sources{{{signals_.number(), POLLIN, 0}, {wakeup, POLLIN, 0}}};
+  ::poll(sources.data(), sources.size(), static_cast<int>(timeout.count()));
+  signalfd_siginfo info{};
+  return ::read(signals_.number(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
+}
+
+attendant::attendant(const signal_guard& signals, const actors::update& update,
+                     std::function<void(actors::cause)> interrupt)
+    : stop_{::eventfd(0, EFD_CLOEXEC)} {
+  if (!stop_)
+    throw std::system_error{errno, std::generic_category(), "eventfd"};
+  thread_ = std::thread{
+      [this, &signals, &update, interrupt = std::move(interrupt)] { attend(signals, update, interrupt); }};
+}
+
+attendant::~attendant() noexcept {
+  ::eventfd_write(stop_.number(), 1);
+  thread_.join();
+}
+
+void attendant::attend(const signal_guard& signals, const actors::update& update,
+                       const std::function<void(actors::cause)>& interrupt) const {
+  const bool on_terminal = ::isatty(STDERR_FILENO) == 1;
+  const auto started = std::chrono::steady_clock::now();
+  auto logged = started;
+  bool interrupted = false;
+  for (pollfd stop{stop_.number(), POLLIN, 0}; ::poll(&stop, 1, 0) == 0;) {
+    if (const int signal_number = signals.wait(look_every, stop_.number()); signal_number != 0) {
+      if (interrupted)
+        std::_Exit(actors::exit_status(actors::ec::interrupted));
+      interrupted = true;
+      interrupt({actors::ec::interrupted,
+                 std::string{"interrupted by "} + (signal_number == SIGINT ? "SIGINT" : "SIGTERM")});
+    }
+    const auto now = std::chrono::steady_clock::now();
+    const auto seconds = std::chrono::duration<double>{now - started}.count();
+    if (on_terminal) {
+      std::fprintf(stderr, "\r\033[K%s", describe_now(update, seconds).c_str());
+    } else if (now - logged >= log_every) {
+      logged = now;
+      spdlog::info("{}", describe_now(update, seconds));
+    }
+  }
+  if (on_terminal)
+    std::fprintf(stderr, "\r\033[K");
+}
+
+std::string describe_progress(std::uint64_t done_bytes, std::uint64_t all_bytes, double seconds) {
+  const auto rate = seconds > 0 ? static_cast<double>(done_bytes) / seconds : 0.0;
+  std::string text = actors::describe_bytes(done_bytes) + " of " + actors::describe_bytes(all_bytes) + ", "
+                     + actors::describe_bytes(static_cast<std::uint64_t>(rate)) + "/s";
+  if (rate > 0 && done_bytes < all_bytes)
+    text +=
+        ", " + std::to_string(std::lround(static_cast<double>(all_bytes - done_bytes) / rate)) + " s left";
+  return text;
+}
+
+} // namespace ckpt::apps

@@ -1,0 +1,58 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Stands beside a running update: shows its progress and passes on SIGINT and SIGTERM.
+
+#include "actors/error.hpp"
+#include "actors/update.hpp"
+#include "io/fd.hpp"
+
+#include <chrono>
+#include <csignal>
+#include <functional>
+#include <string>
+#include <thread>
+
+namespace ckpt::apps {
+
+/// Blocks SIGINT and SIGTERM in this thread and the ones it starts, so that they can be waited for.
+class signal_guard {
+public:
+  signal_guard();
+  signal_guard(const signal_guard&) = delete;
+  signal_guard& operator=(const signal_guard&) = delete;
+  ~signal_guard() noexcept;
+
+  /// Waits up to `timeout` for one of the signals, or until `wakeup` becomes readable. 0 when no signal came.
+  [[nodiscard]] int wait(std::chrono::milliseconds timeout, int wakeup = -1) const noexcept;
+
+private:
+  sigset_t before_{};
+  io::fd signals_;
+};
+
+/// On a terminal a line that is rewritten (bytes, rate, time left), elsewhere a log line every few seconds.
+/// The first signal calls `interrupt`; a second one ends the process at once.
+class attendant {
+public:
+  /// `signals` and `update` outlive the attendant. `interrupt` is called on the attendant's thread.
+  attendant(const signal_guard& signals, const actors::update& update,
+            std::function<void(actors::cause)> interrupt);
+  attendant(const attendant&) = delete;
+  attendant& operator=(const attendant&) = delete;
+  ~attendant() noexcept;
+
+private:
+  void attend(const signal_guard& signals, const actors::update& update,
+              const std::function<void(actors::cause)>& interrupt) const;
+
+  io::fd stop_; // Readable once the update is over.
+  std::thread thread_;
+};
+
+/// The progress as text: "1.50 of 8.00 GiB, 1.20 GiB/s, 5 s left".
+[[nodiscard]] std::string describe_progress(std::uint64_t done_bytes, std::uint64_t all_bytes,
+                                            double seconds);
+
+} // namespace ckpt::apps

@@ -1,0 +1,219 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/node/command_line.hpp"
+
+#include "actors/error.hpp"
+#include "io/source_file.hpp"
+
+#include <cerrno>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+#include <stdexcept>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace ckpt::apps {
+namespace {
+
+constexpr auto description =
+    "Moves a safetensors checkpoint from disk into a live SGLang, vLLM or LMDeploy engine.\n"
+    "Either every worker of the engine has every tensor, or the command says what went wrong.";
+
+constexpr auto footer =
+    R"(Exit status: 0 every engine is updated; 2 the command line makes no sense; 3 the checkpoint cannot be
+read or is invalid; 4 an engine refused or failed; 5 a host was lost or never came; 6 a wait took longer
+than --timeout; 1 anything else.
+
+Examples:
+  ckpt-actor-node --checkpoint-path /models/Qwen3-8B --inference-parallel-size 1
+  ckpt-actor-node --checkpoint-path /models/Qwen3-8B --inference-parallel-size 1 --device host \
+                  --endpoint http://127.0.0.1:19730 --weight-version step-100 --report verdict.json
+  ckpt-actor-node --checkpoint-path /models/Qwen3-8B --dry-run)";
+
+/// What the flags say before it is checked as a whole.
+struct raw_options {
+  std::string update_method = "broadcast";
+  std::string checkpoint_path;
+  std::uint32_t inference_parallel_size = 8;
+  std::vector<std::string> endpoints{"http://localhost:19730"};
+  std::string checkpoint_name = "my-checkpoint-iter-0";
+  std::string save_metas_file;
+  std::string load_metas_file;
+  std::string uds;
+  std::string weight_version;
+  std::uint32_t sleep_seconds = 0;
+  std::string engine = "sglang";
+  std::string device = "auto";
+  std::uint32_t devices = 0;
+  std::string api_key_file;
+  double timeout_seconds = 300;
+  std::uint64_t bucket_bytes = 0;
+  std::uint64_t host_memory_bytes = 1ull << 30;
+  std::uint64_t chunk_bytes = 4 << 20;
+  std::uint32_t reads_in_flight = 32;
+  std::string report;
+  bool dry_run = false;
+};
+
+void add_reference_flags(CLI::App& app, raw_options& raw) {
+  app.add_option("--checkpoint-path", raw.checkpoint_path,
+                 "Directory of the checkpoint (with or without model.safetensors.index.json), or one file")
+      ->required();
+  app.add_option("--update-method", raw.update_method, "broadcast: from the ones that read to every engine")
+      ->check(CLI::IsMember({"broadcast", "p2p", "all"}))
+      ->capture_default_str();
+  app.add_option("--inference-parallel-size", raw.inference_parallel_size, "Workers (devices) of one engine")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  app.add_option("--endpoint", raw.endpoints, "Address of the engine's server; once per engine of this host")
+      ->capture_default_str();
+  app.add_option("--checkpoint-name", raw.checkpoint_name, "Name of the checkpoint in log and report")
+      ->capture_default_str();
+  app.add_option("--uds", raw.uds, "Reach the server over this Unix socket instead of TCP");
+  app.add_option("--weight-version", raw.weight_version,
+                 "Version that the engine shall report afterwards; checked where the engine tells it");
+  app.add_option("--sleep-time", raw.sleep_seconds, "Seconds to stay alive after a successful update")
+      ->check(CLI::Range(0u, 31'536'000u))
+      ->capture_default_str();
+  app.add_option("--save-metas-file", raw.save_metas_file,
+                 "For peer-to-peer updates, which are not built yet");
+  app.add_option("--load-metas-file", raw.load_metas_file,
+                 "For peer-to-peer updates, which are not built yet");
+}
+
+void add_own_flags(CLI::App& app, raw_options& raw) {
+  app.add_option("--engine", raw.engine, "Kind of server")
+      ->check(CLI::IsMember({"sglang", "vllm", "lmdeploy"}))
+      ->capture_default_str();
+  app.add_option("--device", raw.device, "cuda: GPUs; host: shared memory in their place; auto: cuda")
+      ->check(CLI::IsMember({"auto", "cuda", "host"}))
+      ->capture_default_str();
+  app.add_option("--devices", raw.devices,
+                 "Devices of this host (default: inference-parallel-size for each endpoint)")
+      ->check(CLI::Range(1, 4096));
+  app.add_option("--api-key-file", raw.api_key_file,
+                 "File with the server's API key, sent as a bearer token");
+  app.add_option("--timeout", raw.timeout_seconds,
+                 "Seconds that any single wait may take: for the server, a worker's answer, a read")
+      ->check(CLI::Range(0.1, 86'400.0))
+      ->capture_default_str();
+  app.add_option("--report", raw.report, "Write the verdict as JSON to this file");
+  app.add_flag("--dry-run", raw.dry_run, "Print the plan (files, bytes, buckets, memory) and move nothing");
+}
+
+void add_tuning_flags(CLI::App& app, raw_options& raw) {
+  const auto size = CLI::AsSizeValue(false);
+  app.add_option("--host-memory", raw.host_memory_bytes, "Staging memory at most, such as 512MiB [1GiB]")
+      ->transform(size)
+      ->group("Tuning");
+  app.add_option("--bucket-size", raw.bucket_bytes,
+                 "Tensors handed over at a time; the engine's devices give the largest tensor + 2 buckets\n"
+                 "[a 64th of the checkpoint, between 16MiB and 256MiB]")
+      ->transform(size)
+      ->group("Tuning");
+  app.add_option("--chunk-size", raw.chunk_bytes, "Bytes of one read [4MiB]")
+      ->transform(size)
+      ->group("Tuning");
+  app.add_option("--reads-in-flight", raw.reads_in_flight, "Reads under way at the same time")
+      ->check(CLI::Range(1, 1024))
+      ->capture_default_str()
+      ->group("Tuning");
+}
+
+[[nodiscard]] std::string read_api_key(const std::string& path) {
+  std::ifstream file{path};
+  std::string key;
+  if (!std::getline(file, key))
+    throw std::invalid_argument{"--api-key-file " + path + ": cannot be read, or is empty"};
+  while (!key.empty() && (key.back() == '\r' || key.back() == ' ' || key.back() == '\t'))
+    key.pop_back();
+  if (key.empty())
+    throw std::invalid_argument{"--api-key-file " + path + ": the first line is empty"};
+  return key;
+}
+
+void require_page_multiple(std::uint64_t bytes, const char* flag) {
+  if (bytes % io::page_bytes != 0)
+    throw std::invalid_argument{std::string{flag} + " must be a multiple of 4096 bytes"};
+}
+
+void refuse_what_is_not_built(const raw_options& raw) {
+  if (raw.update_method != "broadcast")
+    throw std::invalid_argument{"--update-method " + raw.update_method
+                                + " needs peer-to-peer transfers, which are not built yet; use broadcast"};
+  if (!raw.save_metas_file.empty() || !raw.load_metas_file.empty())
+    throw std::invalid_argument{
+        "--save-metas-file and --load-metas-file belong to peer-to-peer transfers, which are not built yet"};
+  if (raw.device != "host" && !raw.dry_run)
+    throw std::invalid_argument{"this build has no GPU support: use --device host"};
+}
+
+/// Turns the flags into options; throws std::invalid_argument for what makes no sense together.
+[[nodiscard]] node_options check(const raw_options& raw) {
+  refuse_what_is_not_built(raw);
+  node_options options;
+  if (!raw.uds.empty() && raw.endpoints.size() > 1)
+    throw std::invalid_argument{"--uds names one server: give one --endpoint with it"};
+  for (const auto& endpoint : raw.endpoints)
+    options.update.endpoints.push_back(io::parse_endpoint(endpoint, raw.uds));
+  const auto workers = raw.inference_parallel_size * options.update.endpoints.size();
+  options.device_count = raw.devices != 0 ? raw.devices : static_cast<std::uint32_t>(workers);
+  if (options.device_count != workers)
+    throw std::invalid_argument{
+        "--devices " + std::to_string(raw.devices) + " does not fit " + std::to_string(raw.endpoints.size())
+        + " endpoint(s) with --inference-parallel-size " + std::to_string(raw.inference_parallel_size)
+        + ": expected " + std::to_string(workers)};
+  require_page_multiple(raw.bucket_bytes, "--bucket-size");
+  require_page_multiple(raw.chunk_bytes, "--chunk-size");
+  if (raw.chunk_bytes < io::page_bytes || raw.chunk_bytes > (1ull << 30))
+    throw std::invalid_argument{"--chunk-size must be between 4KiB and 1GiB"};
+  if (raw.host_memory_bytes < raw.chunk_bytes)
+    throw std::invalid_argument{"--host-memory must be at least --chunk-size"};
+  options.update.checkpoint_name = raw.checkpoint_name;
+  options.update.engine = io::parse_engine_kind(raw.engine).value();
+  if (!raw.api_key_file.empty())
+    options.update.api_key = read_api_key(raw.api_key_file);
+  if (!raw.weight_version.empty())
+    options.update.weight_version = raw.weight_version;
+  options.update.devices_per_engine = raw.inference_parallel_size;
+  options.update.timeout = std::chrono::milliseconds{static_cast<std::int64_t>(raw.timeout_seconds * 1000)};
+  options.update.reads_in_flight_max = raw.reads_in_flight;
+  options.update.chunk_bytes = raw.chunk_bytes;
+  options.update.host_memory_bytes = raw.host_memory_bytes;
+  options.checkpoint_path = raw.checkpoint_path;
+  options.device = raw.device == "host" ? device_kind::host : device_kind::cuda;
+  options.bucket_bytes = raw.bucket_bytes;
+  options.report = raw.report;
+  options.dry_run = raw.dry_run;
+  options.sleep_seconds = raw.sleep_seconds;
+  return options;
+}
+
+} // namespace
+
+command_line parse_command_line(int argc, const char* const* argv) {
+  raw_options raw;
+  CLI::App app{description, "ckpt-actor-node"};
+  app.footer(footer);
+  app.set_version_flag("--version", "ckpt-actor-node " CKPT_VERSION);
+  app.get_formatter()->column_width(34);
+  add_reference_flags(app, raw);
+  add_own_flags(app, raw);
+  add_tuning_flags(app, raw);
+  try {
+    app.parse(argc, argv);
+    return {check(raw), 0};
+  } catch (const CLI::ParseError& error) {
+    const bool asked = error.get_exit_code() == 0; // --help and --version come as errors, too.
+    app.exit(error);
+    return {std::nullopt, asked ? 0 : actors::exit_status(actors::ec::usage)};
+  } catch (const std::invalid_argument& error) {
+    std::cerr << "ckpt-actor-node: " << error.what() << '\n';
+    return {std::nullopt, actors::exit_status(actors::ec::usage)};
+  }
+}
+
+} // namespace ckpt::apps

@@ -1,0 +1,40 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/node/dry_run.hpp"
+
+#include "actors/verdict.hpp"
+
+#include <algorithm>
+#include <sstream>
+
+namespace ckpt::apps {
+
+std::string describe_plan(const node_options& options, const io::checkpoint& checkpoint,
+                          const io::bucket_plan& plan) {
+  using actors::describe_bytes;
+  std::ostringstream out;
+  out << "checkpoint  " << checkpoint.path.string() << '\n';
+  for (const auto& file : checkpoint.files)
+    out << "  file      " << file.path.filename().string() << "  " << describe_bytes(file.bytes)
+        << (file.in_memory ? "  (in memory, used in place)" : "") << '\n';
+  out << "tensors     " << checkpoint.tensors.size() << ", " << describe_bytes(checkpoint.tensor_bytes)
+      << '\n';
+  if (!checkpoint.tensors.empty()) {
+    const auto& largest = *std::ranges::max_element(checkpoint.tensors, {},
+                                                    [](const auto& tensor) { return tensor.bytes.length; });
+    out << "largest     " << largest.name << ", " << describe_bytes(largest.bytes.length) << '\n';
+  }
+  out << "buckets     " << plan.buckets.size() << " of at most " << describe_bytes(plan.bucket_bytes) << '\n'
+      << "reads       " << plan.chunks.size() << ", " << describe_bytes(plan.read_bytes) << '\n';
+  const auto slabs = actors::slab_count(options.update.host_memory_bytes, plan, options.update.chunk_bytes);
+  out << "memory      " << describe_bytes(slabs * options.update.chunk_bytes) << " of this host for staging, "
+      << describe_bytes(plan.ring_bytes) << " of each of " << options.device_count << " device(s)\n";
+  for (std::size_t engine = 0; engine < options.update.endpoints.size(); ++engine)
+    out << "engine      " << options.update.endpoints[engine].url << " (" << io::name(options.update.engine)
+        << "), " << options.update.devices_per_engine << " worker(s)\n";
+  out << "nothing was moved";
+  return out.str();
+}
+
+} // namespace ckpt::apps

@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Keeps two updates of this network namespace from going to one engine at the same time. The lock is an
+// abstract Unix socket's name: the kernel gives it to one process, and takes it back when that process ends,
+// however it ends.
+
+#include "io/endpoint.hpp"
+#include "io/fd.hpp"
+
+namespace ckpt::io {
+
+class update_lock {
+public:
+  /// Throws std::system_error; address_in_use means that another process is updating the engine behind
+  /// `endpoint`.
+  explicit update_lock(const http_endpoint& endpoint);
+
+private:
+  fd socket_;
+};
+
+} // namespace ckpt::io
