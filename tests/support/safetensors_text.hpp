@@ -1,0 +1,33 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Safetensors files put together from text, so that a test shows what is wrong with them.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace ckpt::tests {
+
+/// One entry of a header: `"name":{"dtype":…,"shape":…,"data_offsets":…}`.
+inline std::string entry(std::string_view name, std::string_view dtype, std::string_view shape,
+                         std::string_view offsets) {
+  return '"' + std::string{name} + R"(":{"dtype":")" + std::string{dtype} + R"(","shape":)"
+         + std::string{shape} + R"(,"data_offsets":)" + std::string{offsets} + '}';
+}
+
+/// The length field of a file whose header has `bytes`.
+inline std::string length_field(std::uint64_t bytes) {
+  std::string field;
+  for (unsigned i = 0; i < 8; ++i)
+    field += static_cast<char>(bytes >> (8 * i) & 0xff);
+  return field;
+}
+
+/// A file with this header and `data_bytes` bytes of data.
+inline std::string file_text(std::string_view header, std::uint64_t data_bytes) {
+  return length_field(header.size()) + std::string{header} + std::string(data_bytes, 'x');
+}
+
+} // namespace ckpt::tests
