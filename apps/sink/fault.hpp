@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The ways in which the sink can be told to misbehave. A fault_plan is what the command line asked for,
+// checked; immutable afterwards, so any thread may read it.
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ckpt::apps::sink {
+
+/// A moment in the life of a worker: the message it has just received and not yet answered.
+struct moment {
+  enum class at : std::uint8_t {
+    handle,
+    list,        ///< number `index`, counted from 0
+    middle_list, ///< the one with which more than half of the checkpoint's tensors have come
+    last_list,   ///< the one with which all of them have come
+    release,     ///< the first None
+    finish,      ///< the second None
+  } is = at::handle;
+  std::uint64_t index = 0; ///< of a list
+};
+
+/// Everything is absent or false unless asked for.
+struct fault_plan {
+  // What the HTTP side does.
+  std::optional<unsigned> status_before;
+  std::optional<unsigned> status_during;
+  std::optional<unsigned> status_after;
+  std::uint64_t lists_before_trouble = 1; ///< for status_during and drops_connection: lists answered before
+  bool answers_early = false;
+  bool starts_no_workers = false;
+  bool tells_wrong_version = false;
+  bool answers_garbage = false;
+  bool drops_connection = false;
+
+  // What the workers do, or the one of them that `only_worker` names.
+  std::optional<moment> error_at; ///< handle or a list
+  std::optional<moment> die_at;
+  std::optional<moment> hang_at;
+  std::optional<moment> close_at; ///< only the socket closes, and the server never answers
+  bool finish_raises = false;
+  std::chrono::milliseconds handle_delay{0};
+  std::optional<unsigned> only_worker;
+
+  /// True when a fault cannot be placed without knowing how many tensors will come.
+  [[nodiscard]] bool needs_tensor_count() const;
+
+  /// True when no answer must ever be sent, whatever the workers do.
+  [[nodiscard]] bool never_answers() const { return close_at.has_value() || starts_no_workers; }
+
+  /// The faults for worker number `worker`: those of the workers are cleared when another is meant.
+  [[nodiscard]] fault_plan for_worker(unsigned worker) const;
+};
+
+/// Parses values of `--fault`. Throws std::invalid_argument that names the value and lists what there is.
+[[nodiscard]] fault_plan parse_faults(std::span<const std::string> values);
+
+/// One line for each kind of fault, for --help.
+[[nodiscard]] std::string_view fault_help();
+
+} // namespace ckpt::apps::sink

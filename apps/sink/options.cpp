@@ -1,0 +1,136 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/sink/options.hpp"
+
+#include "io/error.hpp"
+
+#include <cerrno>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <map>
+#include <stdexcept>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+namespace ckpt::apps::sink {
+namespace {
+
+constexpr auto usage_status = 2;
+constexpr auto checkpoint_status_note =
+    "Exit status: 0 ended by SIGTERM or SIGINT, or all --updates were good; 1 an update failed, or it was "
+    "ended "
+    "before all --updates came; 2 usage; 3 the checkpoint of --verify cannot be read.";
+
+/// The key in `path` without the line end that editors leave behind.
+std::string read_key(const std::string& path) {
+  if (path.empty())
+    return {};
+  std::ifstream file{path};
+  std::string key{std::istreambuf_iterator<char>{file}, {}};
+  if (!file)
+    throw io::system_failure(errno, "read", path);
+  while (!key.empty() && (key.back() == '\n' || key.back() == '\r'))
+    key.pop_back();
+  if (key.empty())
+    throw std::invalid_argument{path + " holds no key"};
+  return key;
+}
+
+/// What CLI11 fills in before it is checked.
+struct raw_options {
+  sink_options parsed;
+  std::string key_file;
+  std::string admin_key_file;
+  std::vector<std::string> faults;
+  double ready_after_seconds = 0;
+  double timeout_seconds = 300;
+};
+
+std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds{std::llround(seconds * 1000)};
+}
+
+void declare(CLI::App& app, raw_options& raw) {
+  static const std::map<std::string, io::engine_kind> engines{{"sglang", io::engine_kind::sglang},
+                                                              {"vllm", io::engine_kind::vllm},
+                                                              {"lmdeploy", io::engine_kind::lmdeploy}};
+  static const std::map<std::string, consumption> consumptions{
+      {"copy", consumption::copy}, {"touch", consumption::touch}, {"none", consumption::none}};
+  auto& options = raw.parsed;
+  app.add_option("--engine", options.engine, "engine to stand in for: sglang, vllm or lmdeploy (sglang)")
+      ->transform(CLI::CheckedTransformer(engines))
+      ->option_text("NAME");
+  app.add_option("--workers", options.workers, "workers, one for each device of the engine")
+      ->check(CLI::Range(1U, 1024U))
+      ->capture_default_str();
+  app.add_option("--host", options.host, "address to listen on")->capture_default_str();
+  app.add_option("--port", options.port, "port to listen on; 0 takes a free one")->capture_default_str();
+  app.add_option("--uds", options.unix_socket_path, "listen on this Unix socket instead");
+  app.add_option("--port-file", options.port_file, "write the port there once it is known");
+  app.add_option("--verify", options.verify_path, "compare every tensor with the checkpoint at this path");
+  app.add_option("--consume", options.consume,
+                 "what a worker does with its tensors: copy, touch or none (copy)")
+      ->transform(CLI::CheckedTransformer(consumptions))
+      ->option_text("HOW");
+  app.add_option("--worker-seconds-per-gib", options.worker_seconds_per_gib,
+                 "let workers take at least this long")
+      ->check(CLI::Range(0.0, 1e6));
+  app.add_option("--api-key-file", raw.key_file, "demand the bearer key in this file");
+  app.add_option("--admin-api-key-file", raw.admin_key_file,
+                 "demand this key instead on SGLang's update routes");
+  app.add_option("--updates", options.updates, "end after this many good updates, or the first failed one")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--ready-after", raw.ready_after_seconds, "be starting up for this many seconds")
+      ->check(CLI::Range(0.0, 1e6));
+  app.add_flag("--start-asleep", options.starts_asleep, "LMDeploy: weights and kv_cache sleep at first");
+  app.add_option("--report", options.report_path, "keep a JSON report of all updates in this file");
+  app.add_option("--timeout", raw.timeout_seconds, "longest wait for anything, in seconds")
+      ->check(CLI::Range(0.001, 1e6))
+      ->capture_default_str();
+  app.add_option("--fault", raw.faults, "misbehave (repeatable); see below")->option_text("KIND[:ARG]");
+  app.add_option("--fault-updates", options.fault_updates, "only the first N updates misbehave")
+      ->option_text("N");
+}
+
+sink_options check(raw_options raw) {
+  auto options = std::move(raw.parsed);
+  options.api_key = read_key(raw.key_file);
+  options.admin_api_key = read_key(raw.admin_key_file);
+  options.ready_after = milliseconds(raw.ready_after_seconds);
+  options.timeout = milliseconds(raw.timeout_seconds);
+  options.faults = parse_faults(raw.faults);
+  if (options.faults.needs_tensor_count() && options.verify_path.empty())
+    throw std::invalid_argument{
+        "a fault in the middle or last list needs --verify to know which list that is"};
+  if (options.faults.only_worker && *options.faults.only_worker >= options.workers)
+    throw std::invalid_argument{"--fault one-worker-only names a worker that there is not"};
+  if (!options.unix_socket_path.empty() && !options.port_file.empty())
+    throw std::invalid_argument{"--port-file needs a port, and --uds has none"};
+  return options;
+}
+
+} // namespace
+
+std::variant<sink_options, int> parse_command_line(int argc, const char* const* argv) {
+  CLI::App app{
+      "Stands in for an inference engine: takes weights as SGLang, vLLM or LMDeploy would, over HTTP and\n"
+      "the weight channel of its workers, and can compare them with the checkpoint they come from."};
+  app.name("ckpt-sink");
+  app.footer("Faults:\n" + std::string{fault_help()} + "\n" + checkpoint_status_note);
+  raw_options raw;
+  declare(app, raw);
+  try {
+    app.parse(argc, argv);
+    return check(std::move(raw));
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : usage_status;
+  } catch (const std::exception& error) {
+    std::cerr << "ckpt-sink: " << error.what() << '\n';
+    return usage_status;
+  }
+}
+
+} // namespace ckpt::apps::sink

@@ -1,0 +1,49 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What the command line of ckpt-sink asks for, checked. Immutable once parsed; any thread may read it.
+
+#include "apps/sink/fault.hpp"
+#include "io/engine_api.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace ckpt::apps::sink {
+
+/// What a worker does with the tensors of a list before it agrees.
+enum class consumption : std::uint8_t {
+  copy,  ///< copies every byte, as an engine's load_weights does
+  touch, ///< reads one byte of every page
+  none,
+};
+
+struct sink_options {
+  io::engine_kind engine = io::engine_kind::sglang;
+  unsigned workers = 1;
+  std::string host = "127.0.0.1";
+  std::uint16_t port = 0;
+  std::string unix_socket_path; ///< when set, takes the place of host and port
+  std::string port_file;
+  std::string verify_path;
+  std::string report_path;
+  std::string api_key;
+  std::string admin_api_key;
+  consumption consume = consumption::copy;
+  double worker_seconds_per_gib = 0;
+  std::chrono::milliseconds ready_after{0};
+  std::chrono::milliseconds timeout{300'000}; ///< of every single wait
+  std::optional<std::uint64_t> updates;       ///< how many good ones to wait for
+  bool starts_asleep = false;
+  fault_plan faults;
+  std::optional<std::uint64_t> fault_updates; ///< only this many updates misbehave; absent: all
+};
+
+/// Either options, or the exit status after --help or a usage error, which has been printed.
+[[nodiscard]] std::variant<sink_options, int> parse_command_line(int argc, const char* const* argv);
+
+} // namespace ckpt::apps::sink
