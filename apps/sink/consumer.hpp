@@ -1,0 +1,28 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The work of a worker: what an engine's load_weights would cost. One per worker, made before the first
+// update so that updates allocate nothing; one thread uses it.
+
+#include "apps/sink/options.hpp"
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace ckpt::apps::sink {
+
+class consumer {
+public:
+  explicit consumer(consumption how);
+
+  void consume(std::span<const std::byte> tensor);
+
+private:
+  consumption how_;
+  std::vector<std::byte> scratch_; ///< for copies; larger than the caches, so that they cost memory bandwidth
+  std::size_t at_ = 0;             ///< where in scratch_ the next copy goes
+};
+
+} // namespace ckpt::apps::sink

@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// One update under way: a thread for each worker of the engine. Made and destroyed by the HTTP side;
+// destroying it tells the workers to end and waits for them.
+
+#include "apps/sink/worker.hpp"
+
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace ckpt::apps::sink {
+
+/// What the request over HTTP asks for.
+struct update_request {
+  std::vector<io::device_channel> devices; ///< worker k serves devices[k]
+  std::optional<std::string> weight_version;
+};
+
+struct update_outcome {
+  std::vector<worker_outcome> workers;
+  double seconds = 0; ///< from the request to the end of the last worker
+
+  /// What went wrong, worker by worker; empty when all came through.
+  [[nodiscard]] std::string error() const;
+
+  /// False when some worker was sent something other than the checkpoint; absent without --verify.
+  [[nodiscard]] std::optional<bool> verified() const;
+};
+
+/// What all updates share, made once.
+struct worker_resources {
+  const sink_options& options;
+  std::shared_ptr<const expectation> expected; ///< null without --verify
+  std::vector<consumer> consumers;             ///< one for each worker
+  zmq::context_t context{1};
+};
+
+class update {
+public:
+  using list_handler = std::function<void(std::uint64_t lists)>;
+  using end_handler = std::function<void(update_outcome)>;
+
+  /// Starts the workers. Both handlers are called on workers' threads: `on_list` after a worker has agreed to
+  /// a list, `on_end` once, by the last worker.
+  update(worker_resources& resources, const fault_plan& faults, const update_request& request,
+         list_handler on_list, end_handler on_end);
+  update(const update&) = delete;
+  update& operator=(const update&) = delete;
+  ~update() noexcept;
+
+private:
+  void run_worker(worker_resources& resources, unsigned index);
+
+  fault_plan faults_;
+  update_request request_;
+  end_handler on_end_;
+  update_signals signals_;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::mutex mutex_;                 ///< guards what follows
+  std::vector<worker_outcome> done_; ///< by worker
+  unsigned running_ = 0;
+  std::vector<std::jthread> threads_; ///< last, so that they end before anything they use
+};
+
+} // namespace ckpt::apps::sink

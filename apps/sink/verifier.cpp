@@ -1,0 +1,121 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Reads the checkpoint with plain pread on purpose: the proof must not depend on the reader that it is to
+// prove.
+
+#include "apps/sink/verifier.hpp"
+
+#include "io/error.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace ckpt::apps::sink {
+namespace {
+
+constexpr std::size_t compare_bytes = 1 << 20;
+constexpr std::size_t complaints_max = 5;
+
+std::string text_of(const std::vector<std::uint64_t>& shape) {
+  std::string text = "[";
+  for (const auto dimension : shape)
+    text += (text.size() > 1 ? ", " : "") + std::to_string(dimension);
+  return text + "]";
+}
+
+/// Fills `target` from `offset` on. A file that has become shorter is an error.
+void read_fully(int file, const std::string& path, std::uint64_t offset, std::span<std::byte> target) {
+  while (!target.empty()) {
+    const auto count = ::pread(file, target.data(), target.size(), static_cast<off_t>(offset));
+    if (count < 0 && errno == EINTR)
+      continue;
+    if (count < 0)
+      throw io::system_failure(errno, "read", path);
+    if (count == 0)
+      throw io::checkpoint_error{path, "it has become shorter"};
+    offset += static_cast<std::uint64_t>(count);
+    target = target.subspan(static_cast<std::size_t>(count));
+  }
+}
+
+} // namespace
+
+expectation::expectation(const std::string& path) : source_{io::open_checkpoint(path)} {
+  for (const auto& file : source_.files) {
+    files_.emplace_back(::open(file.path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!files_.back())
+      throw io::system_failure(errno, "open", file.path.string());
+  }
+  by_name_.reserve(source_.tensors.size());
+  for (std::uint32_t index = 0; index < source_.tensors.size(); ++index)
+    by_name_.emplace(source_.tensors[index].name, index);
+}
+
+std::optional<std::uint32_t> expectation::find(std::string_view name) const {
+  const auto found = by_name_.find(name);
+  return found == by_name_.end() ? std::nullopt : std::optional{found->second};
+}
+
+verifier::verifier(std::shared_ptr<const expectation> expected)
+    : expected_{std::move(expected)}, arrived_(expected_->source().tensors.size()),
+      file_bytes_(compare_bytes) {}
+
+void verifier::complain(const std::string& tensor, const std::string& what) {
+  if (++complaint_count_ <= complaints_max)
+    complaints_.push_back("tensor \"" + tensor + "\" " + what);
+}
+
+void verifier::receive(const sent_tensor& tensor, std::span<const std::byte> bytes) {
+  const auto index = expected_->find(tensor.name);
+  if (!index)
+    return complain(tensor.name, "is not in the checkpoint");
+  if (arrived_[*index])
+    return complain(tensor.name, "came twice");
+  arrived_[*index] = true;
+  const auto& wanted = expected_->source().tensors[*index];
+  const auto wanted_type = io::torch_name(wanted.type).value_or("no type of torch");
+  if (tensor.torch_dtype != wanted_type)
+    return complain(tensor.name, "came as " + tensor.torch_dtype + " instead of " + std::string{wanted_type});
+  if (const auto wanted_shape = io::torch_shape(wanted); tensor.shape != wanted_shape)
+    return complain(tensor.name,
+                    "came with shape " + text_of(tensor.shape) + " instead of " + text_of(wanted_shape));
+  if (bytes.size() != wanted.bytes.length)
+    return complain(tensor.name, "came with " + std::to_string(bytes.size()) + " bytes instead of "
+                                     + std::to_string(wanted.bytes.length));
+  compare(*index, bytes);
+}
+
+void verifier::compare(std::uint32_t index, std::span<const std::byte> bytes) {
+  const auto& wanted = expected_->source().tensors[index];
+  const auto path = expected_->source().files.at(wanted.file).path.string();
+  for (std::size_t at = 0; at < bytes.size(); at += compare_bytes) {
+    const auto piece = bytes.subspan(at, std::min(compare_bytes, bytes.size() - at));
+    const auto original = std::span{file_bytes_}.first(piece.size());
+    read_fully(expected_->file(wanted.file), path, wanted.bytes.offset + at, original);
+    if (std::memcmp(piece.data(), original.data(), piece.size()) == 0)
+      continue;
+    const auto differs = std::mismatch(piece.begin(), piece.end(), original.begin()).first - piece.begin();
+    return complain(wanted.name, "differs from " + path + " at its byte "
+                                     + std::to_string(at + static_cast<std::size_t>(differs)));
+  }
+}
+
+std::string verifier::verdict() {
+  for (std::size_t index = 0; index < arrived_.size(); ++index)
+    if (!arrived_[index])
+      complain(expected_->source().tensors[index].name, "never came");
+  std::string text;
+  for (const auto& complaint : complaints_)
+    text += (text.empty() ? "" : "; ") + complaint;
+  if (complaint_count_ > complaints_.size())
+    text += "; and " + std::to_string(complaint_count_ - complaints_.size()) + " more";
+  return text;
+}
+
+} // namespace ckpt::apps::sink

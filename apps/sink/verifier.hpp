@@ -1,0 +1,63 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Whether what a worker was sent is the checkpoint: every tensor once, with its dtype and shape, bit for bit.
+// The expectation is immutable and shared by all workers; each worker has a verifier of its own for each
+// update.
+
+#include "apps/sink/worker_message.hpp"
+#include "io/checkpoint.hpp"
+#include "io/fd.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+namespace ckpt::apps::sink {
+
+class expectation {
+public:
+  /// Opens the checkpoint and its files. Throws what io::open_checkpoint throws.
+  explicit expectation(const std::string& path);
+
+  [[nodiscard]] const io::checkpoint& source() const noexcept { return source_; }
+  [[nodiscard]] int file(std::uint32_t index) const { return files_.at(index).number(); }
+
+  /// The index of the tensor called `name`, or nothing.
+  [[nodiscard]] std::optional<std::uint32_t> find(std::string_view name) const;
+
+private:
+  io::checkpoint source_;
+  std::vector<io::fd> files_;
+  std::unordered_map<std::string_view, std::uint32_t> by_name_;
+};
+
+class verifier {
+public:
+  explicit verifier(std::shared_ptr<const expectation> expected);
+
+  /// Checks one tensor that has arrived. Throws std::system_error when the checkpoint's file cannot be read.
+  void receive(const sent_tensor& tensor, std::span<const std::byte> bytes);
+
+  /// To be called once, after the last tensor: adds what never came. Empty when all was right, else a text
+  /// that names the first few faults and counts the rest.
+  [[nodiscard]] std::string verdict();
+
+private:
+  void complain(const std::string& tensor, const std::string& what);
+  void compare(std::uint32_t index, std::span<const std::byte> bytes);
+
+  std::shared_ptr<const expectation> expected_;
+  std::vector<bool> arrived_;
+  std::vector<std::byte> file_bytes_;
+  std::vector<std::string> complaints_;
+  std::uint64_t complaint_count_ = 0;
+};
+
+} // namespace ckpt::apps::sink

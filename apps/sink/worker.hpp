@@ -1,0 +1,74 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// One worker of the engine during one update: the worker's side of the weight channel from the handle to the
+// post hook, with the faults it was told to commit. Runs on a thread of its own and blocks there.
+//
+// Source: `checkpoint_engine.worker.update_weights_from_ipc`.
+
+#include "apps/sink/consumer.hpp"
+#include "apps/sink/options.hpp"
+#include "apps/sink/shared_buffer.hpp"
+#include "apps/sink/verifier.hpp"
+#include "apps/sink/worker_socket.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace ckpt::apps::sink {
+
+/// What a worker has to say when it is through. The update was good for it when `error` is empty.
+struct worker_outcome {
+  std::string device;
+  std::string error;
+  std::uint64_t lists = 0;
+  std::uint64_t tensors = 0;
+  std::uint64_t bytes = 0;
+  double busy_seconds = 0;      ///< spent on the tensors, comparing included
+  std::optional<bool> verified; ///< absent without --verify
+};
+
+/// Shared by the workers of one update and whoever started them.
+struct update_signals {
+  std::atomic<bool> stop{false};                          ///< the sink ends
+  std::atomic<bool> frozen{false};                        ///< answer no more messages
+  std::function<void(std::uint64_t lists)> list_answered; ///< called on the workers' threads
+};
+
+class worker {
+public:
+  /// All references outlive the worker. `expected` is null without --verify.
+  worker(const sink_options& options, const fault_plan& faults, consumer& work,
+         std::shared_ptr<const expectation> expected, update_signals& signals);
+
+  /// Goes through the update; everything that can go wrong is in the outcome.
+  [[nodiscard]] worker_outcome run(zmq::context_t& context, std::string device, const std::string& address);
+
+private:
+  void converse(worker_socket& socket);
+  void open_buffer(worker_socket& socket);
+  void take_list(worker_socket& socket, const tensor_list& list);
+  void release(worker_socket& socket);
+  void finish(worker_socket& socket);
+  void use(const worker_socket& socket, const tensor_list& list);
+  void misbehave(worker_socket& socket, moment::at at, std::uint64_t arriving_tensors = 0);
+  [[nodiscard]] bool strikes(const std::optional<moment>& when, moment::at at,
+                             std::uint64_t arriving_tensors) const;
+
+  const sink_options& options_;
+  fault_plan faults_;
+  consumer& work_;
+  std::shared_ptr<const expectation> expected_;
+  update_signals& signals_;
+  std::optional<shared_buffer> buffer_;
+  std::optional<verifier> verifier_;
+  std::string refusal_; ///< why the first refused list was refused
+  worker_outcome outcome_;
+};
+
+} // namespace ckpt::apps::sink

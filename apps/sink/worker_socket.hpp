@@ -1,0 +1,54 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The worker's end of the weight channel: a ZeroMQ REP socket whose waits end at a deadline, when the sink
+// ends, and, unlike a real worker's, when the pusher is gone. One thread uses a socket.
+
+#include <atomic>
+#include <chrono>
+#include <stdexcept>
+#include <string>
+
+#include <zmq.hpp>
+
+namespace ckpt::apps::sink {
+
+/// The conversation is over before its end.
+class channel_closed : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+class worker_socket {
+public:
+  /// Starts connecting to `address`. A wait ends when `stop` turns true.
+  worker_socket(zmq::context_t& context, const std::string& address, std::chrono::milliseconds timeout,
+                const std::atomic<bool>& stop);
+
+  /// The next message. Throws channel_closed.
+  [[nodiscard]] std::string receive();
+
+  /// Answers the message received last.
+  void reply(std::string_view text);
+
+  /// Waits without receiving anything until the pusher is gone, the deadline has passed or the sink ends.
+  void wait_for_end();
+
+  /// Waits for this long, or as long as the sink lives. Throws channel_closed when it ends.
+  void pause(std::chrono::nanoseconds duration) const;
+
+private:
+  using clock = std::chrono::steady_clock;
+
+  [[nodiscard]] bool take(std::string& message);
+  [[nodiscard]] bool pusher_is_gone();
+
+  zmq::socket_t peer_;
+  zmq::socket_t monitor_;
+  std::chrono::milliseconds timeout_;
+  const std::atomic<bool>& stop_;
+  bool gone_ = false; ///< the pusher has closed its end, for good: no address is used twice
+};
+
+} // namespace ckpt::apps::sink
