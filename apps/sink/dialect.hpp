@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// How each engine speaks HTTP: its routes, who may use them, what an update request looks like and how it is
+// answered. Knows texts, not connections or state. Pure; any thread.
+
+#include "apps/sink/update.hpp"
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace ckpt::apps::sink {
+
+/// One request, as far as the engines look at it.
+struct question {
+  std::string method; ///< "GET", "POST", …
+  std::string path;   ///< without the query
+  std::multimap<std::string, std::string> query;
+  std::string body;
+  std::string content_type;
+  std::string authorization;
+};
+
+struct answer {
+  /// How it goes over the connection: as HTTP, as its body and nothing else, or by closing without a word.
+  enum class form : std::uint8_t { http, bytes, close } is = form::http;
+  unsigned status = 200;
+  std::string body; ///< JSON, or empty
+};
+
+/// What a route does.
+enum class action : std::uint8_t {
+  nothing, ///< 200
+  ping,
+  health,
+  model_info,
+  update,
+  update_state, ///< LMDeploy: ready for an update?
+  sleep,
+  wake_up,
+  pause,
+  resume,
+};
+
+/// Which key a route demands, where one is configured.
+enum class key : std::uint8_t { none, api, admin };
+
+struct route {
+  std::string_view method;
+  std::string_view path;
+  key needs;
+  action does;
+};
+
+[[nodiscard]] std::span<const route> routes_of(io::engine_kind engine);
+
+/// Reads the body of an update request. Throws std::invalid_argument that says what is wrong with it.
+[[nodiscard]] update_request read_update_request(io::engine_kind engine, const question& asked);
+
+/// The answer to an update that all workers have come through.
+[[nodiscard]] answer update_succeeded(io::engine_kind engine, const update_outcome& outcome);
+
+/// The answer when workers were started, or should have been, and failed.
+[[nodiscard]] answer update_failed(io::engine_kind engine, std::string_view why);
+
+/// The answer when the request itself is at fault: 400 everywhere.
+[[nodiscard]] answer update_refused(io::engine_kind engine, std::string_view why);
+
+/// `{"error": why}` with any status, as the engines' middleware answers.
+[[nodiscard]] answer plain_error(unsigned status, std::string_view why);
+
+/// One line for people: "2 workers took …".
+[[nodiscard]] std::string summary(const update_outcome& outcome);
+
+} // namespace ckpt::apps::sink

@@ -1,0 +1,153 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Routing and state; what an update does is in engine_update.cpp.
+
+#include "apps/sink/engine.hpp"
+
+#include "apps/sink/running_update.hpp"
+
+#include <algorithm>
+
+#include <boost/asio/post.hpp>
+#include <boost/json.hpp>
+
+namespace ckpt::apps::sink {
+namespace {
+
+namespace json = boost::json;
+
+/// The values of `tags` in the query, or `all` when there are none.
+std::set<std::string> tags_of(const question& asked, std::set<std::string> all) {
+  const auto [first, last] = asked.query.equal_range("tags");
+  if (first == last)
+    return all;
+  std::set<std::string> tags;
+  for (auto each = first; each != last; ++each)
+    tags.insert(each->second);
+  return tags;
+}
+
+std::set<std::string> all_tags() { return {"weights", "kv_cache"}; }
+
+} // namespace
+
+engine::engine(boost::asio::io_context& io, const sink_options& options,
+               std::shared_ptr<const expectation> expected, report& log)
+    : io_{io}, options_{options}, log_{log}, resources_{options, std::move(expected), {}},
+      ready_at_{clock::now() + options.ready_after}, quiet_{io}, patience_{io} {
+  resources_.consumers.reserve(options.workers);
+  for (unsigned index = 0; index < options.workers; ++index)
+    resources_.consumers.emplace_back(options.consume);
+  // LMDeploy starts (with --empty-init) without its KV cache.
+  if (options.engine == io::engine_kind::lmdeploy)
+    sleeping_tags_ = options.starts_asleep ? all_tags() : std::set<std::string>{"kv_cache"};
+}
+
+engine::~engine() = default;
+
+int engine::exit_status() const {
+  const bool all_came = !options_.updates || good_ >= *options_.updates;
+  return failed_ == 0 && all_came ? 0 : options_.updates ? 1 : 0;
+}
+
+void engine::handle(const question& asked, const std::shared_ptr<exchange>& waiting) {
+  if (enough_)
+    end_when_quiet(); // The client may still want to see that all is well.
+  const auto routes = routes_of(options_.engine);
+  const auto on_path = [&](const route& each) { return each.path == asked.path; };
+  if (std::none_of(routes.begin(), routes.end(), on_path))
+    return waiting->respond(plain_error(404, "Not Found"));
+  const auto matched = std::find_if(routes.begin(), routes.end(), [&](const route& each) {
+    return on_path(each) && each.method == asked.method;
+  });
+  if (matched == routes.end())
+    return waiting->respond(plain_error(405, "Method Not Allowed"));
+  if (auto denied = deny(*matched, asked))
+    return waiting->respond(*denied);
+  if (matched->does == action::update)
+    return begin_update(asked, waiting);
+  waiting->respond(perform(matched->does, asked));
+}
+
+std::optional<answer> engine::deny(const route& matched, const question& asked) const {
+  // Where only an API key is configured it opens the admin routes too; where both are, only the admin key
+  // does.
+  const auto& admin = options_.admin_api_key.empty() ? options_.api_key : options_.admin_api_key;
+  const auto& wanted = matched.needs == key::admin ? admin : options_.api_key;
+  if (matched.needs != key::none && !wanted.empty() && asked.authorization != "Bearer " + wanted) {
+    const bool is_other_key =
+        !options_.api_key.empty() && asked.authorization == "Bearer " + options_.api_key;
+    return is_other_key ? plain_error(403, "Forbidden") : plain_error(401, "Unauthorized");
+  }
+  // While it starts, LMDeploy says so in its own words; the others have nobody who could answer.
+  if (starting() && matched.does != action::update_state)
+    return plain_error(503, "the engine is starting");
+  return std::nullopt;
+}
+
+answer engine::perform(action does, const question& asked) {
+  switch (does) {
+  case action::health:
+    // SGLang, told to wait for its first weights, is not healthy before it has them.
+    if (options_.engine == io::engine_kind::sglang && !has_weights_)
+      return {answer::form::http, 503, {}};
+    break;
+  case action::model_info:
+    return model_info();
+  case action::update_state:
+    return update_state();
+  case action::sleep:
+    if (current_)
+      return plain_error(400, "an update is under way");
+    sleeping_tags_ = all_tags();
+    break;
+  case action::wake_up:
+    for (const auto& tag : tags_of(asked, all_tags()))
+      sleeping_tags_.erase(tag);
+    break;
+  case action::ping:
+  case action::nothing:
+  case action::pause:
+  case action::resume:
+  case action::update:
+    break;
+  }
+  return {};
+}
+
+answer engine::model_info() const {
+  const auto version = tells_wrong_version_ ? weight_version_ + "-not" : weight_version_;
+  return {answer::form::http, 200,
+          json::serialize(json::object{
+              {"model_path", "ckpt-sink"}, {"is_generation", true}, {"weight_version", version}})};
+}
+
+bool engine::takes_weights() const {
+  return options_.engine != io::engine_kind::lmdeploy
+         || (!sleeping_tags_.contains("weights") && sleeping_tags_.contains("kv_cache"));
+}
+
+answer engine::update_state() const {
+  const bool ready = !starting() && !current_ && takes_weights();
+  const char* message = ready        ? "ready"
+                        : starting() ? "the engine is starting"
+                        : current_ != nullptr
+                            ? "an update is under way"
+                            : "the engine has to sleep without its KV cache, but with its weights awake";
+  json::array ranks;
+  for (unsigned index = 0; index < options_.workers; ++index)
+    ranks.push_back(index);
+  const json::object body{{"ready", ready},
+                          {"message", message},
+                          {"backend", "pytorch"},
+                          {"device_type", "cuda"},
+                          {"checkpoint_engine_version", "0.4.2"},
+                          {"is_sleeping", !sleeping_tags_.empty()},
+                          {"sleeping_tags", json::array(sleeping_tags_.begin(), sleeping_tags_.end())},
+                          {"device_uuids", json::array{}},
+                          {"worker_ranks", std::move(ranks)}};
+  return {answer::form::http, 200, json::serialize(body)};
+}
+
+} // namespace ckpt::apps::sink

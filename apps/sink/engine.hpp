@@ -1,0 +1,89 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The engine as its HTTP clients see it: its state, and what each request does to it. Belongs to the thread
+// that runs the io_context; the workers' news come to it as posted handlers.
+
+#include "apps/sink/dialect.hpp"
+#include "apps/sink/report.hpp"
+#include "apps/sink/update.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+namespace ckpt::apps::sink {
+
+/// One request that waits for its answer, whoever carries it.
+class exchange {
+public:
+  virtual ~exchange() = default;
+
+  /// Answers it. Only the first answer counts.
+  virtual void respond(const answer& what) = 0;
+
+  /// Set by the engine to learn that nobody waits for the answer any more.
+  std::function<void()> client_gone;
+};
+
+class engine {
+public:
+  /// `expected` is null without --verify. All references outlive the engine.
+  engine(boost::asio::io_context& io, const sink_options& options,
+         std::shared_ptr<const expectation> expected, report& log);
+  ~engine();
+
+  /// Answers now, or later when it starts an update.
+  void handle(const question& asked, const std::shared_ptr<exchange>& waiting);
+
+  /// 0 unless an update has failed or too few came.
+  [[nodiscard]] int exit_status() const;
+
+private:
+  using clock = std::chrono::steady_clock;
+  struct running_update;
+
+  [[nodiscard]] bool starting() const { return clock::now() < ready_at_; }
+  [[nodiscard]] std::optional<answer> deny(const route& matched, const question& asked) const;
+  [[nodiscard]] answer perform(action does, const question& asked);
+  [[nodiscard]] answer model_info() const;
+  [[nodiscard]] answer update_state() const;
+  [[nodiscard]] bool takes_weights() const;
+
+  void begin_update(const question& asked, const std::shared_ptr<exchange>& waiting);
+  void start(update_request request, const std::shared_ptr<exchange>& waiting);
+  void start_workers();
+  void list_answered(std::uint64_t serial, std::uint64_t lists);
+  void workers_ended(std::uint64_t serial, const update_outcome& outcome);
+  void client_gone(std::uint64_t serial);
+  void wait_for_client();
+  void conclude(const std::string& error, const update_outcome& outcome);
+  void end_when_quiet();
+
+  boost::asio::io_context& io_;
+  const sink_options& options_;
+  report& log_;
+  worker_resources resources_;
+  clock::time_point ready_at_;
+  std::string weight_version_ = "default";
+  bool has_weights_ = false;
+  bool tells_wrong_version_ = false;
+  std::set<std::string> sleeping_tags_; ///< LMDeploy only
+  std::uint64_t attempts_ = 0;
+  std::uint64_t good_ = 0;
+  std::uint64_t failed_ = 0;
+  bool enough_ = false;                ///< all --updates have come, or one has failed
+  boost::asio::steady_timer quiet_;    ///< until the end after the last update
+  boost::asio::steady_timer patience_; ///< with a client that is never to be answered
+  std::unique_ptr<running_update> current_;
+};
+
+} // namespace ckpt::apps::sink

@@ -1,0 +1,167 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The course of one update on the HTTP side, good or with the faults it was told to have.
+//
+//   request ── refused? ──> start ──> workers run ──> workers_ended ──> conclude
+//                             │                             │              ^
+//                             └── never to be answered: ────┴── until the client has gone, or the deadline
+
+#include "apps/sink/running_update.hpp"
+
+#include <stdexcept>
+
+#include <boost/asio/post.hpp>
+
+namespace ckpt::apps::sink {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// After the last of --updates: how long no request has to come before the program ends. Clients ask for the
+/// version or wake the engine up after an update.
+constexpr auto quiet_time = 1s;
+
+answer closed() { return {answer::form::close, 0, {}}; }
+
+} // namespace
+
+void engine::begin_update(const question& asked, const std::shared_ptr<exchange>& waiting) {
+  update_request request;
+  try {
+    request = read_update_request(options_.engine, asked);
+  } catch (const std::invalid_argument& error) {
+    return waiting->respond(update_refused(options_.engine, error.what()));
+  }
+  if (current_)
+    return waiting->respond(update_refused(options_.engine, "another update is under way"));
+  if (!takes_weights())
+    return waiting->respond(
+        update_refused(options_.engine, "the engine cannot take weights in this state of sleep"));
+  if (request.devices.size() != options_.workers)
+    return waiting->respond(
+        update_failed(options_.engine, "the request names " + std::to_string(request.devices.size())
+                                           + " devices, but the engine has "
+                                           + std::to_string(options_.workers) + " workers"));
+  start(std::move(request), waiting);
+}
+
+void engine::start(update_request request, const std::shared_ptr<exchange>& waiting) {
+  current_ = std::make_unique<running_update>();
+  auto& now = *current_;
+  now.serial = ++attempts_;
+  if (!options_.fault_updates || now.serial <= *options_.fault_updates)
+    now.faults = options_.faults;
+  now.request = std::move(request);
+  now.waiting = waiting;
+  waiting->client_gone = [this, serial = now.serial] { client_gone(serial); };
+  if (now.faults.status_before) {
+    waiting->respond(plain_error(*now.faults.status_before, "fault: the update is answered at once"));
+    return conclude("fault: the update was answered at once", {});
+  }
+  if (now.faults.answers_early)
+    waiting->respond(update_succeeded(options_.engine, {}));
+  if (now.faults.answers_garbage)
+    waiting->respond({answer::form::bytes, 0, std::string{"\x16\x03 this is not HTTP\r\n\r\n"}});
+  if (!now.faults.starts_no_workers)
+    return start_workers();
+  if (now.faults.answers_early || now.faults.answers_garbage)
+    return conclude("fault: no worker was started", {});
+  now.ended = update_outcome{};
+  wait_for_client();
+}
+
+void engine::start_workers() {
+  auto& now = *current_;
+  const auto serial = now.serial;
+  now.workers = std::make_unique<update>(
+      resources_, now.faults, now.request,
+      [this, serial](std::uint64_t lists) {
+        boost::asio::post(io_, [this, serial, lists] { list_answered(serial, lists); });
+      },
+      [this, serial](update_outcome outcome) {
+        boost::asio::post(io_,
+                          [this, serial, outcome = std::move(outcome)] { workers_ended(serial, outcome); });
+      });
+}
+
+void engine::list_answered(std::uint64_t serial, std::uint64_t lists) {
+  if (!current_ || current_->serial != serial || lists < current_->faults.lists_before_trouble)
+    return;
+  if (current_->faults.status_during)
+    current_->waiting->respond(
+        plain_error(*current_->faults.status_during, "fault: an error during the update"));
+  if (current_->faults.drops_connection)
+    current_->waiting->respond(closed());
+}
+
+void engine::workers_ended(std::uint64_t serial, const update_outcome& outcome) {
+  if (!current_ || current_->serial != serial)
+    return;
+  auto& now = *current_;
+  now.workers.reset();
+  auto error = outcome.error();
+  if (now.faults.never_answers() && !now.client_is_gone) {
+    now.ended = outcome;
+    return wait_for_client();
+  }
+  if (error.empty() && now.faults.status_after) {
+    error = "fault: an error after all workers came through";
+    now.waiting->respond(plain_error(*now.faults.status_after, error));
+  }
+  now.waiting->respond(error.empty() ? update_succeeded(options_.engine, outcome)
+                                     : update_failed(options_.engine, error));
+  conclude(error, outcome);
+}
+
+/// Keeps the engine busy with an update that is never answered, for as long as the client has patience.
+void engine::wait_for_client() {
+  patience_.expires_after(options_.timeout);
+  patience_.async_wait([this, serial = current_->serial](const boost::system::error_code& error) {
+    if (error || !current_ || current_->serial != serial)
+      return;
+    current_->waiting->respond(closed());
+    client_gone(serial);
+  });
+}
+
+void engine::client_gone(std::uint64_t serial) {
+  if (!current_ || current_->serial != serial)
+    return;
+  current_->client_is_gone = true;
+  if (!current_->ended)
+    return; // The workers will see for themselves whether the pusher is gone too.
+  patience_.cancel();
+  const auto outcome = std::move(*current_->ended);
+  const auto error = outcome.error();
+  conclude(error.empty() ? "fault: the update was never answered" : error, outcome);
+}
+
+void engine::conclude(const std::string& error, const update_outcome& outcome) {
+  const auto& request = current_->request;
+  if (error.empty()) {
+    ++good_;
+    has_weights_ = true;
+    if (request.weight_version)
+      weight_version_ = *request.weight_version;
+    tells_wrong_version_ = current_->faults.tells_wrong_version;
+  } else {
+    ++failed_;
+  }
+  log_.add({current_->serial, request.weight_version, error, outcome});
+  current_.reset();
+  if (options_.updates && (failed_ > 0 || good_ >= *options_.updates)) {
+    enough_ = true;
+    end_when_quiet();
+  }
+}
+
+void engine::end_when_quiet() {
+  quiet_.expires_after(quiet_time);
+  quiet_.async_wait([this](const boost::system::error_code& error) {
+    if (!error)
+      io_.stop();
+  });
+}
+
+} // namespace ckpt::apps::sink

@@ -1,0 +1,145 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/sink/http_session.hpp"
+
+#include <utility>
+
+#include <boost/asio/write.hpp>
+
+namespace ckpt::apps::sink {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+
+constexpr std::uint64_t body_bytes_max = 4 << 20;
+
+using boost::system::error_code;
+
+/// Splits "path?a=b&c=d". Percent signs stay as they are: no route or tag of an engine needs them.
+void split_target(std::string_view target, question& asked) {
+  const auto mark = target.find('?');
+  asked.path = target.substr(0, mark);
+  while (!target.empty() && mark != std::string_view::npos) {
+    target.remove_prefix(target.find_first_of("?&") == std::string_view::npos
+                             ? target.size()
+                             : target.find_first_of("?&") + 1);
+    const auto pair = target.substr(0, target.find('&'));
+    if (pair.empty())
+      break;
+    const auto equals = pair.find('=');
+    asked.query.emplace(pair.substr(0, equals),
+                        equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
+  }
+}
+
+} // namespace
+
+/// Lets the engine keep one request's answer apart from the connection, which may be gone or busy with the
+/// next.
+class http_session::one_exchange : public exchange {
+public:
+  explicit one_exchange(std::shared_ptr<http_session> session) : session_{std::move(session)} {}
+
+  void respond(const answer& what) override {
+    if (auto session = std::exchange(session_, nullptr)) {
+      error_code ignored;
+      session->stream_.socket().cancel(ignored); // Ends watch_client().
+      session->write(what);
+    }
+  }
+
+  [[nodiscard]] bool is_waiting() const { return session_ != nullptr; }
+
+  void give_up() {
+    session_ = nullptr;
+    if (client_gone)
+      client_gone();
+  }
+
+private:
+  std::shared_ptr<http_session> session_;
+};
+
+http_session::http_session(protocol::socket socket, std::chrono::milliseconds timeout, engine& answers)
+    : stream_{std::move(socket)}, timeout_{timeout}, answers_{answers} {}
+
+void http_session::read() {
+  parser_.emplace();
+  parser_->body_limit(body_bytes_max);
+  stream_.expires_after(timeout_);
+  http::async_read(stream_, buffer_, *parser_,
+                   [self = shared_from_this()](const error_code& error, std::size_t) {
+                     if (!error)
+                       return self->dispatch();
+                     if (error == http::error::body_limit)
+                       return self->write(plain_error(413, "the body is too long"));
+                     if (error.category() == http::make_error_code(http::error::bad_method).category()
+                         && error != http::error::end_of_stream && error != http::error::partial_message)
+                       return self->write(plain_error(400, "the request is not HTTP: " + error.message()));
+                     self->close();
+                   });
+}
+
+void http_session::dispatch() {
+  const auto& request = parser_->get();
+  question asked;
+  asked.method = request.method_string();
+  split_target(request.target(), asked);
+  asked.body = request.body();
+  asked.content_type = request[http::field::content_type];
+  asked.authorization = request[http::field::authorization];
+  stream_.expires_never();
+  const auto waiting = std::make_shared<one_exchange>(shared_from_this());
+  answers_.handle(asked, waiting);
+  if (waiting->is_waiting())
+    watch_client(waiting);
+}
+
+void http_session::watch_client(const std::shared_ptr<one_exchange>& waiting) {
+  stream_.socket().async_wait(
+      protocol::socket::wait_read, [self = shared_from_this(), waiting](const error_code& error) {
+        if (!waiting->is_waiting())
+          return;
+        char next = 0;
+        error_code failure = error;
+        if (!failure)
+          self->stream_.socket().receive(asio::buffer(&next, 1), asio::socket_base::message_peek, failure);
+        if (!failure)
+          return; // The next request already; it will be read after this one's answer.
+        waiting->give_up();
+        self->close();
+      });
+}
+
+void http_session::write(const answer& what) {
+  if (what.is == answer::form::close)
+    return close();
+  stream_.expires_after(timeout_);
+  if (what.is == answer::form::bytes) {
+    raw_ = what.body;
+    return asio::async_write(stream_, asio::buffer(raw_),
+                             [self = shared_from_this()](const error_code&, std::size_t) { self->close(); });
+  }
+  response_ = {static_cast<http::status>(what.status), 11};
+  response_.set(http::field::server, "ckpt-sink");
+  response_.set(http::field::content_type, "application/json");
+  response_.body() = what.body;
+  response_.keep_alive(parser_->is_done() && parser_->get().keep_alive());
+  response_.prepare_payload();
+  http::async_write(stream_, response_, [self = shared_from_this()](const error_code& error, std::size_t) {
+    if (error || !self->response_.keep_alive())
+      return self->close();
+    self->read();
+  });
+}
+
+void http_session::close() {
+  error_code ignored;
+  stream_.socket().shutdown(protocol::socket::shutdown_both, ignored);
+  stream_.close();
+}
+
+} // namespace ckpt::apps::sink
