@@ -12,8 +12,9 @@
 namespace ckpt::gpu {
 namespace {
 
-// A signal handler has no other way to find what its thread is doing.
-thread_local sigjmp_buf* return_point = nullptr;
+// A signal handler has no other way to find what its thread is doing. Volatile, because the compiler sees
+// nobody read it between the two stores around the copy.
+thread_local sigjmp_buf* volatile return_point = nullptr;
 
 void on_bus_error(int signal_number) {
   if (return_point != nullptr)
