@@ -5,8 +5,8 @@
 // Many large reads in flight from few files into memory that the caller owns. Two implementations behind one
 // interface: one io_uring, or threads with pread where the kernel or the container refuses io_uring.
 //
-// What already sits in the page cache is taken from there; the rest is read with O_DIRECT and leaves the page cache
-// as it was. One thread at a time uses a reader: the one that made it.
+// What already sits in the page cache is taken from there; the rest is read with O_DIRECT and leaves the page
+// cache as it was. One thread at a time uses a reader: the one that made it.
 
 #include "io/extent.hpp"
 #include "io/source_file.hpp"
@@ -23,9 +23,9 @@
 
 namespace ckpt::io {
 
-/// One read. `window` starts and ends at a multiple of source_file::alignment(), `destination` too, and has room for
-/// window.length bytes. The read is complete when the first `needed_bytes` are there: only a window that reaches over
-/// the end of the file may come back shorter than it is.
+/// One read. `window` starts and ends at a multiple of page_bytes; `destination` is aligned likewise and has
+/// room for window.length bytes. The read is complete when the first `needed_bytes` are there: only a window
+/// that reaches over the end of the file may come back shorter than it is.
 struct read_request {
   const source_file* file = nullptr; ///< stays open until the read is done
   extent window;
@@ -34,7 +34,7 @@ struct read_request {
   std::uint64_t tag = 0; ///< comes back in read_result
 };
 
-/// Where the bytes of a read came from.
+/// Which way the (last) bytes of a read took.
 enum class read_path : std::uint8_t { direct, page_cache };
 
 struct read_result {
@@ -47,11 +47,16 @@ enum class read_errc { truncated = 1 };
 [[nodiscard]] const std::error_category& read_category() noexcept;
 [[nodiscard]] std::error_code make_error_code(read_errc code) noexcept;
 
+/// automatic: io_uring, or threads where it is refused.
+enum class reader_engine : std::uint8_t { automatic, io_uring, threads };
+
 struct chunk_reader_options {
   unsigned in_flight_max = 32;
   std::uint64_t request_bytes_max = 4 << 20; ///< no window is longer
-  enum class engine : std::uint8_t { automatic, io_uring, threads } engine = engine::automatic;
-  unsigned threads = 4; ///< for engine::threads: how many; for io_uring: kernel workers that copy cached pages
+  reader_engine engine = reader_engine::automatic;
+  /// For reader_engine::threads: how many; for io_uring: kernel workers that copy cached pages.
+  unsigned threads = 4;
+  bool plain_ring = false; ///< io_uring without the flags of newer kernels: for tests
 };
 
 class chunk_reader {
@@ -63,22 +68,27 @@ public:
 
   [[nodiscard]] virtual unsigned in_flight() const noexcept = 0;
 
-  /// Takes `request` and returns true, or returns false when in_flight_max requests are under way. Does not block and
-  /// may defer the system call to the next wait().
+  /// Takes `request` and returns true, or returns false when in_flight_max requests are under way. Does not
+  /// block and may defer the system call to the next wait().
   [[nodiscard]] virtual bool submit(const read_request& request) = 0;
 
-  /// Appends the requests that are done to `results`, waiting up to `timeout` for the first one. Returns how many.
+  /// Appends the requests that are done to `results`, waiting up to `timeout` for the first one. Returns how
+  /// many; at once when no request is under way. Every request comes back exactly once. Throws
+  /// std::system_error when the reader itself fails, not a read.
   virtual std::size_t wait(std::chrono::milliseconds timeout, std::vector<read_result>& results) = 0;
 
-  /// Waits up to `timeout` until no read can write to memory any more, asking for cancellation first. False when some
-  /// read is stuck (a dead network file system): the memory must then never be freed or reused.
+  /// Waits up to `timeout` until no read can write to memory any more, asking for cancellation first. The
+  /// requests under way are forgotten: wait() reports none of them. False when some read is stuck (a dead
+  /// network file system): the memory must then never be freed or reused. A destructor drains for up to five
+  /// seconds.
   [[nodiscard]] virtual bool drain(std::chrono::milliseconds timeout) = 0;
 };
 
-/// Makes a reader on the calling thread, which becomes its only user. When io_uring is refused, `log` gets one line
-/// that says why and threads take its place (engine::automatic), or std::system_error is thrown (engine::io_uring).
-[[nodiscard]] std::unique_ptr<chunk_reader> make_chunk_reader(const chunk_reader_options& options,
-                                                              const std::function<void(std::string_view)>& log);
+/// Makes a reader on the calling thread, which becomes its only user. When io_uring is refused, `log` gets
+/// one line that says why and threads take its place (reader_engine::automatic), or std::system_error is
+/// thrown (reader_engine::io_uring).
+[[nodiscard]] std::unique_ptr<chunk_reader>
+make_chunk_reader(const chunk_reader_options& options, const std::function<void(std::string_view)>& log);
 
 } // namespace ckpt::io
 

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The host's staging memory: one anonymous mapping cut into equal, page-aligned slabs that are known by their index.
-// Made once per process. Taking and giving back is one thread's business (the disk reader's); any thread may use the
-// bytes of a slab it was handed.
+// The host's staging memory: one anonymous mapping cut into equal, page-aligned slabs that are known by their
+// index. Made once per process. Taking and giving back is one thread's business (the disk reader's); any
+// thread may use the bytes of a slab it was handed.
 
 #include "io/fd.hpp"
 
@@ -20,8 +20,8 @@ using slab_index = std::uint32_t;
 
 class slab_pool {
 public:
-  /// Maps `count` slabs of `slab_bytes` (a multiple of the page size). Pages become resident when first used, in huge
-  /// pages where the kernel gives them. Throws std::system_error.
+  /// Maps `count` slabs of `slab_bytes` (a multiple of the page size). Pages become resident when first used,
+  /// in huge pages where the kernel gives them. Throws std::system_error.
   slab_pool(std::uint32_t count, std::uint64_t slab_bytes);
   slab_pool(const slab_pool&) = delete;
   slab_pool& operator=(const slab_pool&) = delete;
@@ -31,7 +31,8 @@ public:
   [[nodiscard]] std::uint64_t slab_bytes() const noexcept { return slab_bytes_; }
   [[nodiscard]] std::size_t free_count() const noexcept { return free_.size(); }
 
-  /// A free slab, the one given back last first: its pages are resident and warm. Nothing when all are in use.
+  /// A free slab, the one given back last first: its pages are resident and warm. Nothing when all are in
+  /// use.
   [[nodiscard]] std::optional<slab_index> take();
 
   /// Gives a slab back. Giving one back twice is a programmer's error.
