@@ -1,0 +1,55 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Whole updates as users run them: ckpt-actor-node against ckpt-sink, two real processes.
+
+#include "tests/support/program.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/json.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ckpt::tests {
+
+using arguments = std::vector<std::string>;
+
+/// How long a test waits for what must come by itself. Far above every deadline in play: a hang is what it
+/// finds.
+inline constexpr auto patience = std::chrono::seconds{60};
+
+class update_test : public testing::Test {
+protected:
+  /// A small checkpoint of `shards` files below `parent`, the scratch directory by default.
+  std::filesystem::path make_checkpoint(std::uint64_t bytes = 24 << 20, std::uint32_t shards = 3,
+                                        const std::filesystem::path& parent = {});
+
+  /// Starts the engine and waits until it listens.
+  void start_engine(const std::filesystem::path& checkpoint, const arguments& more = {});
+
+  /// Starts an update of the engine (or of `endpoint`) with short deadlines and small buckets.
+  std::unique_ptr<program> start_node(const std::filesystem::path& checkpoint, const arguments& more = {});
+
+  /// Runs an update to its end and returns the exit status; what it printed is in node_output_.
+  int run_node(const std::filesystem::path& checkpoint, const arguments& more = {});
+
+  /// The report of the last node.
+  [[nodiscard]] boost::json::object report() const;
+
+  /// Nothing of an update may be left in /dev/shm once no node runs.
+  void expect_nothing_left() const;
+
+  temporary_directory scratch_{std::filesystem::current_path()};
+  std::unique_ptr<program> engine_;
+  std::string endpoint_;
+  std::string node_output_;
+  arguments node_arguments_{"--inference-parallel-size", "1"};
+};
+
+} // namespace ckpt::tests

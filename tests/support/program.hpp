@@ -1,0 +1,50 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A program that a test starts, watches and ends. Whatever happens, it does not outlive the test.
+
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace ckpt::tests {
+
+class program {
+public:
+  /// Starts `arguments[0]`; stdout and stderr go to the file `log`. Throws std::system_error.
+  program(const std::vector<std::string>& arguments, std::filesystem::path log);
+  program(const program&) = delete;
+  program& operator=(const program&) = delete;
+  ~program() noexcept;
+
+  [[nodiscard]] pid_t pid() const noexcept { return pid_; }
+
+  void send_signal(int number) const;
+
+  /// Waits for the end: the exit status, minus the signal's number when one ended it, or nothing when it
+  /// still runs after `deadline`.
+  [[nodiscard]] std::optional<int> wait(std::chrono::milliseconds deadline);
+
+  /// What it has printed so far.
+  [[nodiscard]] std::string output() const;
+
+private:
+  pid_t pid_ = -1;
+  std::filesystem::path log_;
+  std::optional<int> status_;
+};
+
+/// Asks `condition` until it holds; false when `deadline` passes first.
+[[nodiscard]] bool eventually(const std::function<bool()>& condition,
+                              std::chrono::milliseconds deadline = std::chrono::seconds{20});
+
+/// The whole file, or nothing in it when it cannot be read.
+[[nodiscard]] std::string read_file(const std::filesystem::path& path);
+
+} // namespace ckpt::tests
