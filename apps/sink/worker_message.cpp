@@ -41,33 +41,38 @@ bool is_from_file(const pickle_tree& tree, const pickle_value& value) {
          && tree[arguments[1]].is == kind::text && tree[arguments[1]].text == "from_file";
 }
 
-/// The function of a functools.partial that has no positional arguments and the one keyword argument `key`,
-/// which is the global `module`.`qualified`. Nothing for any other value.
-const pickle_value* function_of_partial(const pickle_tree& tree, const pickle_value& value,
-                                        std::string_view key, std::string_view module,
-                                        std::string_view qualified) {
+bool is_max(const pickle_tree& /*tree*/, const pickle_value& value) {
+  return is_global(value, "builtins", "max");
+}
+
+/// A functools.partial of a function that `is_function` knows, without positional arguments and with the one
+/// keyword argument `key`, which is the global `module`.`qualified`. Its function stands in the pickle twice:
+/// as it was made with, and in the state that is set afterwards. Python believes the latter; here both have
+/// to be right.
+bool is_partial(const pickle_tree& tree, const pickle_value& value,
+                bool (*is_function)(const pickle_tree&, const pickle_value&), std::string_view key,
+                std::string_view module, std::string_view qualified) {
   if (value.is != kind::call || value.items.size() != 3
       || !is_global(tree[value.items[0]], "functools", "partial"))
-    return nullptr;
+    return false;
+  const auto& made_with = tree[value.items[1]];
   const auto& state = tree[value.items[2]];
-  if (state.is != kind::tuple || state.items.size() != 4)
-    return nullptr;
+  if (made_with.items.size() != 1 || !is_function(tree, tree[made_with.items[0]]) || state.is != kind::tuple
+      || state.items.size() != 4 || !is_function(tree, tree[state.items[0]]))
+    return false;
   const auto& positional = tree[state.items[1]];
   const auto& keywords = tree[state.items[2]];
   if (positional.is != kind::tuple || !positional.items.empty() || keywords.is != kind::dict
       || keywords.items.size() != 2)
-    return nullptr;
+    return false;
   const auto& name = tree[keywords.items[0]];
-  if (name.is != kind::text || name.text != key || !is_global(tree[keywords.items[1]], module, qualified))
-    return nullptr;
-  return &tree[state.items[0]];
+  return name.is == kind::text && name.text == key && is_global(tree[keywords.items[1]], module, qualified);
 }
 
 /// The handle of a file, or nothing when the tuple is something else.
 std::optional<file_handle> read_file_handle(const pickle_tree& tree, const pickle_value& function,
                                             const pickle_value& arguments) {
-  const auto* outer = function_of_partial(tree, function, "key", "torch", "is_tensor");
-  if (outer == nullptr || !is_global(*outer, "builtins", "max") || arguments.items.size() != 7)
+  if (!is_partial(tree, function, is_max, "key", "torch", "is_tensor") || arguments.items.size() != 7)
     return std::nullopt;
   for (std::size_t index = 1; index < arguments.items.size(); ++index)
     if (tree[arguments.items[index]].is != kind::none)
@@ -75,9 +80,8 @@ std::optional<file_handle> read_file_handle(const pickle_tree& tree, const pickl
   const auto& mapping = tree[arguments.items[0]];
   if (mapping.is != kind::call || mapping.items.size() != 2)
     return std::nullopt;
-  const auto* inner = function_of_partial(tree, tree[mapping.items[0]], "dtype", "torch", "uint8");
   const auto& file = tree[mapping.items[1]].items;
-  if (inner == nullptr || !is_from_file(tree, *inner) || file.size() != 3)
+  if (!is_partial(tree, tree[mapping.items[0]], is_from_file, "dtype", "torch", "uint8") || file.size() != 3)
     return std::nullopt;
   const auto& path = tree[file[0]];
   const auto& shared = tree[file[1]];
