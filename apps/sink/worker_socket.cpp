@@ -17,6 +17,10 @@ using namespace std::chrono_literals;
 /// Longest time after which a wait notices that the sink ends.
 constexpr auto slice = 50ms;
 
+/// How long a last message may stay on its way through the library after its sender has closed. Short,
+/// because the next pusher is refused meanwhile.
+constexpr auto grace = 10ms;
+
 /// How long closing waits for the last reply to leave.
 constexpr int linger_ms = 1000;
 
@@ -73,7 +77,7 @@ std::string worker_socket::receive() {
     zmq::poll(items, slice);
     // What was sent before the pusher closed may still be on its way through the library: look once more.
     if (items[0].revents == 0 && pusher_is_gone())
-      zmq::poll(items.data(), 1, slice);
+      zmq::poll(items.data(), 1, grace);
   }
   return message;
 }
