@@ -9,7 +9,6 @@
 #include <cmath>
 #include <fstream>
 #include <iterator>
-#include <map>
 #include <stdexcept>
 #include <vector>
 
@@ -42,6 +41,8 @@ std::string read_key(const std::string& path) {
 /// What CLI11 fills in before it is checked.
 struct raw_options {
   sink_options parsed;
+  std::string engine = "sglang";
+  std::string consume = "copy";
   std::string key_file;
   std::string admin_key_file;
   std::vector<std::string> faults;
@@ -54,15 +55,10 @@ std::chrono::milliseconds milliseconds(double seconds) {
 }
 
 void declare(CLI::App& app, raw_options& raw) {
-  static const std::map<std::string, io::engine_kind> engines{{"sglang", io::engine_kind::sglang},
-                                                              {"vllm", io::engine_kind::vllm},
-                                                              {"lmdeploy", io::engine_kind::lmdeploy}};
-  static const std::map<std::string, consumption> consumptions{
-      {"copy", consumption::copy}, {"touch", consumption::touch}, {"none", consumption::none}};
   auto& options = raw.parsed;
-  app.add_option("--engine", options.engine, "engine to stand in for: sglang, vllm or lmdeploy (sglang)")
-      ->transform(CLI::CheckedTransformer(engines))
-      ->option_text("NAME");
+  app.add_option("--engine", raw.engine, "engine to stand in for")
+      ->check(CLI::IsMember({"sglang", "vllm", "lmdeploy"}))
+      ->capture_default_str();
   app.add_option("--workers", options.workers, "workers, one for each device of the engine")
       ->check(CLI::Range(1U, 1024U))
       ->capture_default_str();
@@ -71,10 +67,9 @@ void declare(CLI::App& app, raw_options& raw) {
   app.add_option("--uds", options.unix_socket_path, "listen on this Unix socket instead");
   app.add_option("--port-file", options.port_file, "write the port there once it is known");
   app.add_option("--verify", options.verify_path, "compare every tensor with the checkpoint at this path");
-  app.add_option("--consume", options.consume,
-                 "what a worker does with its tensors: copy, touch or none (copy)")
-      ->transform(CLI::CheckedTransformer(consumptions))
-      ->option_text("HOW");
+  app.add_option("--consume", raw.consume, "what a worker does with its tensors")
+      ->check(CLI::IsMember({"copy", "touch", "none"}))
+      ->capture_default_str();
   app.add_option("--worker-seconds-per-gib", options.worker_seconds_per_gib,
                  "let workers take at least this long")
       ->check(CLI::Range(0.0, 1e6));
@@ -97,6 +92,10 @@ void declare(CLI::App& app, raw_options& raw) {
 
 sink_options check(raw_options raw) {
   auto options = std::move(raw.parsed);
+  options.engine = *io::parse_engine_kind(raw.engine); // CLI11 has let only these names pass.
+  options.consume = raw.consume == "copy"    ? consumption::copy
+                    : raw.consume == "touch" ? consumption::touch
+                                             : consumption::none;
   options.api_key = read_key(raw.key_file);
   options.admin_api_key = read_key(raw.admin_key_file);
   options.ready_after = milliseconds(raw.ready_after_seconds);
