@@ -1,0 +1,36 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Any bytes as a message to a worker: they are refused, or every tensor that a list names is refused, or lies
+// inside the buffer. All bytes of those are read.
+
+#include "apps/sink/shared_buffer.hpp"
+#include "apps/sink/worker_message.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <stdexcept>
+#include <string_view>
+#include <variant>
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  using namespace ckpt::apps::sink;
+  static const std::array<std::byte, 4096> buffer{};
+  volatile std::byte sum{};
+  try {
+    const auto message = read_worker_message({reinterpret_cast<const char*>(data), size});
+    const auto* list = std::get_if<tensor_list>(&message);
+    for (const auto& tensor : list != nullptr ? list->tensors : std::vector<sent_tensor>{}) {
+      try {
+        for (const auto byte : bytes_of(tensor, buffer))
+          sum = sum ^ byte;
+      } catch (const std::runtime_error&) {
+        // This tensor is refused; the next one may be good.
+      }
+    }
+  } catch (const pickle_error&) {
+    // Refused: as good as read.
+  }
+  return 0;
+}
