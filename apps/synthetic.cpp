@@ -177,7 +177,7 @@ void fill_content(std::uint64_t key, io::dtype type, std::uint64_t offset,
   auto* out = destination.data();
   auto left = destination.size();
   auto index = offset / 8;
-  if (const auto skipped = offset % 8; skipped > 0) {
+  if (const auto skipped = offset % 8; skipped > 0 && left > 0) {
     const auto value = word(index++);
     const auto count = std::min<std::size_t>(8 - skipped, left);
     std::memcpy(out, reinterpret_cast<const std::byte*>(&value) + skipped, count);
