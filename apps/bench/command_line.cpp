@@ -1,0 +1,189 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/bench/command_line.hpp"
+
+#include "io/dtype.hpp"
+#include "io/source_file.hpp"
+
+#include <algorithm>
+#include <cctype>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <stdexcept>
+
+#include <CLI/CLI.hpp>
+
+namespace ckpt::apps::bench {
+namespace {
+
+constexpr auto usage_status = 2;
+
+constexpr auto footer = R"(Examples:
+  ckpt-bench write --path /data/synthetic --size 8GiB --shards 4
+  ckpt-bench write --path /data/qwen3 --model Qwen3-8B
+  ckpt-bench read --checkpoint /data/synthetic --mode cold
+  ckpt-bench compare --checkpoint /data/synthetic --python .venv/bin/python --json figures.json
+Exit status: 0 done; 1 a measurement failed, or --strict and a bar was missed; 2 usage.)";
+
+/// What CLI11 fills in before it is checked.
+struct raw_options {
+  synthetic_options write;
+  std::string model;
+  std::vector<std::string> types{"BF16"};
+  bool is_sparse = false;
+  bool is_flushed = false;
+  compare_options compare;
+  std::string mode = "cold";
+  std::vector<std::string> cases{"cold", "warm", "dirty", "plan"};
+  std::string json;
+  bool strict = false;
+};
+
+CLI::AsSizeValue as_size() { return CLI::AsSizeValue{false}; }
+
+void add_write(CLI::App& app, raw_options& raw) {
+  auto& tensors = raw.write.tensors;
+  app.add_option("--path", raw.write.directory, "directory to write to; nothing in it is overwritten")
+      ->required();
+  app.add_option("--size", tensors.total_bytes, "bytes of all tensors, such as 4GiB [1GiB]")
+      ->transform(as_size());
+  app.add_option("--tensors", tensors.tensor_count, "exactly so many tensors, whatever their sum");
+  app.add_option("--tensor-size-min", tensors.tensor_bytes_min, "smallest tensor [4KiB]")
+      ->transform(as_size());
+  app.add_option("--tensor-size-max", tensors.tensor_bytes_max, "largest tensor [64MiB]")
+      ->transform(as_size());
+  app.add_option("--dtype", raw.types, "element types, drawn by chance [BF16]");
+  app.add_option("--model", raw.model, "names, shapes and dtypes of Qwen3-8B or DeepSeek-R1 instead");
+  app.add_option("--layers", tensors.layers_max, "only the first so many layers of --model");
+  app.add_flag("--edge-cases", tensors.edge_cases, "add a scalar, an empty and a one-byte tensor");
+  app.add_option("--shards", raw.write.shards, "files [4, or as the model is published]");
+  app.add_option("--seed", raw.write.seed, "what contents and sizes follow from")->capture_default_str();
+  app.add_flag("--sparse", raw.is_sparse, "headers only; the data are holes");
+  app.add_flag("--flush", raw.is_flushed, "wait until everything is on the disk");
+}
+
+void add_reading(CLI::App& app, raw_options& raw) {
+  static const std::map<std::string, io::reader_engine> engines{{"auto", io::reader_engine::automatic},
+                                                                {"io_uring", io::reader_engine::io_uring},
+                                                                {"threads", io::reader_engine::threads}};
+  auto& reading = raw.compare.reading;
+  app.add_option("--rounds", raw.compare.rounds, "rounds; the figures are their medians")
+      ->check(CLI::Range(1U, 1000U))
+      ->capture_default_str();
+  app.add_option("--chunk-size", reading.chunk_bytes, "bytes of one read [4MiB]")->transform(as_size());
+  app.add_option("--reads-in-flight", reading.in_flight_max, "reads under way at the same time")
+      ->check(CLI::Range(1U, 1024U))
+      ->capture_default_str();
+  app.add_option("--threads", reading.threads, "threads, or kernel workers that copy cached pages")
+      ->check(CLI::Range(1U, 256U))
+      ->capture_default_str();
+  app.add_option("--reader", reading.engine, "auto, io_uring or threads [auto]")
+      ->transform(CLI::CheckedTransformer(engines))
+      ->option_text("NAME");
+  app.add_option(
+      "--scratch", raw.compare.scratch,
+      "directory on the disk that is measured, for what is written and removed [that of --checkpoint]");
+  app.add_option("--dirty-size", raw.compare.dirty_bytes, "bytes of a checkpoint just written [1GiB]")
+      ->transform(as_size());
+  app.add_option("--json", raw.json, "write the figures of every round to this file");
+}
+
+void add_compare(CLI::App& app, raw_options& raw) {
+  app.add_option("--checkpoint", raw.compare.checkpoint,
+                 "checkpoint to read; at least 4GiB for steady figures")
+      ->required();
+  app.add_option("--case", raw.cases, "cold, warm, dirty, plan, update [all but update]")
+      ->check(CLI::IsMember(std::set<std::string>(std::begin(comparison_cases), std::end(comparison_cases))));
+  app.add_option("--fio", raw.compare.fio, "the fio program")->capture_default_str();
+  app.add_option("--python", raw.compare.python, "a Python with safetensors and torch, to be compared with");
+  app.add_flag("--strict", raw.strict, "fail when a bar is missed");
+  add_reading(app, raw);
+}
+
+void add_read(CLI::App& app, raw_options& raw) {
+  app.add_option("--checkpoint", raw.compare.checkpoint, "checkpoint to read (not for dirty)");
+  app.add_option("--mode", raw.mode, "page cache: cold, warm, as-is, or dirty (written to --scratch first)")
+      ->check(CLI::IsMember({"cold", "warm", "as-is", "dirty"}))
+      ->capture_default_str();
+  add_reading(app, raw);
+}
+
+write_command check_write(raw_options raw) {
+  auto& options = raw.write;
+  if (!raw.model.empty()) {
+    std::transform(raw.model.begin(), raw.model.end(), raw.model.begin(),
+                   [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+    options.tensors.model = parse_known_model(raw.model);
+    if (!options.tensors.model)
+      throw std::invalid_argument{"--model " + raw.model + ": only Qwen3-8B and DeepSeek-R1 are known"};
+  }
+  options.tensors.types.clear();
+  for (const auto& type : raw.types) {
+    const auto parsed = io::parse_dtype(type);
+    if (!parsed)
+      throw std::invalid_argument{"--dtype " + type + ": the safetensors format has no such type"};
+    options.tensors.types.push_back(*parsed);
+  }
+  if (raw.is_sparse)
+    options.data = synthetic_options::contents::sparse;
+  if (raw.is_flushed)
+    options.flush = synthetic_options::durability::on_disk;
+  return {std::move(options)};
+}
+
+compare_options check_reading(const raw_options& raw) {
+  auto options = raw.compare;
+  const auto chunk_bytes = options.reading.chunk_bytes;
+  if (chunk_bytes == 0 || chunk_bytes % io::page_bytes != 0 || chunk_bytes > (1U << 30))
+    throw std::invalid_argument{"--chunk-size must be a multiple of 4096 bytes and at most 1GiB"};
+  if (options.scratch.empty() && !options.checkpoint.empty())
+    options.scratch = std::filesystem::absolute(options.checkpoint).parent_path();
+  return options;
+}
+
+read_command check_read(const raw_options& raw) {
+  static const std::map<std::string, std::optional<cache_state>> states{{"cold", cache_state::cold},
+                                                                        {"warm", cache_state::warm},
+                                                                        {"as-is", cache_state::as_is},
+                                                                        {"dirty", std::nullopt}};
+  read_command parsed{check_reading(raw), states.at(raw.mode), raw.json};
+  if (parsed.state && parsed.options.checkpoint.empty())
+    throw std::invalid_argument{"--mode " + raw.mode + " needs --checkpoint"};
+  if (!parsed.state && parsed.options.scratch.empty())
+    throw std::invalid_argument{"--mode dirty needs --scratch"};
+  return parsed;
+}
+
+} // namespace
+
+command parse_command_line(int argc, const char* const* argv) {
+  CLI::App app{"Measures how fast checkpoints are read and handed over, and writes synthetic ones."};
+  app.name("ckpt-bench");
+  app.footer(footer);
+  app.require_subcommand(1);
+  raw_options raw;
+  auto* write = app.add_subcommand("write", "write a synthetic checkpoint");
+  auto* read = app.add_subcommand("read", "read a checkpoint into staging memory");
+  auto* compare =
+      app.add_subcommand("compare", "compare with fio, pread, Python and the bars of this project");
+  add_write(*write, raw);
+  add_read(*read, raw);
+  add_compare(*compare, raw);
+  try {
+    app.parse(argc, argv);
+    if (*write)
+      return check_write(std::move(raw));
+    if (*read)
+      return check_read(raw);
+    return compare_command{check_reading(raw), {raw.cases.begin(), raw.cases.end()}, raw.json, raw.strict};
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : usage_status;
+  } catch (const std::invalid_argument& error) {
+    std::cerr << "ckpt-bench: " << error.what() << '\n';
+    return usage_status;
+  }
+}
+
+} // namespace ckpt::apps::bench

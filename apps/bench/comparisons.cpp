@@ -1,0 +1,182 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/bench/comparisons.hpp"
+
+#include "apps/bench/page_cache.hpp"
+#include "apps/bench/pread_loop.hpp"
+#include "apps/bench/scratch_checkpoint.hpp"
+#include "apps/bench/stopwatch.hpp"
+#include "apps/bench/yardsticks.hpp"
+#include "io/bucket_plan.hpp"
+#include "io/checkpoint.hpp"
+
+#include <algorithm>
+#include <cstdio>
+
+namespace ckpt::apps::bench {
+namespace {
+
+/// What may stay in the page cache, or be missing from it, before the figures need a remark.
+constexpr double strayed_fraction_max = 0.01;
+
+std::string percent(double fraction) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f %%", 100 * fraction);
+  return text;
+}
+
+void remark_once(bench_report& report, const std::string& remark) {
+  if (std::find(report.remarks.begin(), report.remarks.end(), remark) == report.remarks.end())
+    report.remarks.push_back(remark);
+}
+
+void make_cold(const file_list& files, bench_report& report) {
+  drop(files);
+  if (const auto left = cached_fraction(files); left > strayed_fraction_max)
+    remark_once(report, "the kernel kept " + percent(left)
+                            + " of the files in the page cache: not all of it was cold");
+}
+
+void make_warm(const file_list& files, bench_report& report) {
+  if (cached_fraction(files) < 1)
+    warm_up(files);
+  if (const auto there = cached_fraction(files); there < 1 - strayed_fraction_max)
+    remark_once(report,
+                "only " + percent(there) + " of the files fit in the page cache: not all of it was warm");
+}
+
+/// Reads, and remarks when the bytes came another way than they should.
+measurement read_and_check(staged_read& reader, const std::filesystem::path& checkpoint,
+                           double expected_cached, bench_report& report) {
+  const auto result = reader.run(checkpoint);
+  const auto cached = reader.cached_fraction();
+  if (std::abs(cached - expected_cached) > strayed_fraction_max)
+    remark_once(report,
+                percent(cached) + " of the bytes came from the page cache, not " + percent(expected_cached));
+  return result;
+}
+
+constexpr auto at_least = bar::direction::at_least;
+constexpr auto at_most = bar::direction::at_most;
+
+double ratio(double numerator, double denominator) { return denominator > 0 ? numerator / denominator : 0; }
+
+void append(bench_report& report, const std::vector<series>& all) {
+  report.measured.insert(report.measured.end(), all.begin(), all.end());
+}
+
+file_list files_of(const std::filesystem::path& checkpoint) {
+  file_list files;
+  for (const auto& file : io::open_checkpoint(checkpoint).files)
+    files.push_back(file.path);
+  return files;
+}
+
+} // namespace
+
+void measure_read(const compare_options& options, cache_state state, bench_report& report) {
+  const auto files = files_of(options.checkpoint);
+  staged_read reader{options.reading};
+  const auto prepare = [&] {
+    if (state == cache_state::cold)
+      make_cold(files, report);
+    if (state == cache_state::warm)
+      make_warm(files, report);
+  };
+  const auto read = [&] {
+    if (state == cache_state::as_is)
+      return reader.run(options.checkpoint);
+    return read_and_check(reader, options.checkpoint, state == cache_state::cold ? 0 : 1, report);
+  };
+  append(report,
+         alternate({{"read with " + std::string{reader.engine_name()}, prepare, read}}, options.rounds));
+}
+
+void measure_dirty_read(const compare_options& options, bench_report& report) {
+  staged_read reader{options.reading};
+  scratch_checkpoint scratch{options.scratch};
+  append(report, alternate({{"read just written", [&] { scratch.write_random(options.dirty_bytes); },
+                             [&] { return read_and_check(reader, scratch.path(), 1, report); }}},
+                           options.rounds));
+}
+
+void compare_cold(const compare_options& options, bench_report& report) {
+  const auto files = files_of(options.checkpoint);
+  staged_read reader{options.reading};
+  const auto prepare = [&] { make_cold(files, report); };
+  std::vector<contender> contenders{
+      {"cold: ckpt-actor", prepare, [&] { return read_and_check(reader, options.checkpoint, 0, report); }}};
+  std::vector<fio_job> jobs;
+  for (const auto huge_pages : {false, true})
+    for (const std::uint64_t block_bytes : {1 << 20, 4 << 20})
+      for (const unsigned depth : {16, 32})
+        jobs.push_back({block_bytes, depth, huge_pages});
+  for (const auto& job : jobs)
+    contenders.push_back({"cold: " + name(job), prepare,
+                          [&options, &files, job] { return read_with_fio(options.fio, job, files); }});
+  const auto script = options.programs / "safetensors_read.py";
+  if (!options.python.empty())
+    contenders.push_back({"cold: Python safetensors", prepare,
+                          [&, script] { return read_with_python(options.python, script, files); }});
+
+  const auto all = alternate(contenders, options.rounds);
+  append(report, all);
+  const auto ours = median_gib_per_second(all[0]);
+  double fio_best = 0;
+  for (std::size_t i = 1; i <= jobs.size(); ++i)
+    fio_best = std::max(fio_best, median_gib_per_second(all[i]));
+  report.bars.push_back({"cold rate / best of fio", ratio(ours, fio_best), at_least, 0.95});
+  report.bars.push_back({"cold core-seconds per GiB", median_cpu_seconds_per_gib(all[0]), at_most, 0.15});
+  if (!options.python.empty())
+    report.bars.push_back(
+        {"cold rate / Python", ratio(ours, median_gib_per_second(all.back())), at_least, 3});
+}
+
+void compare_warm(const compare_options& options, bench_report& report) {
+  const auto files = files_of(options.checkpoint);
+  staged_read reader{options.reading};
+  const auto prepare = [&] { make_warm(files, report); };
+  const auto all = alternate(
+      {{"warm: ckpt-actor", prepare, [&] { return read_and_check(reader, options.checkpoint, 1, report); }},
+       {"warm: pread, 2 threads", prepare, [&] { return read_with_pread(files); }}},
+      options.rounds);
+  append(report, all);
+  report.bars.push_back({"warm rate / pread, 2 threads",
+                         ratio(median_gib_per_second(all[0]), median_gib_per_second(all[1])), at_least, 0.9});
+}
+
+void compare_dirty(const compare_options& options, bench_report& report) {
+  staged_read reader{options.reading};
+  scratch_checkpoint scratch{options.scratch};
+  const auto read = [&] { return read_and_check(reader, scratch.path(), 1, report); };
+  const auto make_dirty = [&] { scratch.write_random(options.dirty_bytes); };
+  const auto make_clean = [&] {
+    if (!scratch.exists())
+      scratch.write_random(options.dirty_bytes);
+    const auto files = files_of(scratch.path());
+    flush(files);
+    make_warm(files, report);
+  };
+  const auto all =
+      alternate({{"just written", make_dirty, read}, {"flushed", make_clean, read}}, options.rounds);
+  append(report, all);
+  report.bars.push_back({"just written rate / flushed",
+                         ratio(median_gib_per_second(all[0]), median_gib_per_second(all[1])), at_least, 0.9});
+}
+
+void compare_planning(const compare_options& options, bench_report& report) {
+  scratch_checkpoint scratch{options.scratch};
+  scratch.write_headers(100'000, 160);
+  const auto plan = [&] {
+    const stopwatch watch;
+    const auto checkpoint = io::open_checkpoint(scratch.path());
+    const auto planned = io::plan_buckets(checkpoint, {});
+    return watch.stop(planned.chunks.empty() ? 1 : 0);
+  };
+  const auto all = alternate({{"headers and plan, 100,000 tensors", {}, plan}}, options.rounds);
+  append(report, all);
+  report.bars.push_back({"headers and plan, seconds", median_seconds(all[0]), at_most, 0.5});
+}
+
+} // namespace ckpt::apps::bench

@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Other programs that read the same files: fio for what the disk can give, and Python for what loading
+// usually costs.
+
+#include "apps/bench/page_cache.hpp"
+#include "apps/bench/statistics.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace ckpt::apps::bench {
+
+struct fio_job {
+  std::uint64_t block_bytes = 0;
+  unsigned depth = 0;
+  bool huge_pages = false; ///< buffers like ours; virtual disks are much faster into them
+};
+
+/// "fio 4 MiB x 32, huge pages".
+[[nodiscard]] std::string name(const fio_job& job);
+
+/// The command that reads `files` once through io_uring and O_DIRECT.
+[[nodiscard]] std::vector<std::string> fio_command(const std::string& program, const fio_job& job,
+                                                   const file_list& files);
+
+/// What fio's JSON says about its only job. fio may print lines before it. Throws std::runtime_error when it
+/// cannot be understood.
+[[nodiscard]] measurement parse_fio(std::string_view output);
+
+[[nodiscard]] measurement read_with_fio(const std::string& program, const fio_job& job,
+                                        const file_list& files);
+
+/// Runs safetensors_read.py, which reads every tensor into one buffer. Imports and the buffer do not count.
+[[nodiscard]] measurement read_with_python(const std::string& python, const std::filesystem::path& script,
+                                           const file_list& files);
+
+/// The object with "bytes" and "seconds" that the script prints. Throws like parse_fio.
+[[nodiscard]] measurement parse_python(std::string_view output);
+
+} // namespace ckpt::apps::bench

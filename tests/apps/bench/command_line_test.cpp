@@ -1,0 +1,101 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Which arguments mean what, and which mean nothing.
+
+#include "apps/bench/command_line.hpp"
+
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace ckpt::apps::bench {
+namespace {
+
+command parse(std::vector<const char*> arguments) {
+  arguments.insert(arguments.begin(), "ckpt-bench");
+  return parse_command_line(static_cast<int>(arguments.size()), arguments.data());
+}
+
+int status_of(const command& parsed) {
+  return std::holds_alternative<int>(parsed) ? std::get<int>(parsed) : -1;
+}
+
+TEST(bench_command_line, write_describes_a_checkpoint) {
+  const auto parsed = parse({"write", "--path", "/d", "--size", "4GiB", "--shards", "3", "--dtype", "BF16",
+                             "F8_E4M3", "--seed", "7", "--sparse", "--flush"});
+  ASSERT_TRUE(std::holds_alternative<write_command>(parsed));
+  const auto& options = std::get<write_command>(parsed).options;
+  EXPECT_EQ(options.directory, "/d");
+  EXPECT_EQ(options.tensors.total_bytes, std::uint64_t{4} << 30);
+  EXPECT_EQ(options.shards, 3U);
+  EXPECT_EQ(options.tensors.types, (std::vector{io::dtype::bf16, io::dtype::f8_e4m3}));
+  EXPECT_EQ(options.seed, 7U);
+  EXPECT_EQ(options.data, synthetic_options::contents::sparse);
+  EXPECT_EQ(options.flush, synthetic_options::durability::on_disk);
+}
+
+TEST(bench_command_line, write_knows_models_by_name) {
+  const auto parsed = parse({"write", "--path", "/d", "--model", "Qwen3-8B"});
+  ASSERT_TRUE(std::holds_alternative<write_command>(parsed));
+  EXPECT_EQ(std::get<write_command>(parsed).options.tensors.model, known_model::qwen3_8b);
+  EXPECT_EQ(status_of(parse({"write", "--path", "/d", "--model", "Qwen9-8B"})), 2);
+}
+
+TEST(bench_command_line, read_takes_the_state_of_the_cache_and_the_tuning) {
+  const auto parsed =
+      parse({"read", "--checkpoint", "/c/d", "--mode", "warm", "--rounds", "9", "--chunk-size", "8MiB",
+             "--reads-in-flight", "16", "--threads", "2", "--reader", "threads", "--json", "/j"});
+  ASSERT_TRUE(std::holds_alternative<read_command>(parsed));
+  const auto& command = std::get<read_command>(parsed);
+  EXPECT_EQ(command.options.checkpoint, "/c/d");
+  EXPECT_EQ(command.state, cache_state::warm);
+  EXPECT_EQ(command.options.rounds, 9U);
+  EXPECT_EQ(command.options.reading.chunk_bytes, 8U << 20);
+  EXPECT_EQ(command.options.reading.in_flight_max, 16U);
+  EXPECT_EQ(command.options.reading.threads, 2U);
+  EXPECT_EQ(command.options.reading.engine, io::reader_engine::threads);
+  EXPECT_EQ(command.json, "/j");
+  EXPECT_EQ(command.options.scratch, "/c") << "beside the checkpoint, so on the same disk";
+}
+
+TEST(bench_command_line, dirty_reads_need_scratch_and_others_a_checkpoint) {
+  EXPECT_EQ(status_of(parse({"read", "--mode", "dirty"})), 2);
+  EXPECT_EQ(status_of(parse({"read", "--mode", "cold"})), 2);
+  const auto parsed = parse({"read", "--mode", "dirty", "--scratch", "/s", "--dirty-size", "64MiB"});
+  ASSERT_TRUE(std::holds_alternative<read_command>(parsed));
+  EXPECT_FALSE(std::get<read_command>(parsed).state);
+  EXPECT_EQ(std::get<read_command>(parsed).options.dirty_bytes, 64U << 20);
+}
+
+TEST(bench_command_line, compare_runs_all_cases_but_update_unless_told) {
+  const auto all = parse({"compare", "--checkpoint", "/c"});
+  ASSERT_TRUE(std::holds_alternative<compare_command>(all));
+  EXPECT_EQ(std::get<compare_command>(all).cases, (std::set<std::string>{"cold", "warm", "dirty", "plan"}));
+  EXPECT_EQ(std::get<compare_command>(all).options.rounds, 5U);
+  EXPECT_FALSE(std::get<compare_command>(all).strict);
+  const auto some = parse({"compare", "--checkpoint", "/c", "--case", "update", "plan", "--strict"});
+  ASSERT_TRUE(std::holds_alternative<compare_command>(some));
+  EXPECT_EQ(std::get<compare_command>(some).cases, (std::set<std::string>{"plan", "update"}));
+  EXPECT_TRUE(std::get<compare_command>(some).strict);
+}
+
+TEST(bench_command_line, mistakes_are_usage_errors) {
+  EXPECT_EQ(status_of(parse({})), 2);
+  EXPECT_EQ(status_of(parse({"fly"})), 2);
+  EXPECT_EQ(status_of(parse({"write"})), 2);
+  EXPECT_EQ(status_of(parse({"compare"})), 2);
+  EXPECT_EQ(status_of(parse({"write", "--path", "/d", "--dtype", "F5"})), 2);
+  EXPECT_EQ(status_of(parse({"read", "--checkpoint", "/c", "--rounds", "0"})), 2);
+  EXPECT_EQ(status_of(parse({"read", "--checkpoint", "/c", "--chunk-size", "4097"})), 2);
+  EXPECT_EQ(status_of(parse({"read", "--checkpoint", "/c", "--chunk-size", "0"})), 2);
+  EXPECT_EQ(status_of(parse({"compare", "--checkpoint", "/c", "--case", "tepid"})), 2);
+}
+
+TEST(bench_command_line, help_is_no_mistake) {
+  EXPECT_EQ(status_of(parse({"--help"})), 0);
+  EXPECT_EQ(status_of(parse({"compare", "--help"})), 0);
+}
+
+} // namespace
+} // namespace ckpt::apps::bench
