@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A checkpoint as a table of tensors: which files it consists of and where each tensor lies in them. Built from the
-// headers alone. Immutable once built; any thread may read it.
+// A checkpoint as a table of tensors: which files it consists of and where each tensor lies in them. Built
+// from the headers alone. Immutable once built; any thread may read it.
 
 #include "io/safetensors.hpp"
 
@@ -40,10 +40,10 @@ struct checkpoint {
   std::uint64_t tensor_bytes = 0;         ///< sum of all extents
 };
 
-/// Opens the checkpoint at `path`: a directory with `model.safetensors.index.json` (only the files that it names
-/// count), a directory of `*.safetensors` without an index, or one such file. Links are followed. Headers are read
-/// by `threads` threads. Throws std::system_error or checkpoint_error; a tensor that no file holds, or that the
-/// index does not name, or that two files hold, is an error that names it and the files.
+/// Opens the checkpoint at `path`: a directory with `model.safetensors.index.json` (only the files that it
+/// names count), a directory of `*.safetensors` without an index, or one such file. Links are followed.
+/// Headers are read by `threads` threads. Throws std::system_error or checkpoint_error; a tensor that no file
+/// holds, or that the index does not name, or that two files hold, is an error that names it and the files.
 [[nodiscard]] checkpoint open_checkpoint(const std::filesystem::path& path, unsigned threads = 4);
 
 /// Throws checkpoint_error for the first tensor whose dtype the worker protocol cannot name.

@@ -27,7 +27,8 @@ public:
   [[nodiscard]] int number() const noexcept { return number_; }
   [[nodiscard]] explicit operator bool() const noexcept { return number_ >= 0; }
 
-  /// Closes the descriptor. A close that fails loses nothing here: no descriptor of this project buffers writes.
+  /// Closes the descriptor. A close that fails loses nothing here: no descriptor of this project buffers
+  /// writes.
   void reset() noexcept {
     if (number_ >= 0)
       ::close(std::exchange(number_, -1));

@@ -88,14 +88,12 @@ std::string pickle_writer::finish() {
 
 namespace {
 
-constexpr auto shape_limit_bits = 63;
-
 void shape(pickle_writer& out, std::span<const std::uint64_t> dimensions) {
   out.global("torch", "Size");
   out.begin_tuple();
   out.begin_tuple();
   for (const auto dimension : dimensions) {
-    assert(dimension >> shape_limit_bits == 0);
+    assert(dimension >> 63 == 0);
     out.integer(static_cast<std::int64_t>(dimension));
   }
   out.end_tuple();

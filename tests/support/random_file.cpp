@@ -16,11 +16,10 @@
 #include <random>
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <linux/magic.h>
 #include <sys/statfs.h>
-
 
 namespace ckpt::support {
 
