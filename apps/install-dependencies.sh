@@ -20,7 +20,7 @@ packages=(
   libcli11-dev libspdlog-dev libxxhash-dev
 )
 tests=(libgtest-dev libgmock-dev python3-venv ca-certificates)
-checks=(git clang clang-format libclang-rt-14-dev)
+checks=(git clang clang-format libclang-rt-14-dev libbenchmark-dev)
 
 case $wanted in
   programs) ;;

@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The whole way once, on any machine with Debian 12: installs, builds, writes a sharded checkpoint of about 1 GiB, starts
-# ckpt-sink in place of an inference engine with two workers, and moves the checkpoint into it. Needs no GPU. Leaves
+# ckpt-sink in place of an inference engine with two workers, and moves the checkpoint into it: for the rate, and with
+# every byte compared. Needs no GPU. Leaves
 # nothing behind but the build in build/.
 set -euo pipefail
 
@@ -37,32 +38,44 @@ fail() {
   exit 1
 }
 
-say "2/4 Write a checkpoint of about 1 GiB in 4 shards"
-"$programs/ckpt-bench" write --directory "$scratch/checkpoint" --size 1GiB --shards 4
+say "2/4 Write a checkpoint of about 1 GiB in 4 shards, with an index"
+"$programs/ckpt-bench" write --path "$scratch/checkpoint" --size 1GiB --shards 4
 
-say "3/4 Start ckpt-sink: an engine of $workers workers that compares every tensor with the checkpoint"
-"$programs/ckpt-sink" --workers $workers --verify "$scratch/checkpoint" --port-file "$scratch/port" --updates 1 \
-  --report "$scratch/sink.json" >"$scratch/sink.log" 2>&1 &
-sink=$!
-for ((i = 0; i < 300; ++i)); do
-  [[ ! -s $scratch/port ]] || break
-  kill -0 "$sink" 2>/dev/null || fail "ckpt-sink ended before it listened"
-  sleep 0.1
-done
-[[ -s $scratch/port ]] || fail "ckpt-sink did not listen within 30 s"
+# Moves the checkpoint into a new engine once; the reports go to $scratch/$1.{engine,verdict}.json. The other arguments
+# are the engine's.
+update() {
+  local name=$1
+  shift
+  rm -f "$scratch/port"
+  "$programs/ckpt-sink" --workers $workers --port-file "$scratch/port" --updates 1 \
+    --report "$scratch/$name.engine.json" "$@" >"$scratch/sink.log" 2>&1 &
+  sink=$!
+  local i
+  for ((i = 0; i < 300; ++i)); do
+    [[ ! -s $scratch/port ]] || break
+    kill -0 "$sink" 2>/dev/null || fail "ckpt-sink ended before it listened"
+    sleep 0.1
+  done
+  [[ -s $scratch/port ]] || fail "ckpt-sink did not listen within 30 s"
+  "$programs/ckpt-actor-node" --checkpoint-path "$scratch/checkpoint" \
+    --endpoint "http://127.0.0.1:$(<"$scratch/port")" --inference-parallel-size $workers --device host \
+    --devices $workers --weight-version "$name" --report "$scratch/$name.verdict.json" ||
+    fail "the update failed with exit status $?"
+  wait "$sink" || fail "the engine is not content"
+  sink=
+}
 
-say "4/4 Move the checkpoint into it with ckpt-actor-node"
-"$programs/ckpt-actor-node" --checkpoint-path "$scratch/checkpoint" --endpoint "http://127.0.0.1:$(<"$scratch/port")" \
-  --inference-parallel-size $workers --device host --devices $workers --weight-version quickstart \
-  --report "$scratch/verdict.json" || fail "the update failed with exit status $?"
+say "3/4 Move it into ckpt-sink, an engine of $workers workers that takes a copy of every tensor"
+update rate
+rate=$(sed -n 's/.*"bytes_per_second":\([0-9.eE+]*\),"engines".*/\1/p' "$scratch/rate.verdict.json")
 
-# The node says that every worker acknowledged every tensor; the sink says what they really hold.
-wait "$sink" || fail "the engine found a difference"
-sink=
-grep -q '"verified":true' "$scratch/sink.json" || fail "the engine did not compare the tensors"
-rate=$(sed -n 's/^{.*"bytes_per_second":\([0-9.eE+]*\),"engines".*/\1/p' "$scratch/verdict.json")
-tensors=$(sed -n 's/.*"files":[0-9]*,"tensors":\([0-9]*\).*/\1/p' "$scratch/verdict.json")
+say "4/4 Once more, into an engine that compares every byte with the checkpoint"
+update comparison --verify "$scratch/checkpoint"
+# The node says that every worker acknowledged every tensor; the engine says what they really hold.
+grep -q '"verified":true' "$scratch/comparison.engine.json" || fail "the engine did not compare the tensors"
+tensors=$(sed -n 's/.*"files":[0-9]*,"tensors":\([0-9]*\).*/\1/p' "$scratch/comparison.verdict.json")
 [[ -n $rate && -n $tensors ]] || fail "the report lacks the rate or the number of tensors"
+
 awk -v rate="$rate" -v tensors="$tensors" -v workers=$workers 'BEGIN {
-  printf "\nVerdict: updated at %.2f GiB/s. Each of the %d tensors arrived bit for bit in %d workers.\n", \
+  printf "\nVerdict: updated at %.2f GiB/s. Each of the %d tensors arrived bit for bit in all %d workers.\n", \
          rate / 2^30, tensors, workers }'
