@@ -8,8 +8,9 @@ with what the real safetensors library reads from the checkpoint: names, dtypes,
     parent: HTTP ──POST──> one pipe per worker ──> worker.update_weights_from_ipc ──ZMQ──> the node under test
                  <── GET /verdict ── comparison
 
-Prints one line of JSON, {"port": N}, once it listens. GET /verdict gives the outcome of the last update:
-{"workers": [{"error": text or null, "tensors": N, "wrong": [text, …]}, …]}. Ends with its standard input.
+Prints one line of JSON, {"port": N}, once it listens. Ends with its standard input. GET /verdict gives the outcome of
+the last update, one worker for each device:
+{"devices": [uuid, …], "workers": [{"error": text or null, "tensors": N, "wrong": [text, …]}, …]}
 """
 
 import argparse
@@ -140,12 +141,13 @@ class Engine:
 
     def update(self, request):
         with self.lock:
-            addresses = [address for _, address in sorted(request["zmq_handles"].items())]
+            devices = sorted(request["zmq_handles"])
+            addresses = [request["zmq_handles"][device] for device in devices]
             if len(addresses) != len(self.pipes):
                 return False, f"{len(addresses)} channels for {len(self.pipes)} workers"
             for pipe, address in zip(self.pipes, addresses):
                 pipe.send(address)
-            self.verdict = {"workers": [pipe.recv() for pipe in self.pipes]}
+            self.verdict = {"devices": devices, "workers": [pipe.recv() for pipe in self.pipes]}
             for worker in self.verdict["workers"]:
                 if worker["error"]:
                     return False, worker["error"]
@@ -181,7 +183,9 @@ class Handler(BaseHTTPRequestHandler):
         elif self.path == "/model_info":
             self.answer(200, {"model_path": "x", "weight_version": self.engine.version})
         elif self.path == "/verdict":
-            self.answer(200, self.engine.verdict)
+            with self.engine.lock:  # after the end of an update under way
+                verdict = self.engine.verdict
+            self.answer(200, verdict)
         else:
             self.answer(404, {"detail": "Not Found"})
 

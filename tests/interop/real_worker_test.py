@@ -98,14 +98,15 @@ class RealWorkerTest(unittest.TestCase):
         self.dice = random.Random(seed)
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="real-worker-", dir=os.getcwd()))
         self.addCleanup(shutil.rmtree, self.scratch)
-        self.rings_before = self.rings()
 
-    def tearDown(self):
-        self.assertEqual(self.rings() - self.rings_before, set(), "the node left a ring behind")
-
-    @staticmethod
-    def rings():
-        return set(pathlib.Path("/dev/shm").glob("ckpt-actor-*"))
+    def verdict(self, host, workers):
+        """What the workers say about the last update, none of which may have left its shared memory behind."""
+        verdict = host.verdict()
+        self.assertEqual(len(verdict["devices"]), workers)
+        self.assertEqual(len(verdict["workers"]), workers)
+        for device in verdict["devices"]:
+            self.assertEqual(list(pathlib.Path("/dev/shm").glob(f"*{device.removeprefix('GPU-')}*")), [])
+        return verdict["workers"]
 
     def update(self, checkpoint, host, workers, version="v1"):
         """Runs the node; returns its exit status, its report and what it printed."""
@@ -126,9 +127,7 @@ class RealWorkerTest(unittest.TestCase):
         self.assertEqual(report["outcome"], "updated", report)
         self.assertEqual([engine["outcome"] for engine in report["engines"]], ["updated"], report)
         self.assertEqual(report["engines"][0]["version"], version)
-        verdict = host.verdict()
-        self.assertEqual(len(verdict["workers"]), workers)
-        for worker in verdict["workers"]:
+        for worker in self.verdict(host, workers):
             self.assertEqual(worker, {"error": None, "tensors": tensors, "wrong": []})
 
     def every_tensor_arrives(self, workers, directory, **shape):
@@ -173,7 +172,7 @@ class RealWorkerTest(unittest.TestCase):
         with contextlib.closing(Host(other, 1)) as host:
             status, _, output = self.update(self.scratch, host, 1)
             self.assertEqual(status, 0, output)
-            worker = host.verdict()["workers"][0]
+            worker = self.verdict(host, 1)[0]
         self.assertEqual(worker["tensors"], len(names))
         self.assertEqual(len(worker["wrong"]), 1)
         self.assertIn(": 1 of ", worker["wrong"][0])
@@ -185,7 +184,7 @@ class RealWorkerTest(unittest.TestCase):
         self.assertIn(words, report["engines"][0]["cause"], report)
         self.assertIn(words, output)
         # Every worker has ended its part: none waits for ever.
-        self.assertEqual(len(host.verdict()["workers"]), workers)
+        self.verdict(host, workers)
 
     def test_a_load_that_fails_in_the_last_bucket_is_a_failure(self):
         names = write_checkpoint(self.scratch, self.dice, shards=2, tensors=100, elements_max=200_000)
