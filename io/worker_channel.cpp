@@ -27,6 +27,14 @@ struct worker_channel::sockets {
   zmq::context_t context{1};
   zmq::socket_t peer{context, zmq::socket_type::dealer};
   zmq::socket_t monitor{context, zmq::socket_type::pair};
+
+  sockets() = default;
+  sockets(const sockets&) = delete;
+  sockets& operator=(const sockets&) = delete;
+
+  /// Ends the events first: libzmq sends them blocking, and with their reader gone its I/O thread would wait
+  /// for ever, and the end of the context with it.
+  ~sockets() noexcept { zmq_socket_monitor(peer.handle(), nullptr, 0); }
 };
 
 worker_channel::worker_channel(std::string_view device_uuid, unsigned serial)

@@ -69,6 +69,7 @@ void add_reference_flags(CLI::App& app, raw_options& raw) {
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   app.add_option("--endpoint", raw.endpoints, "Address of the engine's server; once per engine of this host")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->capture_default_str();
   app.add_option("--checkpoint-name", raw.checkpoint_name, "Name of the checkpoint in log and report")
       ->capture_default_str();
@@ -200,6 +201,8 @@ command_line parse_command_line(int argc, const char* const* argv) {
   app.footer(footer);
   app.set_version_flag("--version", "ckpt-actor-node " CKPT_VERSION);
   app.get_formatter()->column_width(34);
+  // As in Python's argparse: a flag given again overrides itself, so that scripts can append.
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   add_reference_flags(app, raw);
   add_own_flags(app, raw);
   add_tuning_flags(app, raw);

@@ -43,6 +43,12 @@ worker_socket::worker_socket(zmq::context_t& context, const std::string& address
   peer_.connect(address);
 }
 
+worker_socket::~worker_socket() noexcept {
+  // Ends the events first: libzmq sends them blocking, and with their reader gone the I/O thread that all
+  // workers share would wait for ever.
+  zmq_socket_monitor(peer_.handle(), nullptr, 0);
+}
+
 bool worker_socket::take(std::string& message) {
   zmq::message_t frame;
   if (!peer_.recv(frame, zmq::recv_flags::dontwait))

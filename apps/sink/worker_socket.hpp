@@ -25,6 +25,9 @@ public:
   /// Starts connecting to `address`. A wait ends when `stop` turns true.
   worker_socket(zmq::context_t& context, const std::string& address, std::chrono::milliseconds timeout,
                 const std::atomic<bool>& stop);
+  worker_socket(const worker_socket&) = delete;
+  worker_socket& operator=(const worker_socket&) = delete;
+  ~worker_socket() noexcept;
 
   /// The next message. Throws channel_closed.
   [[nodiscard]] std::string receive();

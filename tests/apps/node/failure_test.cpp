@@ -114,7 +114,7 @@ const fault_case silent_faults[] = {
     {"hangs_in_the_post_hook", {"hang-at:post-hook"}, 6, "did not answer for 2 s in its post-", "mixed"},
 };
 
-const auto case_name = [](const auto& info) { return std::string{info.param.name}; };
+const auto case_name = [](const auto& one) { return std::string{one.param.name}; };
 INSTANTIATE_TEST_SUITE_P(server, fault_test, testing::ValuesIn(server_faults), case_name);
 INSTANTIATE_TEST_SUITE_P(worker, fault_test, testing::ValuesIn(worker_faults), case_name);
 INSTANTIATE_TEST_SUITE_P(silent_worker, fault_test, testing::ValuesIn(silent_faults), case_name);
@@ -280,7 +280,7 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"peer_to_peer", arguments{"--update-method", "p2p"}},
                     std::pair{"a_gpu_in_a_build_without", arguments{"--device", "cuda"}},
                     std::pair{"a_key_file_that_is_not_there", arguments{"--api-key-file", "/nowhere"}}),
-    [](const auto& info) { return std::string{info.param.first}; });
+    [](const auto& one) { return std::string{one.param.first}; });
 
 } // namespace
 } // namespace ckpt::tests

@@ -42,7 +42,7 @@ protected:
   /// The report of the last node.
   [[nodiscard]] boost::json::object report() const;
 
-  /// Nothing of an update may be left in /dev/shm once no node runs.
+  /// Nothing of an update that is over may be left in /dev/shm.
   void expect_nothing_left() const;
 
   temporary_directory scratch_{std::filesystem::current_path()};

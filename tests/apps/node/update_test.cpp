@@ -25,7 +25,7 @@ TEST_P(engine_test, takes_every_tensor_bit_for_bit) {
 }
 
 INSTANTIATE_TEST_SUITE_P(all, engine_test, testing::Values("sglang", "vllm", "lmdeploy"),
-                         [](const auto& info) { return std::string{info.param}; });
+                         [](const auto& one) { return std::string{one.param}; });
 
 class workers_test : public update_test, public testing::WithParamInterface<int> {};
 
@@ -59,8 +59,7 @@ TEST_F(update_test, reaches_the_server_over_a_unix_socket) {
   const auto checkpoint = make_checkpoint();
   const auto socket = fs::path{"/tmp"} / ("ckpt-test-" + std::to_string(::getpid()) + ".sock");
   start_engine(checkpoint, {"--uds", socket});
-  EXPECT_EQ(run_node(checkpoint, {"--endpoint", "http://localhost:19730", "--uds", socket}), 0)
-      << node_output_ << engine_->output();
+  EXPECT_EQ(run_node(checkpoint, {"--uds", socket}), 0) << node_output_ << engine_->output();
   engine_->send_signal(SIGTERM);
   EXPECT_TRUE(engine_->wait(patience).has_value());
   fs::remove(socket);
