@@ -30,6 +30,9 @@ public:
   /// Answers it. Only the first answer counts.
   virtual void respond(const answer& what) = 0;
 
+  /// True while the client is there and has no answer.
+  [[nodiscard]] virtual bool is_waiting() const = 0;
+
   /// Set by the engine to learn that nobody waits for the answer any more.
   std::function<void()> client_gone;
 };
@@ -59,6 +62,8 @@ private:
   [[nodiscard]] bool takes_weights() const;
 
   void begin_update(const question& asked, const std::shared_ptr<exchange>& waiting);
+  void admit(update_request request, const std::shared_ptr<exchange>& waiting);
+  void wait_for_current(update_request request, const std::shared_ptr<exchange>& waiting);
   void start(update_request request, const std::shared_ptr<exchange>& waiting);
   void start_workers();
   void list_answered(std::uint64_t serial, std::uint64_t lists);

@@ -33,8 +33,14 @@ void engine::begin_update(const question& asked, const std::shared_ptr<exchange>
   } catch (const std::invalid_argument& error) {
     return waiting->respond(update_refused(options_.engine, error.what()));
   }
-  if (current_)
+  admit(std::move(request), waiting);
+}
+
+void engine::admit(update_request request, const std::shared_ptr<exchange>& waiting) {
+  if (current_ && current_->waiting->is_waiting())
     return waiting->respond(update_refused(options_.engine, "another update is under way"));
+  if (current_)
+    return wait_for_current(std::move(request), waiting);
   if (!takes_weights())
     return waiting->respond(
         update_refused(options_.engine, "the engine cannot take weights in this state of sleep"));
@@ -44,6 +50,17 @@ void engine::begin_update(const question& asked, const std::shared_ptr<exchange>
                                            + " devices, but the engine has "
                                            + std::to_string(options_.workers) + " workers"));
   start(std::move(request), waiting);
+}
+
+/// The client of the update before has gone or has its answer: what is left of it ends by itself, and the
+/// next update waits for that as it would wait for a real engine's lock.
+void engine::wait_for_current(update_request request, const std::shared_ptr<exchange>& waiting) {
+  const auto pause = std::make_shared<boost::asio::steady_timer>(io_, 10ms);
+  pause->async_wait(
+      [this, pause, request = std::move(request), waiting](const boost::system::error_code& error) mutable {
+        if (!error && waiting->is_waiting())
+          admit(std::move(request), waiting);
+      });
 }
 
 void engine::start(update_request request, const std::shared_ptr<exchange>& waiting) {

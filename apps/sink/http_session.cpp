@@ -51,7 +51,7 @@ public:
     }
   }
 
-  [[nodiscard]] bool is_waiting() const { return session_ != nullptr; }
+  [[nodiscard]] bool is_waiting() const override { return session_ != nullptr; }
 
   void give_up() {
     session_ = nullptr;
