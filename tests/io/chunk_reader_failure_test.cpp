@@ -24,10 +24,10 @@
 namespace ckpt::io {
 namespace {
 
-using support::describe;
-using support::make_cold;
-using support::make_warm;
-using support::write_random_file;
+using tests::describe;
+using tests::make_cold;
+using tests::make_warm;
+using tests::write_random_file;
 
 struct chunk_reader_failure_test : chunk_reader_fixture {};
 

@@ -8,7 +8,7 @@
 #include "io/chunk_reader.hpp"
 #include "io/slab_pool.hpp"
 #include "tests/support/random_file.hpp"
-#include "tests/support/scratch_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <cstring>
 #include <map>
@@ -37,7 +37,7 @@ inline std::string name_of(const ::testing::TestParamInfo<reader_kind>& info) { 
 struct chunk_reader_fixture : ::testing::TestWithParam<reader_kind> {
   static constexpr std::uint64_t slab_bytes = 256 << 10;
 
-  support::scratch_directory directory;
+  tests::temporary_directory directory{std::filesystem::current_path()};
   std::filesystem::path path = directory.path() / "model.safetensors";
   slab_pool slabs{64, slab_bytes};
 

@@ -16,11 +16,11 @@
 namespace ckpt::io {
 namespace {
 
-using support::cached_pages;
-using support::describe;
-using support::make_cold;
-using support::make_warm;
-using support::write_random_file;
+using tests::cached_pages;
+using tests::describe;
+using tests::make_cold;
+using tests::make_warm;
+using tests::write_random_file;
 
 struct chunk_reader_test : chunk_reader_fixture {
   /// 200 random ranges of a file in the present state of the cache, compared with what was written.

@@ -19,12 +19,12 @@ namespace ckpt::io {
 namespace {
 
 using namespace std::chrono_literals;
-using support::connection;
-using support::scripted_server;
 using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 using testing::StartsWith;
+using tests::connection;
+using tests::scripted_server;
 
 /// Long enough for any machine that works; no test waits for it unless it fails.
 constexpr auto plenty = 60s;

@@ -6,7 +6,7 @@
 #include "io/read_progress.hpp"
 
 #include "tests/support/random_file.hpp"
-#include "tests/support/scratch_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <cerrno>
 #include <random>
@@ -22,9 +22,9 @@ using state = read_progress::state;
 struct read_progress_test : ::testing::Test {
   void SetUp() override {
     const auto path = directory.path() / "model.safetensors";
-    support::write_random_file(path, 100'000, 1);
-    support::make_cold(path);
-    file.emplace(support::describe(path));
+    tests::write_random_file(path, 100'000, 1);
+    tests::make_cold(path);
+    file.emplace(tests::describe(path));
     if (file->direct_fd() < 0)
       GTEST_SKIP() << "no O_DIRECT below the build directory";
   }
@@ -35,7 +35,7 @@ struct read_progress_test : ::testing::Test {
     return read_progress{{&*file, {8192, 65'536}, 60'000, memory, 42}};
   }
 
-  support::scratch_directory directory;
+  tests::temporary_directory directory{std::filesystem::current_path()};
   std::optional<source_file> file;
   std::byte* memory = reinterpret_cast<std::byte*>(std::uintptr_t{1} << 20);
 };

@@ -8,7 +8,7 @@
 
 #include "io/error.hpp"
 #include "tests/support/random_file.hpp"
-#include "tests/support/scratch_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <cstring>
 #include <fstream>
@@ -19,15 +19,15 @@
 namespace ckpt::io {
 namespace {
 
-using support::cached_pages;
-using support::describe;
-using support::make_cold;
-using support::make_warm;
-using support::write_random_file;
 using ::testing::HasSubstr;
+using tests::cached_pages;
+using tests::describe;
+using tests::make_cold;
+using tests::make_warm;
+using tests::write_random_file;
 
 struct source_file_test : ::testing::Test {
-  support::scratch_directory directory;
+  tests::temporary_directory directory{std::filesystem::current_path()};
   std::filesystem::path path = directory.path() / "model.safetensors";
 
   std::string message_for(const checkpoint_file& expected) const {
@@ -98,7 +98,7 @@ TEST_F(source_file_test, without_direct_reads_there_is_no_direct_descriptor) {
 }
 
 TEST_F(source_file_test, a_file_on_tmpfs_is_mapped_whole) {
-  const support::scratch_directory memory{"/dev/shm"};
+  const tests::temporary_directory memory{"/dev/shm"};
   const auto in_memory = memory.path() / "model.safetensors";
   const auto content = write_random_file(in_memory, 10'001, 2);
   const auto expected = describe(in_memory);
@@ -114,7 +114,7 @@ TEST_F(source_file_test, a_file_on_tmpfs_is_mapped_whole) {
 }
 
 TEST_F(source_file_test, an_empty_file_on_tmpfs_has_no_mapping) {
-  const support::scratch_directory memory{"/dev/shm"};
+  const tests::temporary_directory memory{"/dev/shm"};
   write_random_file(memory.path() / "empty", 0, 2);
   const source_file file{describe(memory.path() / "empty")};
   EXPECT_EQ(file.mapping(), nullptr);

@@ -21,7 +21,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 
-namespace ckpt::support {
+namespace ckpt::tests {
 
 namespace {
 
@@ -92,4 +92,4 @@ std::uint64_t cached_pages(const std::filesystem::path& path) {
       std::count_if(resident.begin(), resident.end(), [](unsigned char flags) { return (flags & 1) != 0; }));
 }
 
-} // namespace ckpt::support
+} // namespace ckpt::tests

@@ -11,7 +11,7 @@
 #include <filesystem>
 #include <vector>
 
-namespace ckpt::support {
+namespace ckpt::tests {
 
 /// Writes `bytes` random bytes to `path`, without flushing them, and returns them.
 std::vector<std::byte> write_random_file(const std::filesystem::path& path, std::uint64_t bytes,
@@ -29,4 +29,4 @@ void make_warm(const std::filesystem::path& path);
 /// How many pages of the file are in the page cache, asked of mincore.
 [[nodiscard]] std::uint64_t cached_pages(const std::filesystem::path& path);
 
-} // namespace ckpt::support
+} // namespace ckpt::tests

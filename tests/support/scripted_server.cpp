@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-namespace ckpt::support {
+namespace ckpt::tests {
 
 namespace {
 
@@ -131,4 +131,4 @@ void scripted_server::serve() {
   }
 }
 
-} // namespace ckpt::support
+} // namespace ckpt::tests

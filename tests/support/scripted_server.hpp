@@ -14,7 +14,7 @@
 #include <thread>
 #include <vector>
 
-namespace ckpt::support {
+namespace ckpt::tests {
 
 /// The server's end of one connection. All calls end at once when the server is destroyed.
 class connection {
@@ -70,4 +70,4 @@ private:
   std::thread thread_;
 };
 
-} // namespace ckpt::support
+} // namespace ckpt::tests

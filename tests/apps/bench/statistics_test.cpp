@@ -6,7 +6,7 @@
 #include "apps/bench/statistics.hpp"
 
 #include "apps/bench/report.hpp"
-#include "tests/support/scratch_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <fstream>
 #include <sstream>
@@ -105,7 +105,7 @@ TEST_F(report_test, table_has_every_figure_bar_and_remark) {
 }
 
 TEST_F(report_test, json_has_the_rounds_and_the_bars) {
-  const support::scratch_directory directory;
+  const tests::temporary_directory directory{std::filesystem::current_path()};
   const auto path = directory.path() / "figures.json";
   write_json(report, path);
   std::ostringstream text;

@@ -11,7 +11,7 @@
 #include "apps/bench/staged_read.hpp"
 #include "io/checkpoint.hpp"
 #include "tests/support/random_file.hpp"
-#include "tests/support/scratch_directory.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <stdexcept>
 
@@ -85,7 +85,7 @@ TEST(run_program, a_program_that_fails_or_does_not_exist_is_an_error_with_its_wo
 }
 
 TEST(child, is_killed_with_its_object_and_waits_no_longer_than_told) {
-  const support::scratch_directory directory;
+  const tests::temporary_directory directory{std::filesystem::current_path()};
   child sleeper{{"sleep", "1000"}, directory.path() / "log"};
   EXPECT_THROW(sleeper.wait(std::chrono::milliseconds{1}), std::runtime_error);
   sleeper.terminate();
@@ -93,7 +93,7 @@ TEST(child, is_killed_with_its_object_and_waits_no_longer_than_told) {
 }
 
 TEST(staged_read, reads_every_byte_of_a_checkpoint_and_says_where_from) {
-  const support::scratch_directory directory;
+  const tests::temporary_directory directory{std::filesystem::current_path()};
   scratch_checkpoint checkpoint{directory.path()};
   checkpoint.write_random(20 << 20);
   staged_read_options options;
@@ -120,7 +120,7 @@ TEST(staged_read, reads_every_byte_of_a_checkpoint_and_says_where_from) {
 }
 
 TEST(scratch_checkpoint, writes_headers_of_as_many_tensors_and_shards_and_disappears) {
-  const support::scratch_directory directory;
+  const tests::temporary_directory directory{std::filesystem::current_path()};
   {
     scratch_checkpoint checkpoint{directory.path()};
     EXPECT_FALSE(checkpoint.exists());
