@@ -3,11 +3,12 @@
 
 #include "gpu/host_device.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <regex>
 #include <set>
+#include <string_view>
 #include <system_error>
 
 #include <gmock/gmock.h>
@@ -52,12 +53,19 @@ std::vector<std::byte> pattern(std::size_t bytes, unsigned seed) {
   return made;
 }
 
+/// True when `text` is `form` with a lower-case hexadecimal digit for every x.
+bool has_the_form_of(std::string_view form, std::string_view text) {
+  return std::ranges::equal(form, text, [](char pattern, char letter) {
+    return pattern == 'x' ? (letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f')
+                          : pattern == letter;
+  });
+}
+
 TEST_F(host_device_test, has_a_uuid_of_its_own_in_the_form_that_engines_use) {
   std::set<std::string> seen;
   for (unsigned index = 0; index < 4; ++index) {
     const host_device device{index, directory_};
-    EXPECT_TRUE(std::regex_match(device.uuid(), std::regex{"GPU-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"}))
-        << device.uuid();
+    EXPECT_TRUE(has_the_form_of("GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", device.uuid())) << device.uuid();
     seen.insert(device.uuid());
   }
   EXPECT_EQ(seen.size(), 4u);
