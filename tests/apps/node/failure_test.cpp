@@ -127,7 +127,7 @@ TEST_F(update_test, an_engine_that_is_not_there_is_a_timeout_that_says_so) {
 }
 
 /// Slow enough that a test can step in while buckets are under way.
-const arguments slow_engine{"--worker-seconds-per-gib", "100"};
+const arguments slow_engine{"--worker-seconds-per-gib", "200"};
 
 class interrupted_test : public update_test {
 protected:
@@ -137,7 +137,7 @@ protected:
     auto node = start_node(checkpoint, more);
     EXPECT_TRUE(eventually([&] { return node->output().find("is ready") != std::string::npos; }, patience));
     std::this_thread::sleep_for(
-        std::chrono::milliseconds{700}); // Of more than two seconds that the buckets take.
+        std::chrono::milliseconds{700}); // Of more than four seconds that the buckets take.
     return node;
   }
 };
