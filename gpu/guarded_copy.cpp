@@ -28,7 +28,6 @@ void on_bus_error(int signal_number) {
 void install_fault_guard() {
   struct sigaction action {};
   action.sa_handler = on_bus_error;
-  action.sa_flags = SA_NODEFER; // The handler is left by a jump, which would leave the signal blocked.
   sigemptyset(&action.sa_mask);
   if (sigaction(SIGBUS, &action, nullptr) != 0)
     throw std::system_error{errno, std::generic_category(), "sigaction SIGBUS"};
@@ -38,6 +37,12 @@ bool guarded_copy(void* destination, const void* source, std::size_t length) noe
   sigjmp_buf here;
   if (sigsetjmp(here, 0) != 0) {
     return_point = nullptr;
+    // The handler was left by a jump, so its signal is still blocked. Saving the mask with every jump point
+    // would cost a system call for each copy; this costs one for each failure.
+    sigset_t bus_error;
+    sigemptyset(&bus_error);
+    sigaddset(&bus_error, SIGBUS);
+    pthread_sigmask(SIG_UNBLOCK, &bus_error, nullptr);
     return false;
   }
   return_point = &here;
