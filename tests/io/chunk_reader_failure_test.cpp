@@ -111,7 +111,7 @@ TEST_P(chunk_reader_failure_test, destroying_a_reader_with_reads_under_way_is_sa
 /// Memory in which the first access hangs until it is let go: a read into it is stuck in the kernel.
 class stuck_memory {
 public:
-  stuck_memory() : control_{static_cast<int>(::syscall(SYS_userfaultfd, O_CLOEXEC))} {
+  stuck_memory() : control_{static_cast<int>(::syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK))} {
     uffdio_api api{};
     api.api = UFFD_API;
     if (!control_ || ::ioctl(control_.number(), UFFDIO_API, &api) != 0)
@@ -134,8 +134,9 @@ public:
   [[nodiscard]] std::byte* data() const { return memory_; }
 
   [[nodiscard]] bool wait_until_touched() const {
+    // A descriptor without O_NONBLOCK would report an error here instead of waiting.
     pollfd event{control_.number(), POLLIN, 0};
-    return ::poll(&event, 1, 30'000) == 1;
+    return ::poll(&event, 1, 30'000) == 1 && (event.revents & POLLIN) != 0;
   }
 
   void let_go() {
