@@ -5,6 +5,7 @@
 // and leaves an engine that can be updated right after, unless the engine itself died.
 
 #include "tests/apps/node/update_fixture.hpp"
+#include "tests/support/failing_disk.hpp"
 
 #include <csignal>
 #include <fstream>
@@ -206,6 +207,24 @@ TEST_F(truncation_test, of_a_file_on_disk_is_an_error_that_names_it) {
 TEST_F(truncation_test, of_a_file_in_memory_is_an_error_that_names_it) {
   const temporary_directory memory{"/dev/shm"};
   truncate_while_it_is_read(make_checkpoint(24 << 20, 3, memory.path()));
+}
+
+TEST_F(interrupted_test, an_io_error_of_the_disk_is_an_error_that_names_file_and_place) {
+  failing_disk disk{96 << 20};
+  if (!disk.is_mounted())
+    GTEST_SKIP() << "needs the right to mount a loop device";
+  const auto checkpoint = make_checkpoint(24 << 20, 3, disk.path());
+  disk.settle();
+  start_engine(make_checkpoint(), slow_engine); // Compares with the same content on a sound disk.
+  auto node = start_and_reach_the_middle(checkpoint, {"--timeout", "20"});
+  disk.fail_after(8 << 20);
+  EXPECT_EQ(node->wait(patience), 3) << node->output();
+  EXPECT_THAT(node->output(), HasSubstr((checkpoint / "model-0000").string()));
+  EXPECT_THAT(node->output(), HasSubstr("failed: Input/output error"));
+  EXPECT_TRUE(eventually([&] {
+    return engine_->output().find("gave up this weight update") != std::string::npos;
+  })) << engine_->output();
+  expect_nothing_left();
 }
 
 TEST_F(update_test, a_full_dev_shm_is_an_error_before_anything_is_sent) {
