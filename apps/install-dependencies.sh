@@ -20,7 +20,7 @@ packages=(
   libboost1.81-dev libboost-json1.81-dev
   libcli11-dev libspdlog-dev libxxhash-dev
 )
-tests=(libgtest-dev libgmock-dev ucx-utils python3-venv ca-certificates)
+tests=(libgtest-dev libgmock-dev python3-venv ca-certificates iproute2 ucx-utils)
 checks=(git clang clang-format libclang-rt-14-dev libbenchmark-dev)
 
 case $wanted in
