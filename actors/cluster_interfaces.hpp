@@ -43,6 +43,7 @@ struct join_request {
   std::string name;                                          ///< for messages: where it runs
   std::vector<std::pair<std::string, std::string>> settings; ///< flag and value: what all hosts must agree on
   std::uint64_t plan_digest = 0;                             ///< io::digest of its own view
+  std::vector<std::string> endpoints;                        ///< of the servers of the engines that it leads
   std::vector<std::string> device_uuids;
   std::uint64_t ring_bytes = 0; ///< of memory on each of its devices
   std::string data_address;     ///< gpu::collective::address()
@@ -51,10 +52,11 @@ struct join_request {
 
 /// All hosts are here and agree.
 struct start_update {
-  std::string previous_data_address;     ///< of the host before this one; the last comes before host 0
-  std::string next_data_address;         ///< of the host after this one
-  std::string secret;                    ///< known to the hosts of this update alone
-  std::vector<std::string> engine_uuids; ///< of all devices of all engines that this host leads, by rank
+  std::string previous_data_address;         ///< of the host before this one; the last comes before host 0
+  std::string next_data_address;             ///< of the host after this one
+  std::string secret;                        ///< known to the hosts of this update alone
+  std::vector<std::string> engine_uuids;     ///< of all devices of all engines that this host leads, by rank
+  std::vector<std::string> engine_endpoints; ///< of the engines that have workers on this host
 };
 
 /// What the files of a checkpoint look like to a host.
@@ -82,13 +84,13 @@ struct dialed {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, join_request& x) {
   return f(caf::meta::type_name("join_request"), x.host, x.hosts, x.name, x.settings, x.plan_digest,
-           x.device_uuids, x.ring_bytes, x.data_address, x.failed_before);
+           x.endpoints, x.device_uuids, x.ring_bytes, x.data_address, x.failed_before);
 }
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, start_update& x) {
   return f(caf::meta::type_name("start_update"), x.previous_data_address, x.next_data_address, x.secret,
-           x.engine_uuids);
+           x.engine_uuids, x.engine_endpoints);
 }
 
 template <class Inspector>

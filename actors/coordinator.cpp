@@ -119,6 +119,12 @@ void lose(self_pointer self, std::uint32_t host, const std::string& why) {
   finish_if_told(self);
 }
 
+[[nodiscard]] const std::string& endpoint_of(const coordinator_state& state, std::uint32_t engine) {
+  const auto leader = state.options.layout.leader_of_engine(engine);
+  return state.members[leader].introduction.endpoints.at(engine
+                                                         - state.options.layout.engines_led_by(leader).begin);
+}
+
 void begin(self_pointer self) {
   auto& state = self->state;
   const auto& layout = state.options.layout;
@@ -139,6 +145,9 @@ void begin(self_pointer self) {
     for (auto rank = led.begin * layout.devices_per_engine; rank < led.end * layout.devices_per_engine;
          ++rank)
       start.engine_uuids.push_back(uuid_of(rank));
+    const auto here = layout.engines_on_host(host);
+    for (auto engine = here.begin; engine < here.end; ++engine)
+      start.engine_endpoints.push_back(endpoint_of(state, engine));
     self->send(state.members[host].node, std::move(start));
   }
 }
@@ -167,7 +176,8 @@ void compare_files(self_pointer self, std::uint32_t host) {
 /// Compares a host with host 0. False when they do not fit.
 [[nodiscard]] bool fits(self_pointer self, std::uint32_t host) {
   auto& state = self->state;
-  const auto difference = describe_misfit(state.members[0].introduction, state.members[host].introduction);
+  const auto difference =
+      describe_misfit(state.members[0].introduction, state.members[host].introduction, state.options.layout);
   if (!difference.empty()) {
     fail(self, {ec::host_disagrees, difference});
     return false;

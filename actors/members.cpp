@@ -40,7 +40,8 @@ std::string describe_missing(std::size_t hosts, const std::function<bool(std::ui
   return text;
 }
 
-std::string describe_misfit(const join_request& first, const join_request& other) {
+std::string describe_misfit(const join_request& first, const join_request& other,
+                            const cluster_layout& layout) {
   const auto who = host_label(other.host, other.name);
   for (const auto& [flag, value] : first.settings)
     if (value_of(other, flag) != value)
@@ -49,6 +50,9 @@ std::string describe_misfit(const join_request& first, const join_request& other
   if (other.device_uuids.size() != first.device_uuids.size())
     return who + " has " + std::to_string(other.device_uuids.size()) + " device(s), host 0 has "
            + std::to_string(first.device_uuids.size());
+  if (const auto led = layout.engines_led_by(other.host).size(); other.endpoints.size() != led)
+    return who + " gives " + std::to_string(other.endpoints.size()) + " --endpoint for " + std::to_string(led)
+           + " engine(s)";
   return {};
 }
 

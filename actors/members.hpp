@@ -5,6 +5,7 @@
 // How hosts are named in messages, and whether two of them fit together. Pure; any thread.
 
 #include "actors/cluster_interfaces.hpp"
+#include "actors/cluster_layout.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -27,6 +28,7 @@ inline constexpr auto alive_interval = std::chrono::milliseconds{500};
 
 /// Where `other` does not fit `first`, the introduction of host 0: "host 3 (node17) was started with
 /// --bucket-size 4096, host 0 with 8192". Empty when they fit, plans aside.
-[[nodiscard]] std::string describe_misfit(const join_request& first, const join_request& other);
+[[nodiscard]] std::string describe_misfit(const join_request& first, const join_request& other,
+                                          const cluster_layout& layout);
 
 } // namespace ckpt::actors

@@ -22,12 +22,10 @@ using phase = node_state::phase;
 /// How long the coordinator may take to say which protocol it speaks.
 constexpr auto hello_wait = 10s;
 
-/// The verdict of a host on which nothing has begun.
-[[nodiscard]] host_verdict untouched(const node_state& state, const cause& why) {
-  host_verdict verdict;
-  verdict.host = state.options.layout.host;
+/// The verdict of this host when nothing has begun.
+[[nodiscard]] host_verdict nothing_begun(const node_state& state, const cause& why) {
+  auto verdict = untouched(why, state.options.layout, state.options.introduction.endpoints);
   verdict.name = state.options.introduction.name;
-  verdict.first_cause = why;
   return verdict;
 }
 
@@ -38,7 +36,7 @@ void deliver(self_pointer self, const cause& first_cause, std::vector<host_verdi
     return;
   state.at = phase::over;
   if (hosts.empty())
-    hosts.push_back(state.verdict ? *state.verdict : untouched(state, first_cause));
+    hosts.push_back(state.verdict ? *state.verdict : nothing_begun(state, first_cause));
   state.promise.deliver(
       conclude(first_cause, std::move(hosts), state.options.layout, state.options.weight_version));
   if (state.dialing)
@@ -68,7 +66,7 @@ void end_update(self_pointer self, const cause& why) {
   if (state.at == phase::running)
     self->send(state.loader, part_failed{state.given_up});
   else if (state.at == phase::joining)
-    on_ended_here(self, untouched(state, state.given_up));
+    on_ended_here(self, nothing_begun(state, state.given_up));
 }
 
 void lose_coordinator(self_pointer self, const std::string& why) {
@@ -94,7 +92,7 @@ void run_loader(self_pointer self, const start_update& start) {
   } catch (const std::exception& error) {
     const auto why = to_cause(error);
     self->send(state.coordinator, part_failed{why});
-    on_ended_here(self, untouched(state, why));
+    on_ended_here(self, nothing_begun(state, why));
     return;
   }
   // No deadline here: every wait inside has one, and the loader always answers.
@@ -104,7 +102,7 @@ void run_loader(self_pointer self, const start_update& start) {
               const cause why{ec::unspecified,
                               "the loader ended unexpectedly: " + self->system().render(error)};
               self->send(self->state.coordinator, part_failed{why});
-              on_ended_here(self, untouched(self->state, why));
+              on_ended_here(self, nothing_begun(self->state, why));
             });
 }
 

@@ -40,6 +40,14 @@ struct update_options {
   std::uint64_t host_memory_bytes = 1ull << 30; ///< staging memory, at most
 };
 
+/// The endpoints as the user wrote them.
+[[nodiscard]] inline std::vector<std::string> endpoint_urls(const update_options& options) {
+  std::vector<std::string> urls;
+  for (const auto& endpoint : options.endpoints)
+    urls.push_back(endpoint.url);
+  return urls;
+}
+
 /// A file that is open, and how many chunks of it still have to be read and copied.
 struct open_file {
   std::unique_ptr<io::source_file> file;
@@ -69,6 +77,7 @@ struct update {
 
   /// Of all devices of the engines that this host leads, by rank; known when all hosts are.
   std::vector<std::string> engine_uuids;
+  std::vector<std::string> engine_endpoints; ///< of the engines that have workers here; known then, too
 
   std::atomic<bool> is_running = false;                          ///< all hosts are here and agree; the node's
   meter disk_meter;                                              ///< the disk reader's
@@ -95,11 +104,11 @@ struct update {
 
   /// "engine http://…", for messages.
   [[nodiscard]] std::string engine_name(std::uint32_t engine) const {
-    const auto led = layout.engines_led_by(layout.host);
-    if (led.contains(engine))
-      return "engine " + options.endpoints[engine - led.begin].url;
-    return "engine " + std::to_string(engine) + " (led by host "
-           + std::to_string(layout.leader_of_engine(engine)) + ")";
+    const auto here = layout.engines_on_host(layout.host);
+    return "engine "
+           + (here.contains(engine) && engine - here.begin < engine_endpoints.size()
+                  ? engine_endpoints[engine - here.begin]
+                  : std::to_string(engine));
   }
   /// "worker 1 of engine http://…", for messages.
   [[nodiscard]] std::string worker_name(std::uint32_t device) const {

@@ -189,6 +189,23 @@ std::vector<stage_report> merge_stages(const std::vector<host_verdict>& hosts) {
   return merged;
 }
 
+host_verdict untouched(const cause& why, const cluster_layout& layout,
+                       const std::vector<std::string>& endpoints) {
+  host_verdict verdict;
+  verdict.host = layout.host;
+  verdict.first_cause = why;
+  const auto here = layout.engines_on_host(layout.host);
+  const auto led = layout.engines_led_by(layout.host);
+  for (auto engine = here.begin; engine < here.end; ++engine) {
+    engine_share share;
+    share.engine = engine;
+    if (led.contains(engine))
+      share.endpoint = endpoints.at(engine - led.begin);
+    verdict.engines.push_back(std::move(share));
+  }
+  return verdict;
+}
+
 update_verdict conclude(const cause& first_cause, std::vector<host_verdict> hosts,
                         const cluster_layout& layout, const std::optional<std::string>& weight_version) {
   update_verdict verdict;

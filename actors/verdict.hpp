@@ -80,6 +80,11 @@ struct update_verdict {
   double ready_seconds = 0;
 };
 
+/// What a host says that ended before anything was handed to its engines. `endpoints` are those of the
+/// engines that it leads.
+[[nodiscard]] host_verdict untouched(const cause& why, const cluster_layout& layout,
+                                     const std::vector<std::string>& endpoints);
+
 /// The verdict on the whole update from what the hosts say. Engines led by hosts of which nothing is known
 /// are left out, unless `hosts` should hold every host (on host 0).
 [[nodiscard]] update_verdict conclude(const cause& first_cause, std::vector<host_verdict> hosts,

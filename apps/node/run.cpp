@@ -137,19 +137,6 @@ struct prepared_update {
   return prepared;
 }
 
-/// The verdict of a host that has no others and ended before the actors started: no engine has been touched.
-[[nodiscard]] actors::update_verdict untouched(const cause& why, const node_options& options) {
-  actors::host_verdict host;
-  host.first_cause = why;
-  for (std::uint32_t engine = 0; engine < options.update.endpoints.size(); ++engine) {
-    actors::engine_share share;
-    share.engine = engine;
-    share.endpoint = options.update.endpoints[engine].url;
-    host.engines.push_back(std::move(share));
-  }
-  return actors::conclude(why, {std::move(host)}, options.layout, options.update.weight_version);
-}
-
 void report(const actors::update_verdict& verdict, const actors::update& update,
             const node_options& options) {
   std::cout << actors::describe(verdict, update) << std::endl;
@@ -177,9 +164,13 @@ int run(const node_options& options) {
     return status;
   };
   // A host that cannot take part still tells the others, where there are any.
-  const auto status = options.layout.hosts == 1 && prepared.failed.code != ec::none
-                          ? conclude(untouched(prepared.failed, options))
-                          : take_part(options, prepared.update, prepared.failed, signals, conclude);
+  const bool is_over = options.layout.hosts == 1 && prepared.failed.code != ec::none;
+  const auto status =
+      is_over ? conclude(actors::conclude(
+          prepared.failed,
+          {actors::untouched(prepared.failed, options.layout, actors::endpoint_urls(options.update))},
+          options.layout, options.update.weight_version))
+              : take_part(options, prepared.update, prepared.failed, signals, conclude);
   if (status == 0 && options.sleep_seconds > 0)
     static_cast<void>(signals.wait(std::chrono::seconds{options.sleep_seconds}));
   return status;

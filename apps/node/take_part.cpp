@@ -74,6 +74,7 @@ struct system_config : caf::actor_system_config {
   introduction.name = host_name();
   introduction.settings = settings_of(options);
   introduction.failed_before = failed_before;
+  introduction.endpoints = actors::endpoint_urls(options.update);
   introduction.ring_bytes = update.plan.ring_bytes;
   for (const auto& device : update.devices)
     introduction.device_uuids.push_back(device->uuid());
@@ -141,6 +142,7 @@ void publish(caf::actor_system& system, const actors::coordinator_actor& coordin
   node.files = io::identify_files(update->checkpoint);
   node.begin = [&system, update](const actors::start_update& start, const actors::node_actor& self) {
     update->engine_uuids = start.engine_uuids;
+    update->engine_endpoints = start.engine_endpoints;
     update->collective->connect({update->layout.host, update->layout.hosts, start.previous_data_address,
                                  start.next_data_address, start.secret});
     update->is_running = true;
@@ -177,7 +179,10 @@ int take_part(const node_options& options, const actors::update_ptr& update, con
       self->wait_for(coordinator); // Until the other hosts know the outcome.
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
-    verdict = actors::conclude(actors::to_cause(error), {}, options.layout, options.update.weight_version);
+    const auto why = actors::to_cause(error);
+    verdict =
+        actors::conclude(why, {actors::untouched(why, options.layout, actors::endpoint_urls(options.update))},
+                         options.layout, options.update.weight_version);
   }
   return conclude(verdict);
 }

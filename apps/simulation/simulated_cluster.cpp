@@ -78,6 +78,9 @@ loader_actor::behavior_type loader_stand_in(self_pointer self, cluster_layout la
   introduction.host = layout.host;
   introduction.hosts = layout.hosts;
   introduction.name = "node" + std::to_string(layout.host);
+  const auto led = layout.engines_led_by(layout.host);
+  for (auto engine = led.begin; engine < led.end; ++engine)
+    introduction.endpoints.push_back("http://engine-" + std::to_string(engine));
   introduction.data_address = "address of " + introduction.name;
   for (std::uint32_t device = 0; device < layout.devices_per_host; ++device)
     introduction.device_uuids.push_back("GPU-"
