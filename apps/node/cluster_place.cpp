@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <cstdlib>
 #include <limits>
 #include <stdexcept>
 #include <utility>
@@ -181,9 +180,9 @@ std::uint16_t torchrun_port(const environment& look_up) {
   return static_cast<std::uint16_t>(port + 1);
 }
 
-/// One process per device unless torchrun started just one on every machine.
+/// torchrun starts one process per device.
 std::optional<std::uint32_t> torchrun_local_rank(const environment& look_up, const cluster_place& place) {
-  if (!look_up("LOCAL_RANK") && !look_up("LOCAL_WORLD_SIZE"))
+  if (place.hosts == 1 || (!look_up("LOCAL_RANK") && !look_up("LOCAL_WORLD_SIZE")))
     return std::nullopt;
   const variables torchrun{look_up, "RANK and WORLD_SIZE are"};
   const auto on_each = torchrun.size("LOCAL_WORLD_SIZE");
@@ -193,7 +192,7 @@ std::optional<std::uint32_t> torchrun_local_rank(const environment& look_up, con
            "every machine needs that many processes, with numbers that follow one another; but RANK is "
                + std::to_string(place.host) + ", LOCAL_RANK " + std::to_string(local_rank)
                + " and WORLD_SIZE " + std::to_string(place.hosts));
-  return on_each > 1 ? std::optional{local_rank} : std::nullopt;
+  return local_rank;
 }
 
 cluster_place place_by_torchrun(const cluster_flags& flags, const environment& look_up) {
@@ -221,13 +220,6 @@ cluster_place place_by_launcher(const cluster_flags& flags, const environment& l
 }
 
 } // namespace
-
-environment process_environment() {
-  return [](std::string_view name) -> std::optional<std::string> {
-    const auto* value = std::getenv(std::string{name}.c_str());
-    return value == nullptr ? std::nullopt : std::optional<std::string>{value};
-  };
-}
 
 cluster_place find_place(const cluster_flags& flags, const environment& look_up) {
   if (flags.node_rank && !flags.nnodes)

@@ -27,9 +27,6 @@ inline constexpr std::uint16_t default_master_port = 29'500; ///< torchrun's def
 /// Looks a variable up.
 using environment = std::function<std::optional<std::string>(std::string_view)>;
 
-/// This process's own environment. Reads it at each call: ask before the first thread starts.
-[[nodiscard]] environment process_environment();
-
 /// --nnodes, --node-rank, --master-addr, --master-port.
 struct cluster_flags {
   std::optional<std::uint32_t> nnodes;

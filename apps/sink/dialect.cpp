@@ -170,8 +170,11 @@ std::string summary(const update_outcome& outcome) {
                 outcome.workers.size(), outcome.workers.size() == 1 ? "" : "s",
                 static_cast<unsigned long long>(tensors), static_cast<double>(bytes) / mib, outcome.seconds,
                 outcome.seconds > 0 ? static_cast<double>(bytes) / mib / 1024 / outcome.seconds : 0);
+  std::string whole{text};
+  if (const auto count = outcome.followers.size(); count > 0)
+    whole += ", and so did " + std::to_string(count) + (count == 1 ? " follower" : " followers");
   const auto verified = outcome.verified();
-  return std::string{text} + (verified ? *verified ? "; verified bit for bit" : "; NOT verified" : "");
+  return whole + (verified ? *verified ? "; verified bit for bit" : "; NOT verified" : "");
 }
 
 } // namespace ckpt::apps::sink

@@ -44,11 +44,11 @@ void engine::admit(update_request request, const std::shared_ptr<exchange>& wait
   if (!takes_weights())
     return waiting->respond(
         update_refused(options_.engine, "the engine cannot take weights in this state of sleep"));
-  if (request.devices.size() != options_.workers)
-    return waiting->respond(
-        update_failed(options_.engine, "the request names " + std::to_string(request.devices.size())
-                                           + " devices, but the engine has "
-                                           + std::to_string(options_.workers) + " workers"));
+  if (const auto workers = options_.workers * (1 + options_.followers.size());
+      request.devices.size() != workers)
+    return waiting->respond(update_failed(
+        options_.engine, "the request names " + std::to_string(request.devices.size())
+                             + " devices, but the engine has " + std::to_string(workers) + " workers"));
   start(std::move(request), waiting);
 }
 

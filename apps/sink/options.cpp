@@ -45,6 +45,7 @@ struct raw_options {
   std::string consume = "copy";
   std::string key_file;
   std::string admin_key_file;
+  std::vector<std::string> followers;
   std::vector<std::string> faults;
   double ready_after_seconds = 0;
   double timeout_seconds = 300;
@@ -59,9 +60,13 @@ void declare(CLI::App& app, raw_options& raw) {
   app.add_option("--engine", raw.engine, "engine to stand in for")
       ->check(CLI::IsMember({"sglang", "vllm", "lmdeploy"}))
       ->capture_default_str();
-  app.add_option("--workers", options.workers, "workers, one for each device of the engine")
+  app.add_option("--workers", options.workers, "workers, one for each device of the engine on this host")
       ->check(CLI::Range(1U, 1024U))
       ->capture_default_str();
+  app.add_option("--follower", raw.followers,
+                 "the engine spans several hosts: another ckpt-sink with as many workers as this one\n"
+                 "(repeatable, in the order of the hosts); this one hands each update on to it")
+      ->option_text("URL");
   app.add_option("--host", options.host, "address to listen on")->capture_default_str();
   app.add_option("--port", options.port, "port to listen on; 0 takes a free one")->capture_default_str();
   app.add_option("--uds", options.unix_socket_path, "listen on this Unix socket instead");
@@ -100,6 +105,8 @@ sink_options check(raw_options raw) {
   options.admin_api_key = read_key(raw.admin_key_file);
   options.ready_after = milliseconds(raw.ready_after_seconds);
   options.timeout = milliseconds(raw.timeout_seconds);
+  for (const auto& url : raw.followers)
+    options.followers.push_back(io::parse_endpoint(url, {}));
   options.faults = parse_faults(raw.faults);
   if (options.faults.needs_tensor_count() && options.verify_path.empty())
     throw std::invalid_argument{

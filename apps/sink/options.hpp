@@ -5,6 +5,7 @@
 // What the command line of ckpt-sink asks for, checked. Immutable once parsed; any thread may read it.
 
 #include "apps/sink/fault.hpp"
+#include "io/endpoint.hpp"
 #include "io/engine_api.hpp"
 
 #include <chrono>
@@ -12,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace ckpt::apps::sink {
 
@@ -24,7 +26,8 @@ enum class consumption : std::uint8_t {
 
 struct sink_options {
   io::engine_kind engine = io::engine_kind::sglang;
-  unsigned workers = 1;
+  unsigned workers = 1;                     ///< on this host
+  std::vector<io::http_endpoint> followers; ///< with as many workers each
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;
   std::string unix_socket_path; ///< when set, takes the place of host and port

@@ -36,6 +36,9 @@ json::object describe(const report_entry& entry) {
   json::array workers;
   std::uint64_t tensors = 0;
   std::uint64_t bytes = 0;
+  json::array followers;
+  for (const auto& follower : entry.outcome.followers)
+    followers.push_back(json::object{{"url", follower.url}, {"error", follower.error}});
   for (const auto& worker : entry.outcome.workers) {
     workers.push_back(describe(worker));
     tensors += worker.tensors;
@@ -50,7 +53,8 @@ json::object describe(const report_entry& entry) {
       {"bytes", bytes},
       {"seconds", entry.outcome.seconds},
       {"verified", or_null(entry.outcome.verified())},
-      {"workers", std::move(workers)}};
+      {"workers", std::move(workers)},
+      {"followers", std::move(followers)}};
 }
 
 } // namespace

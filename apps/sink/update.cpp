@@ -13,6 +13,9 @@ std::string update_outcome::error() const {
     if (const auto& each = workers[index]; !each.error.empty())
       text += (text.empty() ? "worker " : "; worker ") + std::to_string(index) + " (" + each.device
               + "): " + each.error;
+  for (const auto& each : followers)
+    if (!each.error.empty())
+      text += (text.empty() ? "follower " : "; follower ") + each.url + ": " + each.error;
   return text;
 }
 
@@ -26,18 +29,23 @@ std::optional<bool> update_outcome::verified() const {
 
 update::update(worker_resources& resources, const fault_plan& faults, const update_request& request,
                list_handler on_list, end_handler on_end)
-    : faults_{faults}, request_{request}, on_end_{std::move(on_end)},
-      done_(request.devices.size()), running_{static_cast<unsigned>(request.devices.size())} {
-  assert(!request.devices.empty() && request.devices.size() == resources.consumers.size());
+    : faults_{faults}, request_{request}, on_end_{std::move(on_end)} {
+  const auto& options = resources.options;
+  assert(request.devices.size() == options.workers * (1 + options.followers.size()));
+  done_.workers.resize(options.workers);
+  done_.followers.resize(options.followers.size());
+  running_ = options.workers + static_cast<unsigned>(options.followers.size());
   signals_.list_answered = [this, on_list = std::move(on_list)](std::uint64_t lists) {
     // Frozen here and now: on the way over the HTTP side some workers would answer one more list.
     if (faults_.status_during && lists >= faults_.lists_before_trouble)
       signals_.frozen = true;
     on_list(lists);
   };
-  threads_.reserve(request.devices.size());
-  for (unsigned index = 0; index < request.devices.size(); ++index)
+  threads_.reserve(running_);
+  for (unsigned index = 0; index < options.workers; ++index)
     threads_.emplace_back([this, &resources, index] { run_worker(resources, index); });
+  for (unsigned index = 0; index < options.followers.size(); ++index)
+    threads_.emplace_back([this, &options, index] { run_follower(options, index); });
 }
 
 update::~update() noexcept { signals_.stop = true; }
@@ -48,9 +56,25 @@ void update::run_worker(worker_resources& resources, unsigned index) {
              signals_};
   auto outcome = one.run(resources.context, device, address);
   const std::lock_guard lock{mutex_};
-  done_[index] = std::move(outcome);
-  if (--running_ == 0)
-    on_end_({done_, std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count()});
+  done_.workers[index] = std::move(outcome);
+  end_one();
+}
+
+void update::run_follower(const sink_options& options, unsigned index) {
+  const auto first = request_.devices.begin() + (1 + index) * options.workers;
+  auto outcome = lead(options, options.followers[index], {first, first + options.workers},
+                      request_.weight_version, signals_.stop);
+  const std::lock_guard lock{mutex_};
+  done_.followers[index] = std::move(outcome);
+  end_one();
+}
+
+/// Called with the lock held.
+void update::end_one() {
+  if (--running_ > 0)
+    return;
+  done_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  on_end_(done_);
 }
 
 } // namespace ckpt::apps::sink

@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// One update under way: a thread for each worker of the engine. Made and destroyed by the HTTP side;
-// destroying it tells the workers to end and waits for them.
+// One update under way: a thread for each worker of the engine, and for each follower. Made and destroyed by
+// the HTTP side; destroying it tells the workers to end and waits for them.
 
+#include "apps/sink/follower.hpp"
 #include "apps/sink/worker.hpp"
 
 #include <chrono>
@@ -19,13 +20,15 @@ namespace ckpt::apps::sink {
 
 /// What the request over HTTP asks for.
 struct update_request {
-  std::vector<io::device_channel> devices; ///< worker k serves devices[k]
+  /// Worker k serves devices[k]; what this host has no workers for is the followers', in their order.
+  std::vector<io::device_channel> devices;
   std::optional<std::string> weight_version;
 };
 
 struct update_outcome {
   std::vector<worker_outcome> workers;
-  double seconds = 0; ///< from the request to the end of the last worker
+  std::vector<follower_outcome> followers;
+  double seconds = 0; ///< from the request to the end of the last of them
 
   /// What went wrong, worker by worker; empty when all came through.
   [[nodiscard]] std::string error() const;
@@ -47,8 +50,8 @@ public:
   using list_handler = std::function<void(std::uint64_t lists)>;
   using end_handler = std::function<void(update_outcome)>;
 
-  /// Starts the workers. Both handlers are called on workers' threads: `on_list` after a worker has agreed to
-  /// a list, `on_end` once, by the last worker.
+  /// Starts the workers. Both handlers are called on the update's threads: `on_list` after a worker has
+  /// agreed to a list, `on_end` once, by the last of all.
   update(worker_resources& resources, const fault_plan& faults, const update_request& request,
          list_handler on_list, end_handler on_end);
   update(const update&) = delete;
@@ -57,14 +60,16 @@ public:
 
 private:
   void run_worker(worker_resources& resources, unsigned index);
+  void run_follower(const sink_options& options, unsigned index);
+  void end_one();
 
   fault_plan faults_;
   update_request request_;
   end_handler on_end_;
   update_signals signals_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-  std::mutex mutex_;                 ///< guards what follows
-  std::vector<worker_outcome> done_; ///< by worker
+  std::mutex mutex_;    ///< guards what follows
+  update_outcome done_; ///< by worker and follower
   unsigned running_ = 0;
   std::vector<std::jthread> threads_; ///< last, so that they end before anything they use
 };

@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,8 +50,11 @@ std::optional<int> program::wait(std::chrono::milliseconds deadline) {
   static_cast<void>(eventually(
       [&] {
         int status = 0;
-        if (!status_ && ::waitpid(pid_, &status, WNOHANG) == pid_)
+        rusage used{};
+        if (!status_ && ::wait4(pid_, &status, WNOHANG, &used) == pid_) {
           status_ = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+          disk_bytes_ = static_cast<std::uint64_t>(used.ru_inblock) * 512;
+        }
         return status_.has_value();
       },
       deadline));

@@ -5,6 +5,7 @@
 // A program that a test starts, watches and ends. Whatever happens, it does not outlive the test.
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -31,6 +32,9 @@ public:
   /// still runs after `deadline`.
   [[nodiscard]] std::optional<int> wait(std::chrono::milliseconds deadline);
 
+  /// Once it has ended: how much the disks had to read for it.
+  [[nodiscard]] std::uint64_t disk_bytes() const noexcept { return disk_bytes_; }
+
   /// What it has printed so far.
   [[nodiscard]] std::string output() const;
 
@@ -38,6 +42,7 @@ private:
   pid_t pid_ = -1;
   std::filesystem::path log_;
   std::optional<int> status_;
+  std::uint64_t disk_bytes_ = 0;
 };
 
 /// Asks `condition` until it holds; false when `deadline` passes first.

@@ -255,9 +255,12 @@ TEST(cluster_place, takes_the_port_that_no_agent_holds) {
   EXPECT_EQ(find_place({}, of(without(torchrun_process(), "MASTER_PORT"))).master_port, 29'500);
 }
 
-TEST(cluster_place, leaves_all_devices_to_the_only_process_of_a_machine) {
+TEST(cluster_place, takes_one_device_also_where_torchrun_started_one_process_on_every_machine) {
   const auto one_each = with(torchrun_process(), {{"LOCAL_RANK", "0"}, {"LOCAL_WORLD_SIZE", "1"}});
-  EXPECT_FALSE(find_place({}, of(one_each)).local_rank);
+  EXPECT_EQ(find_place({}, of(one_each)).local_rank, 0u);
+}
+
+TEST(cluster_place, leaves_all_devices_to_a_process_that_was_numbered_by_hand) {
   const auto by_hand = without(without(torchrun_process(), "LOCAL_RANK"), "LOCAL_WORLD_SIZE");
   EXPECT_FALSE(find_place({}, of(by_hand)).local_rank);
   EXPECT_EQ(find_place({}, of(by_hand)).host, 6u);

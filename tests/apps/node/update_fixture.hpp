@@ -6,23 +6,16 @@
 
 #include "tests/support/program.hpp"
 #include "tests/support/temporary_directory.hpp"
+#include "tests/support/update_programs.hpp"
 
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <vector>
 
-#include <boost/json.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace ckpt::tests {
-
-using arguments = std::vector<std::string>;
-
-/// How long a test waits for what must come by itself. Far above every deadline in play: a hang is what it
-/// finds.
-inline constexpr auto patience = std::chrono::seconds{60};
 
 class update_test : public testing::Test {
 protected:

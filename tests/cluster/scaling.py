@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+# SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+# SPDX-License-Identifier: Apache-2.0
+"""Measures how much faster an update gets with the number of hosts that read.
+
+Makes virtual hosts on this machine (support/virtual-hosts.sh), each with an engine of its own and a disk that gives it
+so many bytes a second and no more, and runs whole updates with 1, 2 and 4 of them: the same checkpoint, cold, several
+rounds in alternating order. Prints the medians, what they are against one host, and how much all hosts together read.
+Needs root. Ends with 1 when a bar is missed.
+
+    tests/cluster/scaling.py --programs build/apps --scratch build
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+MIB = 1 << 20
+SCRIPT = pathlib.Path(__file__).parent.parent / "support" / "virtual-hosts.sh"
+BARS = {2: 1.85, 4: 3.5}  # times as fast as one host, at least
+READ_MAX = 1.01  # bytes that the disks read, for each byte of the checkpoint
+PORT = 19730
+
+
+class VirtualHosts:
+    """As many hosts as asked for, until the with statement ends."""
+
+    def __init__(self, count):
+        self.cluster = f"{os.getpid()}-0"
+        self.count = count
+
+    def __enter__(self):
+        self._script("remove-stale")
+        try:
+            self._script("make", self.cluster, self.count)
+        except subprocess.CalledProcessError:
+            self._script("remove", self.cluster)
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._script("remove", self.cluster)
+
+    def limit_disk(self, host, path, bytes_per_second):
+        self._script("disk", self.cluster, host, path, bytes_per_second)
+
+    def start(self, host, command, log):
+        with open(log, "wb") as output:
+            return subprocess.Popen([SCRIPT, "run", self.cluster, str(host), *map(str, command)], stdout=output,
+                                    stderr=subprocess.STDOUT)
+
+    @staticmethod
+    def _script(*arguments):
+        subprocess.run([SCRIPT, *map(str, arguments)], check=True)
+
+
+def drop_from_page_cache(directory):
+    for path in directory.iterdir():
+        with open(path, "rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def start_engine(hosts, host, options, scratch):
+    log = scratch / f"engine-{host}.log"
+    engine = hosts.start(host, [options.programs / "ckpt-sink", "--port", PORT, "--consume", "touch"], log)
+    for _ in range(1000):
+        if "ckpt-sink ready" in log.read_text():
+            return engine
+        time.sleep(0.01)
+    sys.exit(f"ckpt-sink does not listen: {log.read_text()}")
+
+
+def node_command(host, count, options, report):
+    return [options.programs / "ckpt-actor-node", "--checkpoint-path", options.checkpoint, "--device", "host",
+            "--devices", 1, "--inference-parallel-size", 1, "--endpoint", f"http://127.0.0.1:{PORT}",
+            "--nnodes", count, "--node-rank", host, "--master-addr", "10.77.0.1", "--insecure-network",
+            "--report", report]
+
+
+def update_once(hosts, count, options, scratch):
+    """One update of the first `count` hosts: seconds by report and by wall clock, and bytes read from the disk."""
+    drop_from_page_cache(options.checkpoint)
+    logs = [scratch / f"node-{host}.log" for host in range(count)]
+    reports = [scratch / f"report-{host}.json" for host in range(count)]
+    start = time.monotonic()
+    nodes = [hosts.start(host, node_command(host, count, options, reports[host]), logs[host])
+             for host in range(count)]
+    disk_bytes = 0
+    for host, node in enumerate(nodes):
+        _, status, used = os.wait4(node.pid, 0)
+        node.returncode = os.waitstatus_to_exitcode(status)
+        disk_bytes += used.ru_inblock * 512
+        if node.returncode != 0:
+            sys.exit(f"the node on host {host} of {count} ended with {node.returncode}:\n{logs[host].read_text()}")
+    wall = time.monotonic() - start
+    written = [json.loads(report.read_text()) for report in reports]
+    return {"hosts": count, "seconds": max(one["seconds"] for one in written), "wall_seconds": wall,
+            "disk_bytes": disk_bytes, "checkpoint_bytes": written[0]["checkpoint"]["bytes"]}
+
+
+def measure(hosts, options, scratch):
+    rounds = []
+    for number in range(options.rounds):
+        for count in options.hosts[::-1 if number % 2 else 1]:
+            rounds.append(update_once(hosts, count, options, scratch))
+            print("round {}: {hosts} host(s) {seconds:.2f} s, wall {wall_seconds:.2f} s".format(number + 1, **rounds[-1]),
+                  flush=True)
+    return rounds
+
+
+def median_of(rounds, count, what):
+    return statistics.median(one[what] for one in rounds if one["hosts"] == count)
+
+
+def summarize(rounds, options):
+    """Prints the table; true when every bar is held."""
+    print(f"\n{'hosts':>5} {'seconds':>8} {'times':>6} {'wall':>7} {'times':>6} {'read/size':>9}  bar")
+    good = True
+    for count in options.hosts:
+        seconds, wall = (median_of(rounds, count, what) for what in ("seconds", "wall_seconds"))
+        faster = median_of(rounds, options.hosts[0], "seconds") / seconds
+        faster_wall = median_of(rounds, options.hosts[0], "wall_seconds") / wall
+        read = max(one["disk_bytes"] / one["checkpoint_bytes"] for one in rounds if one["hosts"] == count)
+        held = faster >= BARS.get(count, 0) and read <= READ_MAX
+        good = good and held
+        bar = f">= {BARS[count]}, " if count in BARS else ""
+        print(f"{count:5} {seconds:8.2f} {faster:6.2f} {wall:7.2f} {faster_wall:6.2f} {read:9.4f}  "
+              f"{bar}read <= {READ_MAX}: {'held' if held else 'MISSED'}")
+    return good
+
+
+def parse_arguments():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--programs", type=pathlib.Path, default=pathlib.Path("build/apps"))
+    parser.add_argument("--scratch", type=pathlib.Path, default=pathlib.Path("build"),
+                        help="folder on the disk to measure; everything put there is removed")
+    parser.add_argument("--size", default="1GiB", help="of the checkpoint")
+    parser.add_argument("--disk-rate", type=int, default=60, help="MiB/s that each host may read")
+    parser.add_argument("--hosts", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=pathlib.Path, help="write the figures of every round to this file")
+    return parser.parse_args()
+
+
+def main():
+    options = parse_arguments()
+    if subprocess.run([SCRIPT, "check"], check=False).returncode != 0:
+        sys.exit(1)
+    scratch = pathlib.Path(tempfile.mkdtemp(prefix="ckpt-scaling-", dir=options.scratch.resolve()))
+    try:
+        options.checkpoint = scratch / "checkpoint"
+        subprocess.run([options.programs / "ckpt-bench", "write", "--path", options.checkpoint, "--size", options.size,
+                        "--flush"], check=True)
+        with VirtualHosts(max(options.hosts)) as hosts:
+            for host in range(hosts.count):
+                start_engine(hosts, host, options, scratch)
+                hosts.limit_disk(host, options.checkpoint, options.disk_rate * MIB)
+            rounds = measure(hosts, options, scratch)
+        good = summarize(rounds, options)
+        if options.json:
+            options.json.write_text(json.dumps(rounds, indent=1) + "\n")
+    finally:
+        shutil.rmtree(scratch)
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()

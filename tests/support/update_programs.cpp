@@ -1,0 +1,57 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "tests/support/update_programs.hpp"
+
+#include "apps/synthetic.hpp"
+#include "gpu/host_device.hpp"
+
+#include <gtest/gtest.h>
+
+namespace ckpt::tests {
+
+namespace fs = std::filesystem;
+
+fs::path write_small_checkpoint(const fs::path& parent, std::uint64_t bytes, std::uint32_t shards) {
+  apps::synthetic_options options;
+  options.directory = parent / "checkpoint";
+  options.shards = shards;
+  options.tensors.total_bytes = bytes;
+  options.tensors.tensor_bytes_max = 3 << 20;
+  options.tensors.edge_cases = true;
+  apps::write_checkpoint(options);
+  return options.directory;
+}
+
+arguments sink_command(const fs::path& checkpoint, const arguments& more) {
+  arguments command{CKPT_SINK, "--verify", checkpoint, "--timeout", "30"};
+  command.insert(command.end(), more.begin(), more.end());
+  return command;
+}
+
+bool listens(const program& engine) {
+  return eventually([&] { return engine.output().find("ckpt-sink ready") != std::string::npos; }, patience);
+}
+
+arguments node_command(const fs::path& checkpoint, const fs::path& report, const arguments& more) {
+  arguments command{CKPT_ACTOR_NODE, "--checkpoint-path", checkpoint, "--device",
+                    "host",          "--timeout",         "2",        "--bucket-size",
+                    "4MiB",          "--chunk-size",      "1MiB",     "--host-memory",
+                    "8MiB",          "--report",          report};
+  command.insert(command.end(), more.begin(), more.end());
+  return command;
+}
+
+boost::json::object read_report(const fs::path& path) {
+  boost::json::error_code error;
+  auto value = boost::json::parse(read_file(path), error);
+  EXPECT_FALSE(error) << "no report in " << path;
+  return value.is_object() ? value.as_object() : boost::json::object{};
+}
+
+void expect_no_ring_left() {
+  // Other tests may run beside this one: only a ring that no living process has locked was left behind.
+  EXPECT_EQ(gpu::remove_stale_rings("/dev/shm"), 0u);
+}
+
+} // namespace ckpt::tests

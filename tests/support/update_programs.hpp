@@ -1,0 +1,45 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What tests of whole updates run, whatever they run it on: a small checkpoint, ckpt-sink and ckpt-actor-node
+// with short deadlines and small buckets, so that much happens in little time.
+
+#include "tests/support/program.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <boost/json.hpp>
+
+namespace ckpt::tests {
+
+using arguments = std::vector<std::string>;
+
+/// How long a test waits for what must come by itself. Far above every deadline in play: a hang is what it
+/// finds.
+inline constexpr auto patience = std::chrono::seconds{60};
+
+/// Writes a checkpoint of `shards` files below `parent` and returns its directory.
+std::filesystem::path write_small_checkpoint(const std::filesystem::path& parent,
+                                             std::uint64_t bytes = 24 << 20, std::uint32_t shards = 3);
+
+/// An engine that verifies what it takes; `more` says where it listens.
+[[nodiscard]] arguments sink_command(const std::filesystem::path& checkpoint, const arguments& more);
+
+/// False when the engine does not get so far that it listens.
+[[nodiscard]] bool listens(const program& engine);
+
+[[nodiscard]] arguments node_command(const std::filesystem::path& checkpoint,
+                                     const std::filesystem::path& report, const arguments& more);
+
+/// The report in this file, or a failed test and nothing in it.
+[[nodiscard]] boost::json::object read_report(const std::filesystem::path& path);
+
+/// Nothing of an update that is over may be left in /dev/shm.
+void expect_no_ring_left();
+
+} // namespace ckpt::tests
