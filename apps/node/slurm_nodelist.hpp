@@ -2,19 +2,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Slurm's notation for lists of hosts: "n[1-3,007],gpu-a[0-1]b[2-3],login". Pure; any thread.
+// Slurm writes the hosts of a job in short: `n[1-3,007],gpu-a[0-1]b[2-3],login`. This writes them in full, in
+// Slurm's order: the last bracket of a name counts fastest. A range is padded with zeros to the width of its
+// first number, so [08-11] is 08, 09, 10, 11.
+//
+// Pure, and bounded whatever the text says: a few characters can stand for any number of names.
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace ckpt::apps {
 
-/// A longer list is refused.
-inline constexpr std::size_t slurm_hosts_max = 65'536;
+inline constexpr std::size_t nodelist_names_max = 65'536;
 
-/// The hosts of `list` in its order, leading zeros kept: n1 n2 n3 n007 gpu-a0b2 gpu-a0b3 gpu-a1b2 …. Throws
-/// std::invalid_argument that quotes a list that makes no sense.
-[[nodiscard]] std::vector<std::string> expand_slurm_nodelist(std::string_view list);
+/// At least one name. Throws std::invalid_argument with a sentence that quotes the list.
+[[nodiscard]] std::vector<std::string> expand_nodelist(std::string_view list);
 
 } // namespace ckpt::apps
