@@ -157,6 +157,9 @@ int run(const node_options& options) {
   const auto conclude = [&](const actors::update_verdict& verdict) {
     report(verdict, *prepared.update, options);
     const auto status = actors::exit_status(verdict.first_cause.code);
+    // What serves to find the rings goes away also when this process ends without more ado.
+    for (const auto& device : prepared.update->devices)
+      device->hide_export();
     if (verdict.parts_left) {
       spdlog::error("something is stuck in the kernel or a library; ending without waiting for it");
       std::_Exit(status); // The actor system would wait for it for ever.

@@ -6,6 +6,7 @@
 #include "actors/coordinator.hpp"
 #include "actors/loader.hpp"
 #include "actors/node.hpp"
+#include "apps/node/tls_error_queue.hpp"
 #include "io/host_address.hpp"
 
 #include <array>
@@ -43,6 +44,7 @@ struct system_config : caf::actor_system_config {
     if (!options.network.is_encrypted())
       return;
     load<caf::openssl::manager>();
+    link_tls_error_queue();
     openssl_cafile = options.network.tls_ca;
     openssl_certificate = options.network.tls_cert;
     openssl_key = options.network.tls_key;
@@ -184,7 +186,12 @@ int take_part(const node_options& options, const actors::update_ptr& update, con
         actors::conclude(why, {actors::untouched(why, options.layout, actors::endpoint_urls(options.update))},
                          options.layout, options.update.weight_version);
   }
-  return conclude(verdict);
+  const auto status = conclude(verdict);
+  // After a failure some peer may be silent in the middle of a handshake, and the network thread waits for it
+  // as long as it stays so.
+  if (options.layout.hosts > 1 && verdict.first_cause.code != ec::none)
+    std::_Exit(status);
+  return status;
 }
 
 } // namespace ckpt::apps
