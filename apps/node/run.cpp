@@ -164,19 +164,17 @@ int run(const node_options& options) {
       spdlog::error("something is stuck in the kernel or a library; ending without waiting for it");
       std::_Exit(status); // The actor system would wait for it for ever.
     }
+    if (status == 0 && options.sleep_seconds > 0)
+      static_cast<void>(signals.wait(std::chrono::seconds{options.sleep_seconds}));
     return status;
   };
   // A host that cannot take part still tells the others, where there are any.
   const bool is_over = options.layout.hosts == 1 && prepared.failed.code != ec::none;
-  const auto status =
-      is_over ? conclude(actors::conclude(
-          prepared.failed,
-          {actors::untouched(prepared.failed, options.layout, actors::endpoint_urls(options.update))},
-          options.layout, options.update.weight_version))
-              : take_part(options, prepared.update, prepared.failed, signals, conclude);
-  if (status == 0 && options.sleep_seconds > 0)
-    static_cast<void>(signals.wait(std::chrono::seconds{options.sleep_seconds}));
-  return status;
+  return is_over ? conclude(actors::conclude(
+             prepared.failed,
+             {actors::untouched(prepared.failed, options.layout, actors::endpoint_urls(options.update))},
+             options.layout, options.update.weight_version))
+                 : take_part(options, prepared.update, prepared.failed, signals, conclude);
 }
 
 } // namespace ckpt::apps

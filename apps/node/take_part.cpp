@@ -187,9 +187,9 @@ int take_part(const node_options& options, const actors::update_ptr& update, con
                          options.layout, options.update.weight_version);
   }
   const auto status = conclude(verdict);
-  // After a failure some peer may be silent in the middle of a handshake, and the network thread waits for it
-  // as long as it stays so.
-  if (options.layout.hosts > 1 && verdict.first_cause.code != ec::none)
+  // A stranger, or a lost host, may be silent in the middle of a handshake, and CAF's network thread then
+  // waits for it as long as it stays so. Everybody who has to know the outcome knows it.
+  if (options.layout.hosts > 1)
     std::_Exit(status);
   return status;
 }
