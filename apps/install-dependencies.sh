@@ -20,7 +20,8 @@ packages=(
   libboost1.81-dev libboost-json1.81-dev
   libcli11-dev libspdlog-dev libxxhash-dev
 )
-tests=(libgtest-dev libgmock-dev python3-venv ca-certificates iproute2 ucx-utils)
+tests=(libgtest-dev libgmock-dev python3-venv ca-certificates iproute2 ucx-utils openssl
+  slurmctld slurmd slurm-client munge) # a small Slurm of the tests' own
 checks=(git clang clang-format libclang-rt-14-dev libbenchmark-dev)
 
 case $wanted in
@@ -57,4 +58,11 @@ echo "Installing ${#missing[@]} packages: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
 # A mirror of somebody else's that is down must not stop this; a missing package stops the next line.
 apt-get update -qq || echo "$0: apt-get update reported errors; going on with what it got" >&2
+# The tests start daemons of their own: those of Debian's packages, Slurm's among them, are not to run.
+policy=/usr/sbin/policy-rc.d
+if [[ ! -e $policy ]]; then
+  printf '#!/bin/sh\nexit 101\n' >$policy
+  chmod +x $policy
+  trap 'rm -f $policy' EXIT
+fi
 apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
