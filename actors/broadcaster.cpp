@@ -15,12 +15,13 @@ using self_pointer = broadcaster_actor::stateful_pointer<broadcaster_state>;
 /// How long one look for completions may keep messages waiting.
 constexpr auto completion_wait = 1ms;
 
-/// Issues what may be issued: the next bucket of the sequence, as long as it is staged and its slots are
-/// free.
+/// Issues what may be issued: the next bucket of the sequence, as long as its slots here are free and, if
+/// this host reads it, it is staged. Other hosts' buckets come when they come.
 void pump(self_pointer self) {
   auto& state = self->state;
   const auto& buckets = state.context->plan.buckets;
-  while (state.next < buckets.size() && state.staged[state.next]
+  while (state.next < buckets.size()
+         && (state.staged[state.next] || !state.context->is_owned_here(state.next))
          && state.context->slot_is_free(state.next, state.acknowledged)) {
     const auto& bucket = buckets[state.next];
     const auto ticket =
@@ -52,7 +53,9 @@ void look_for_completions(self_pointer self) {
     return;
   }
   state.failed = true;
-  self->send(state.loader, part_failed{{ec::unspecified, "broadcast: " + progress.failure->what}});
+  // Between hosts it is nearly always the other end that has gone.
+  const auto code = state.context->layout.hosts > 1 ? ec::host_lost : ec::unspecified;
+  self->send(state.loader, part_failed{{code, "broadcast: " + progress.failure->what}});
 }
 
 } // namespace

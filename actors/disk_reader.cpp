@@ -55,7 +55,7 @@ void hand_over(self_pointer self, std::uint32_t chunk, std::optional<io::slab_in
   const auto& planned = state.context->plan.chunks[chunk];
   state.context->disk_meter.add_bytes(planned.needed_bytes);
   const auto owner = state.context->plan.buckets[planned.bucket].owner;
-  self->send(state.stagers[owner], chunk_ready{chunk, slab, data});
+  self->send(state.stagers[owner - state.context->rank_of(0)], chunk_ready{chunk, slab, data});
 }
 
 /// Starts whatever slabs and queue have room for.
@@ -160,9 +160,9 @@ void guarded(self_pointer self, Function work) {
 void choose_chunks(disk_reader_state& state) {
   const auto& plan = state.context->plan;
   state.chunks_left_by_file.resize(state.context->checkpoint.files.size());
-  for (const auto& bucket : plan.buckets)
-    if (bucket.owner < state.stagers.size())
-      for (auto chunk = bucket.chunks.begin; chunk < bucket.chunks.end; ++chunk) {
+  for (std::uint32_t bucket = 0; bucket < plan.buckets.size(); ++bucket)
+    if (state.context->is_owned_here(bucket))
+      for (auto chunk = plan.buckets[bucket].chunks.begin; chunk < plan.buckets[bucket].chunks.end; ++chunk) {
         state.chunks.push_back(chunk);
         ++state.chunks_left_by_file[plan.chunks[chunk].file];
       }

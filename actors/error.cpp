@@ -23,6 +23,8 @@ const char* name(ec code) noexcept {
     return "engine_failed";
   case ec::host_lost:
     return "host_lost";
+  case ec::host_disagrees:
+    return "host_disagrees";
   case ec::timed_out:
     return "timed_out";
   case ec::interrupted:
@@ -42,6 +44,7 @@ int exit_status(ec code) noexcept {
   case ec::engine_failed:
     return 4;
   case ec::host_lost:
+  case ec::host_disagrees:
     return 5;
   case ec::timed_out:
     return 6;

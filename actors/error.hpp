@@ -17,6 +17,7 @@ enum class ec : std::uint8_t {
   checkpoint_invalid, ///< The checkpoint cannot be read, or its content is wrong.
   engine_failed,      ///< An engine refused the update, or failed in it.
   host_lost,          ///< A host was lost, or never came.
+  host_disagrees,     ///< A host has another checkpoint, other flags or another version.
   timed_out,          ///< A wait went past its deadline.
   interrupted,        ///< SIGINT or SIGTERM.
 };
@@ -24,7 +25,8 @@ enum class ec : std::uint8_t {
 /// The name in reports: "engine_failed".
 [[nodiscard]] const char* name(ec code) noexcept;
 
-/// The process's exit status: 0 updated, 2 usage, 3 checkpoint, 4 engine, 5 host, 6 timeout, 1 anything else.
+/// The process's exit status: 0 updated, 2 usage, 3 checkpoint, 4 engine, 5 host lost or unfit, 6 timeout, 1
+/// anything else.
 [[nodiscard]] int exit_status(ec code) noexcept;
 
 /// The first thing that went wrong: enough for the user's message, the report and the exit status.

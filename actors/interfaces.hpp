@@ -10,7 +10,8 @@
 //                                                                               loader <──────┘ and
 //                                                                               server_notifier
 //
-// All of them live in one process; tensor bytes stay where they are and only their places travel.
+// All of them live in one process; tensor bytes stay where they are and only their places travel. What passes
+// between hosts stands in cluster_interfaces.hpp.
 
 #include "actors/error.hpp"
 #include "actors/verdict.hpp"
@@ -21,6 +22,7 @@
 #include <string>
 
 #include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/meta/type_name.hpp>
 #include <caf/replies_to.hpp>
 #include <caf/type_id.hpp>
 #include <caf/typed_actor.hpp>
@@ -60,6 +62,34 @@ struct part_failed {
   cause why;
 };
 
+/// Where everybody has to be before anybody goes on. The only things that hosts wait for each other with.
+enum class milestone : std::uint8_t {
+  bound,    ///< the channels are there for the workers to connect to
+  taken,    ///< all workers have taken the last bucket: until then every engine can be told that it failed
+  through,  ///< all workers have let go of their rings and run their post hooks
+  answered, ///< all servers have said that their updates succeeded
+};
+
+/// This host has reached it.
+struct milestone_reached {
+  milestone at = milestone::bound;
+};
+
+/// All hosts have reached it.
+struct proceed {
+  milestone past = milestone::bound;
+};
+
+/// The server of an engine whose workers sit on several hosts would take an update now.
+struct engine_ready {
+  std::uint32_t engine = 0;
+};
+
+/// All hosts of that engine are there for its workers: the leader posts, the others await their workers.
+struct open_engine {
+  std::uint32_t engine = 0;
+};
+
 /// A worker session got as far as `step`.
 struct session_progress {
   enum class step : std::uint8_t {
@@ -82,7 +112,7 @@ struct server_progress {
     closed,   ///< version confirmed and inference brought back
     ended,    ///< after an abort: nothing is under way; `said` holds the server's last word, if there was one
   } at = step::ready;
-  std::uint32_t engine = 0;
+  std::uint32_t engine = 0; ///< among those that this host leads
   std::string said;
 };
 
@@ -90,6 +120,56 @@ struct server_progress {
 struct abort_update {
   std::string why;
 };
+
+// What follows crosses hosts: each of these is written field by field.
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, cause& x) {
+  return f(caf::meta::type_name("cause"), x.code, x.what, x.engine);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, part_failed& x) {
+  return f(caf::meta::type_name("part_failed"), x.why);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, milestone_reached& x) {
+  return f(caf::meta::type_name("milestone_reached"), x.at);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, proceed& x) {
+  return f(caf::meta::type_name("proceed"), x.past);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, engine_ready& x) {
+  return f(caf::meta::type_name("engine_ready"), x.engine);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, open_engine& x) {
+  return f(caf::meta::type_name("open_engine"), x.engine);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, engine_share& x) {
+  return f(caf::meta::type_name("engine_share"), x.engine, x.endpoint, x.listed, x.finished, x.answered,
+           x.closed, x.said, x.bytes, x.seconds);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, stage_report& x) {
+  return f(caf::meta::type_name("stage_report"), x.stage, x.bytes, x.busy_seconds);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, host_verdict& x) {
+  return f(caf::meta::type_name("host_verdict"), x.host, x.name, x.first_cause, x.engines, x.stages,
+           x.seconds, x.ready_seconds, x.from_page_cache_bytes, x.in_place_bytes, x.reader_engine,
+           x.parts_left);
+}
 
 } // namespace ckpt::actors
 
@@ -103,7 +183,12 @@ CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::part_failed))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::session_progress))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::server_progress))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::abort_update))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::host_verdict))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::update_verdict))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::milestone_reached))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::proceed))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::engine_ready))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::open_engine))
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, start_atom, "start")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, open_atom, "open")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, post_atom, "post")
@@ -119,7 +204,6 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::slab_free)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::bucket_staged)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::bucket_ready)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::buckets_acknowledged)
-CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::part_failed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::session_progress)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::server_progress)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::abort_update)
@@ -190,9 +274,13 @@ using server_notifier_actor = caf::typed_actor<
 /// Runs one update on this host.
 using loader_actor = caf::typed_actor<
     // Run the update. Answers once, when it is over and nothing of it is left.
-    replies_to<run_atom>::with<update_verdict>,
-    // A part failed, or the user interrupts.
+    replies_to<run_atom>::with<host_verdict>,
+    // A part failed, or the node says that the update has failed.
     reacts_to<part_failed>,
+    // From the node: all hosts have got that far.
+    reacts_to<proceed>,
+    // From the node: the workers of this engine may be started.
+    reacts_to<open_engine>,
     // From the sessions and the notifiers.
     reacts_to<session_progress>, reacts_to<server_progress>,
     // To itself: those who had to do something in this phase (a loader_state::phase) have had their time.

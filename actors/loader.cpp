@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <span>
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -38,25 +39,38 @@ template <class Parts, class Predicate>
   return std::ranges::all_of(parts, predicate);
 }
 
-/// What `engine` serves now, judged by what its workers were sent and said.
-[[nodiscard]] served_weights serves(const loader_state& state, std::uint32_t engine) {
-  const auto workers = std::span{state.devices}.subspan(engine * state.context->options.devices_per_engine,
-                                                        state.context->options.devices_per_engine);
-  if (all(workers, [](const auto& worker) { return worker.finished; }) && state.engines[engine].answered)
-    return served_weights::updated;
-  return std::ranges::any_of(workers, [](const auto& worker) { return worker.listed; })
-             ? served_weights::mixed
-             : served_weights::unchanged;
+/// The workers of this host that belong to `engine`.
+[[nodiscard]] std::span<loader_state::device_part> workers_of(loader_state& state, std::uint32_t engine) {
+  const auto& layout = state.context->layout;
+  const auto here = layout.ranks_of_host(layout.host);
+  const auto ranks = layout.ranks_of_engine(engine);
+  const auto begin = std::max(here.begin, ranks.begin);
+  const auto end = std::min(here.end, ranks.end);
+  return std::span{state.devices}.subspan(begin - here.begin, end - begin);
 }
 
-[[nodiscard]] std::string why_failed(const loader_state& state, std::uint32_t engine) {
-  const auto& part = state.engines[engine];
-  std::string why = state.first_cause.what;
-  if (state.first_cause.engine >= 0 && state.first_cause.engine != static_cast<int>(engine))
-    why = "given up because " + why;
-  if (!part.said.empty() && why.find(part.said) == std::string::npos)
-    why += "\nthe server said: " + part.said;
-  return why;
+/// What this host has to say of `engine`.
+[[nodiscard]] engine_share share_of(loader_state& state, std::uint32_t engine) {
+  const auto& context = *state.context;
+  const auto workers = workers_of(state, engine);
+  engine_share share;
+  share.engine = engine;
+  share.listed = std::ranges::any_of(workers, &loader_state::device_part::listed);
+  share.finished = all(workers, &loader_state::device_part::finished);
+  share.bytes =
+      std::ranges::min(workers, {}, &loader_state::device_part::acknowledged_bytes).acknowledged_bytes;
+  share.seconds = seconds_since(state.started);
+  const auto led = context.layout.engines_led_by(context.layout.host);
+  if (!led.contains(engine))
+    return share;
+  const auto& part = state.engines[engine - led.begin];
+  share.endpoint = context.options.endpoints[engine - led.begin].url;
+  share.answered = part.answered;
+  share.closed = part.closed;
+  share.said = part.said;
+  if (part.closed)
+    share.seconds = part.seconds;
+  return share;
 }
 
 [[nodiscard]] std::vector<stage_report> stages(const update& context) {
@@ -77,28 +91,20 @@ template <class Parts, class Predicate>
   return result;
 }
 
-[[nodiscard]] update_verdict judge(const loader_state& state) {
-  update_verdict verdict;
+[[nodiscard]] host_verdict judge(loader_state& state) {
+  host_verdict verdict;
   const auto& context = *state.context;
+  verdict.host = context.layout.host;
   verdict.first_cause = state.first_cause;
   verdict.seconds = seconds_since(state.started);
   verdict.ready_seconds = state.ready_seconds;
-  for (std::uint32_t engine = 0; engine < state.engines.size(); ++engine) {
-    const auto& part = state.engines[engine];
-    engine_verdict one;
-    one.endpoint = context.options.endpoints[engine].url;
-    one.serves = serves(state, engine);
-    one.version = context.options.weight_version;
-    one.seconds = part.closed ? part.seconds : verdict.seconds;
-    if (!part.closed)
-      one.why = why_failed(state, engine);
-    one.bytes = ~std::uint64_t{0};
-    for (std::uint32_t worker = 0; worker < context.options.devices_per_engine; ++worker)
-      one.bytes = std::min(
-          one.bytes, state.devices[engine * context.options.devices_per_engine + worker].acknowledged_bytes);
-    verdict.engines.push_back(std::move(one));
-  }
+  const auto engines = context.layout.engines_on_host(context.layout.host);
+  for (auto engine = engines.begin; engine < engines.end; ++engine)
+    verdict.engines.push_back(share_of(state, engine));
   verdict.stages = stages(context);
+  verdict.from_page_cache_bytes = context.page_cache_bytes;
+  verdict.in_place_bytes = context.in_place_bytes;
+  verdict.reader_engine = context.reader_engine;
   verdict.parts_left = !state.living.empty();
   return verdict;
 }
@@ -161,14 +167,25 @@ void end_if_all_told(self_pointer self) {
     end(self);
 }
 
+/// True for what may be another host's fault, which that host or the coordinator can tell better.
+[[nodiscard]] bool is_suspicion(self_pointer self, const cause& why) {
+  return why.code == ec::host_lost && self->current_sender() != nullptr
+         && self->current_sender()->address() == self->state.broadcaster.address();
+}
+
 /// The first failure ends the update: nothing more is read or copied, workers and servers are told at once.
 void on_failure(self_pointer self, const cause& why) {
   auto& state = self->state;
   if (state.at >= phase::aborting)
     return;
+  if (is_suspicion(self, why)) {
+    self->send(state.node, part_failed{why}); // It comes back as the failure that it is.
+    return;
+  }
   state.first_cause = why;
   state.at = phase::aborting;
   spdlog::error("{}", why.what);
+  self->send(state.node, part_failed{why});
   self->send_exit(state.reader, caf::exit_reason::user_shutdown);
   for (auto& device : state.devices) {
     self->send_exit(device.stager, caf::exit_reason::user_shutdown);
@@ -181,18 +198,40 @@ void on_failure(self_pointer self, const cause& why) {
                      static_cast<std::uint8_t>(phase::aborting));
 }
 
-/// An engine whose server is ready and whose channels are bound is asked to start its workers.
-void post_if_ready(self_pointer self, std::uint32_t engine) {
+/// The workers of `engine` are about to be started: by this host's request, if it leads the engine.
+void open(self_pointer self, std::uint32_t engine) {
   auto& state = self->state;
-  auto& part = state.engines[engine];
-  const auto per_engine = state.context->options.devices_per_engine;
-  const auto workers = std::span{state.devices}.subspan(engine * per_engine, per_engine);
-  if (part.posted || !part.ready || !all(workers, [](const auto& worker) { return worker.bound; }))
+  if (state.at >= phase::aborting)
     return;
-  part.posted = true;
-  self->send(part.notifier, post_atom_v);
-  for (auto& worker : workers)
+  const auto led = state.context->layout.engines_led_by(state.context->layout.host);
+  if (led.contains(engine))
+    self->send(state.engines[engine - led.begin].notifier, post_atom_v);
+  for (auto& worker : workers_of(state, engine))
     self->send(worker.session, open_atom_v);
+}
+
+/// An engine whose server is ready and whose channels are bound is asked to start its workers. Where other
+/// hosts have workers of it, they have to be as far.
+void open_if_ready(self_pointer self, std::uint32_t index) {
+  auto& state = self->state;
+  auto& part = state.engines[index];
+  const auto& layout = state.context->layout;
+  const auto engine = layout.engines_led_by(layout.host).begin + index;
+  if (part.announced || !part.ready || !all(workers_of(state, engine), &loader_state::device_part::bound))
+    return;
+  part.announced = true;
+  if (layout.spans_hosts(engine))
+    self->send(state.node, engine_ready{engine});
+  else
+    open(self, engine);
+}
+
+void on_bound(self_pointer self) {
+  auto& state = self->state;
+  for (std::uint32_t index = 0; index < state.engines.size(); ++index)
+    open_if_ready(self, index);
+  if (all(state.devices, &loader_state::device_part::bound))
+    self->send(state.node, milestone_reached{milestone::bound});
 }
 
 void on_acknowledged(self_pointer self, loader_state::device_part& device, std::uint32_t bucket) {
@@ -211,20 +250,69 @@ void on_acknowledged(self_pointer self, loader_state::device_part& device, std::
     self->send(state.broadcaster, buckets_acknowledged{state.acknowledged});
     return;
   }
-  state.at = phase::finishing;
-  for (const auto& part : state.devices)
-    self->send(part.session, finish_atom_v);
+  self->send(state.node, milestone_reached{milestone::taken});
 }
 
-/// All workers are through and all servers say so: confirm, and bring inference back.
-void close_if_answered(self_pointer self) {
+/// All workers are through and all servers say so, as far as this host sees.
+void report_if_answered(self_pointer self) {
   auto& state = self->state;
-  if (state.at != phase::finishing || !all(state.devices, [](const auto& device) { return device.finished; })
-      || !all(state.engines, [](const auto& engine) { return engine.answered; }))
+  if (state.at == phase::finishing && !state.answered
+      && all(state.devices, &loader_state::device_part::finished)
+      && all(state.engines, &loader_state::engine_part::answered)) {
+    state.answered = true;
+    self->send(state.node, milestone_reached{milestone::answered});
+  }
+}
+
+/// From here on the engines' answers are due: their workers have nothing more to do.
+void expect_answers(self_pointer self, bool from_spanning_engines) {
+  auto& state = self->state;
+  const auto& layout = state.context->layout;
+  const auto led = layout.engines_led_by(layout.host);
+  for (auto engine = led.begin; engine < led.end; ++engine)
+    if (layout.spans_hosts(engine) == from_spanning_engines
+        && all(workers_of(state, engine), &loader_state::device_part::finished))
+      self->send(state.engines[engine - led.begin].notifier, finish_atom_v);
+}
+
+void end_if_closed(self_pointer self) {
+  auto& state = self->state;
+  if (state.at == phase::closing && all(state.engines, &loader_state::engine_part::closed))
+    end(self);
+}
+
+/// All hosts are past a milestone.
+void on_proceed(self_pointer self, milestone past) {
+  auto& state = self->state;
+  if (state.at >= phase::aborting)
     return;
-  state.at = phase::closing;
-  for (auto& engine : state.engines)
-    self->send(engine.notifier, close_atom_v);
+  switch (past) {
+  case milestone::bound:
+    break; // The coordinator opens engines.
+  case milestone::taken:
+    state.at = phase::finishing;
+    for (const auto& part : state.devices)
+      self->send(part.session, finish_atom_v);
+    break;
+  case milestone::through:
+    expect_answers(self, true);
+    break;
+  case milestone::answered:
+    state.at = phase::closing;
+    for (auto& engine : state.engines)
+      self->send(engine.notifier, close_atom_v);
+    end_if_closed(self); // A host that leads no engine has nothing to close.
+    break;
+  }
+}
+
+void on_finished(self_pointer self, loader_state::device_part& device) {
+  auto& state = self->state;
+  device.finished = true;
+  expect_answers(self, false);
+  if (all(state.devices, &loader_state::device_part::finished))
+    self->send(state.node, milestone_reached{milestone::through});
+  report_if_answered(self);
 }
 
 void on_session(self_pointer self, const session_progress& progress) {
@@ -234,7 +322,7 @@ void on_session(self_pointer self, const session_progress& progress) {
   switch (progress.at) {
   case step::bound:
     device.bound = true;
-    post_if_ready(self, state.context->engine_of(progress.device));
+    on_bound(self);
     break;
   case step::opened:
     device.opened = true;
@@ -251,21 +339,20 @@ void on_session(self_pointer self, const session_progress& progress) {
     if (state.at < phase::finishing)
       on_acknowledged(self, device, progress.bucket);
     break;
-  case step::finished: {
-    device.finished = true;
-    const auto engine = state.context->engine_of(progress.device);
-    const auto per_engine = state.context->options.devices_per_engine;
-    if (all(std::span{state.devices}.subspan(engine * per_engine, per_engine),
-            [](const auto& worker) { return worker.finished; }))
-      self->send(state.engines[engine].notifier, finish_atom_v);
-    close_if_answered(self);
+  case step::finished:
+    on_finished(self, device);
     break;
-  }
   case step::closed:
     device.closed = true;
     end_if_all_told(self);
     break;
   }
+}
+
+/// The index in the cluster of an engine that this host leads.
+[[nodiscard]] int led_engine(const loader_state& state, std::uint32_t index) {
+  const auto& layout = state.context->layout;
+  return static_cast<int>(layout.engines_led_by(layout.host).begin + index);
 }
 
 void on_server(self_pointer self, const server_progress& progress) {
@@ -276,7 +363,7 @@ void on_server(self_pointer self, const server_progress& progress) {
   case step::ready:
     engine.ready = true;
     spdlog::info("engine {} is ready", state.context->options.endpoints[progress.engine].url);
-    post_if_ready(self, progress.engine);
+    open_if_ready(self, progress.engine);
     break;
   case step::answered:
     engine.answered = true;
@@ -285,14 +372,13 @@ void on_server(self_pointer self, const server_progress& progress) {
       on_failure(self, {ec::engine_failed,
                         "engine " + state.context->options.endpoints[progress.engine].url
                             + " reported success before its workers had taken all weights",
-                        static_cast<int>(progress.engine)});
-    close_if_answered(self);
+                        led_engine(state, progress.engine)});
+    report_if_answered(self);
     break;
   case step::closed:
     engine.closed = true;
     engine.seconds = seconds_since(state.started);
-    if (state.at == phase::closing && all(state.engines, [](const auto& part) { return part.closed; }))
-      end(self);
+    end_if_closed(self);
     break;
   case step::ended:
     engine.ended = true;
@@ -314,14 +400,15 @@ void on_down(self_pointer self, const caf::down_msg& down) {
 
 } // namespace
 
-loader_actor::behavior_type loader(self_pointer self, update_ptr context) {
+loader_actor::behavior_type loader(self_pointer self, update_ptr context, node_actor node) {
   self->state.context = std::move(context);
+  self->state.node = std::move(node);
   self->set_down_handler([self](const caf::down_msg& down) { on_down(self, down); });
   return {
-      [self](run_atom) -> caf::result<update_verdict> {
+      [self](run_atom) -> caf::result<host_verdict> {
         auto& state = self->state;
         state.started = meter::clock::now();
-        state.promise = self->make_response_promise<update_verdict>();
+        state.promise = self->make_response_promise<host_verdict>();
         spawn_parts(self);
         self->send(state.reader, start_atom_v);
         for (auto& engine : state.engines)
@@ -329,6 +416,8 @@ loader_actor::behavior_type loader(self_pointer self, update_ptr context) {
         return state.promise;
       },
       [self](const part_failed& failed) { on_failure(self, failed.why); },
+      [self](const proceed& message) { on_proceed(self, message.past); },
+      [self](const open_engine& message) { open(self, message.engine); },
       [self](const session_progress& progress) { on_session(self, progress); },
       [self](const server_progress& progress) { on_server(self, progress); },
       [self](give_up_atom, std::uint8_t during) {

@@ -9,10 +9,12 @@
 //   starting ─> transferring ─> finishing ─> closing ─> ending ─> verdict
 //       └──────────────┴────────────┴───────────┴─> aborting ─┘
 //
-// No worker is told to finish before all workers of all engines have taken the last bucket: until then every
-// engine can still be told that the update failed.
+// No worker is told to finish before all workers of all engines on all hosts have taken the last bucket:
+// until then every engine can still be told that the update failed. Where hosts wait for each other the
+// loader tells the node how far this one is (milestone_reached) and goes on when it hears that all are
+// (proceed).
 
-#include "actors/interfaces.hpp"
+#include "actors/cluster_interfaces.hpp"
 #include "actors/update.hpp"
 
 #include <vector>
@@ -41,7 +43,7 @@ struct loader_state {
   struct engine_part {
     server_notifier_actor notifier;
     bool ready = false;
-    bool posted = false;
+    bool announced = false; ///< it and its workers here are ready, and that was said or acted upon
     bool answered = false;
     bool closed = false;
     bool ended = false;
@@ -50,20 +52,23 @@ struct loader_state {
   };
 
   update_ptr context;
+  node_actor node;
   phase at = phase::starting;
   disk_reader_actor reader;
   broadcaster_actor broadcaster;
   std::vector<device_part> devices;
-  std::vector<engine_part> engines;
+  std::vector<engine_part> engines;    ///< those that this host leads
   std::vector<caf::actor_addr> living; ///< the parts that have not ended yet
   std::uint32_t acknowledged = 0;      ///< buckets that all workers of this host have taken
+  bool answered = false;               ///< said that all servers of this host have answered
   cause first_cause;
   meter::clock::time_point started;
   double ready_seconds = 0;
-  caf::typed_response_promise<update_verdict> promise;
+  caf::typed_response_promise<host_verdict> promise;
 };
 
 /// Scheduled. Ends by itself once it has answered.
-loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> self, update_ptr context);
+loader_actor::behavior_type loader(loader_actor::stateful_pointer<loader_state> self, update_ptr context,
+                                   node_actor node);
 
 } // namespace ckpt::actors

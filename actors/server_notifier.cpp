@@ -7,6 +7,7 @@
 #include "io/worker_channel.hpp"
 
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include <caf/stateful_actor.hpp>
@@ -53,8 +54,9 @@ void fail(self_pointer self, ec code, const std::string& what) {
   auto& state = self->state;
   state.at = step::over; // The loader answers with an abort.
   state.call.reset();
-  self->send(state.loader,
-             part_failed{{code, "engine " + url(state) + " " + what, static_cast<int>(state.engine)}});
+  const auto led = state.context->layout.engines_led_by(state.context->layout.host);
+  self->send(state.loader, part_failed{{code, "engine " + url(state) + " " + what,
+                                        static_cast<int>(led.begin + state.engine)}});
 }
 
 void start_call(self_pointer self, io::http_request request, std::chrono::milliseconds timeout) {
@@ -245,11 +247,10 @@ void post(self_pointer self) {
   auto& state = self->state;
   const auto& options = state.context->options;
   std::vector<io::device_channel> channels;
-  const auto first = state.engine * options.devices_per_engine;
-  for (auto device = first; device < first + options.devices_per_engine; ++device) {
-    const auto& uuid = state.context->devices[device]->uuid();
+  const auto per_engine = state.context->layout.devices_per_engine;
+  const auto uuids = std::span{state.context->engine_uuids}.subspan(state.engine * per_engine, per_engine);
+  for (const auto& uuid : uuids)
     channels.push_back({uuid, io::worker_channel::address_of(uuid, 0)});
-  }
   state.at = step::updating;
   start_call(self, state.api->update_request(channels, options.weight_version, update_time_max),
              update_time_max);

@@ -28,7 +28,7 @@ struct server_notifier_state {
   enum class step : std::uint8_t { idle, asking, ready, updating, answered, closing, over };
 
   update_ptr context;
-  std::uint32_t engine = 0;
+  std::uint32_t engine = 0; ///< among those that this host leads
   loader_actor loader;
   std::unique_ptr<io::engine_api> api;
   step at = step::idle;

@@ -95,7 +95,8 @@ stager_actor::behavior_type stager(self_pointer self, update_ptr context, std::u
       [self](start_atom) {
         const auto& buckets = self->state.context->plan.buckets;
         for (std::uint32_t bucket = 0; bucket < buckets.size(); ++bucket)
-          if (buckets[bucket].owner == self->state.device && buckets[bucket].chunks.size() == 0)
+          if (buckets[bucket].owner == self->state.context->rank_of(self->state.device)
+              && buckets[bucket].chunks.size() == 0)
             self->send(self->state.broadcaster, bucket_staged{bucket});
       },
       [self](const chunk_ready& chunk) {

@@ -9,22 +9,27 @@
 namespace ckpt::actors {
 
 std::uint32_t slab_count(std::uint64_t host_memory_bytes, const io::bucket_plan& plan,
-                         std::uint64_t chunk_bytes) {
-  const auto wanted = std::max<std::uint64_t>(plan.chunks.size(), 1);
-  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(host_memory_bytes / chunk_bytes, 1, wanted));
+                         std::uint64_t chunk_bytes, const cluster_layout& layout) {
+  std::uint64_t wanted = 0;
+  for (const auto& bucket : plan.buckets)
+    if (layout.ranks_of_host(layout.host).contains(bucket.owner))
+      wanted += bucket.chunks.size();
+  return static_cast<std::uint32_t>(
+      std::clamp<std::uint64_t>(host_memory_bytes / chunk_bytes, 1, std::max<std::uint64_t>(wanted, 1)));
 }
 
-update_ptr make_update(update_options options, io::checkpoint checkpoint, io::bucket_plan plan,
-                       std::vector<std::unique_ptr<gpu::device>> devices,
+update_ptr make_update(update_options options, const cluster_layout& layout, io::checkpoint checkpoint,
+                       io::bucket_plan plan, std::vector<std::unique_ptr<gpu::device>> devices,
                        std::unique_ptr<gpu::collective> collective) {
   auto made = std::make_shared<update>();
   made->options = std::move(options);
+  made->layout = layout;
   made->checkpoint = std::move(checkpoint);
   made->plan = std::move(plan);
   made->devices = std::move(devices);
   made->collective = std::move(collective);
   made->slabs = std::make_unique<io::slab_pool>(
-      slab_count(made->options.host_memory_bytes, made->plan, made->options.chunk_bytes),
+      slab_count(made->options.host_memory_bytes, made->plan, made->options.chunk_bytes, layout),
       made->options.chunk_bytes);
   for (auto& device : made->devices) {
     device->pin(made->slabs->memory());

@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Everything one update of this host works on: options, checkpoint, plan, devices, staging memory, meters.
+// Everything one host works on in an update: options, checkpoint, plan, devices, staging memory, meters.
 // Made once, before the actors; the actors share it. What is not const says which actor's thread uses it.
 
+#include "actors/cluster_layout.hpp"
 #include "actors/meter.hpp"
 #include "gpu/collective.hpp"
 #include "gpu/device.hpp"
@@ -30,10 +31,9 @@ namespace ckpt::actors {
 struct update_options {
   std::string checkpoint_name; ///< for the log and the report
   io::engine_kind engine = io::engine_kind::sglang;
-  std::vector<io::http_endpoint> endpoints; ///< one per engine
+  std::vector<io::http_endpoint> endpoints; ///< one per engine that this host leads
   std::string api_key;                      ///< empty: none is sent
   std::optional<std::string> weight_version;
-  std::uint32_t devices_per_engine = 1;       ///< `--inference-parallel-size`
   std::chrono::milliseconds timeout{300'000}; ///< the longest that any single wait may take
   std::uint32_t reads_in_flight_max = 32;
   std::uint64_t chunk_bytes = 4 << 20;          ///< of one read and one slab
@@ -54,6 +54,7 @@ struct device_meters {
 
 struct update {
   update_options options;
+  cluster_layout layout;
   io::checkpoint checkpoint;
   io::bucket_plan plan;
 
@@ -62,10 +63,14 @@ struct update {
   std::map<std::uint32_t, open_file> files;
   std::unique_ptr<io::slab_pool> slabs; ///< the disk reader's; stagers read the slabs they were handed
 
-  /// Rank d of this host, a worker of engine d / devices_per_engine. The rings are allocated.
+  /// Of this host: device d has rank layout.ranks_of_host(layout.host).begin + d. The rings are allocated.
   std::vector<std::unique_ptr<gpu::device>> devices;
   std::unique_ptr<gpu::collective> collective; ///< the broadcaster's
 
+  /// Of all devices of the engines that this host leads, by rank; known when all hosts are.
+  std::vector<std::string> engine_uuids;
+
+  std::atomic<bool> is_running = false;                          ///< all hosts are here and agree; the node's
   meter disk_meter;                                              ///< the disk reader's
   std::atomic<std::uint64_t> page_cache_bytes = 0;               ///< of what the disk reader read
   std::atomic<std::uint64_t> in_place_bytes = 0;                 ///< that were memory already (tmpfs)
@@ -75,15 +80,31 @@ struct update {
       0; ///< by the slowest worker; the loader's, for the progress line
   std::atomic<const char*> reader_engine = "none"; ///< what reads: io_uring or threads
 
+  [[nodiscard]] std::uint32_t rank_of(std::uint32_t device) const {
+    return layout.ranks_of_host(layout.host).begin + device;
+  }
+  /// The engine, in the cluster, that has its worker on `device` of this host.
   [[nodiscard]] std::uint32_t engine_of(std::uint32_t device) const {
-    return device / options.devices_per_engine;
+    return layout.engine_of_rank(rank_of(device));
   }
   [[nodiscard]] std::uint32_t bucket_count() const { return static_cast<std::uint32_t>(plan.buckets.size()); }
+  /// True when this host reads `bucket`.
+  [[nodiscard]] bool is_owned_here(std::uint32_t bucket) const {
+    return layout.ranks_of_host(layout.host).contains(plan.buckets[bucket].owner);
+  }
 
+  /// "engine http://…", for messages.
+  [[nodiscard]] std::string engine_name(std::uint32_t engine) const {
+    const auto led = layout.engines_led_by(layout.host);
+    if (led.contains(engine))
+      return "engine " + options.endpoints[engine - led.begin].url;
+    return "engine " + std::to_string(engine) + " (led by host "
+           + std::to_string(layout.leader_of_engine(engine)) + ")";
+  }
   /// "worker 1 of engine http://…", for messages.
   [[nodiscard]] std::string worker_name(std::uint32_t device) const {
-    return "worker " + std::to_string(device % options.devices_per_engine) + " (" + devices[device]->uuid()
-           + ") of engine " + options.endpoints[engine_of(device)].url;
+    return "worker " + std::to_string(rank_of(device) % layout.devices_per_engine) + " ("
+           + devices[device]->uuid() + ") of " + engine_name(engine_of(device));
   }
 
   /// True when `bucket` may be written to the rings of this host, all of whose workers have acknowledged the
@@ -97,13 +118,14 @@ struct update {
 using update_ptr = std::shared_ptr<update>;
 
 /// How many slabs of `chunk_bytes` an update takes: what the memory allows, at most as many as there are
-/// chunks.
+/// chunks to read here.
 [[nodiscard]] std::uint32_t slab_count(std::uint64_t host_memory_bytes, const io::bucket_plan& plan,
-                                       std::uint64_t chunk_bytes);
+                                       std::uint64_t chunk_bytes, const cluster_layout& layout);
 
 /// Allocates everything: staging memory, pinned for every device, and the devices' rings. Throws
 /// std::system_error, or what the device throws, naming what did not fit where.
-[[nodiscard]] update_ptr make_update(update_options options, io::checkpoint checkpoint, io::bucket_plan plan,
+[[nodiscard]] update_ptr make_update(update_options options, const cluster_layout& layout,
+                                     io::checkpoint checkpoint, io::bucket_plan plan,
                                      std::vector<std::unique_ptr<gpu::device>> devices,
                                      std::unique_ptr<gpu::collective> collective);
 

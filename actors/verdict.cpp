@@ -6,6 +6,7 @@
 #include "actors/update.hpp"
 #include "io/error.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
@@ -38,17 +39,40 @@ namespace json = boost::json;
   return engines;
 }
 
-[[nodiscard]] json::object describe_stages(const update_verdict& verdict, const update& context) {
+[[nodiscard]] json::object describe_stages(const std::vector<host_verdict>& hosts) {
   json::object stages;
-  for (const auto& stage : verdict.stages)
+  for (const auto& stage : merge_stages(hosts))
     stages[stage.stage] = json::object{{"bytes", stage.bytes},
                                        {"busy_seconds", stage.busy_seconds},
                                        {"bytes_per_second", rate(stage.bytes, stage.busy_seconds)}};
+  if (stages.empty())
+    return stages;
+  std::uint64_t from_page_cache_bytes = 0;
+  std::uint64_t in_place_bytes = 0;
+  for (const auto& host : hosts) {
+    from_page_cache_bytes += host.from_page_cache_bytes;
+    in_place_bytes += host.in_place_bytes;
+  }
   auto& disk = stages["disk"].as_object();
-  disk["from_page_cache_bytes"] = context.page_cache_bytes.load();
-  disk["in_place_bytes"] = context.in_place_bytes.load();
-  disk["engine"] = context.reader_engine.load();
+  disk["from_page_cache_bytes"] = from_page_cache_bytes;
+  disk["in_place_bytes"] = in_place_bytes;
+  disk["engine"] = hosts.front().reader_engine;
   return stages;
+}
+
+[[nodiscard]] json::array describe_hosts(const update_verdict& verdict) {
+  json::array hosts;
+  for (const auto& host : verdict.hosts) {
+    json::object entry{{"host", host.host},
+                       {"name", host.name},
+                       {"cause", host.first_cause.code == ec::none ? json::value(nullptr)
+                                                                   : json::value(host.first_cause.what)},
+                       {"seconds", host.seconds},
+                       {"ready_seconds", host.ready_seconds},
+                       {"stages", describe_stages({host})}};
+    hosts.push_back(std::move(entry));
+  }
+  return hosts;
 }
 
 [[nodiscard]] json::object describe_all(const update_verdict& verdict, const update& context) {
@@ -73,8 +97,67 @@ namespace json = boost::json;
   report["bytes_per_second"] =
       updated ? rate(context.checkpoint.tensor_bytes, verdict.seconds) : json::value(nullptr);
   report["engines"] = describe_engines(verdict);
-  report["stages"] = describe_stages(verdict, context);
+  report["stages"] = describe_stages(verdict.hosts);
+  if (context.layout.hosts > 1)
+    report["hosts"] = describe_hosts(verdict);
   return report;
+}
+
+/// The shares of one engine that are known.
+[[nodiscard]] std::vector<const engine_share*> shares_of(std::uint32_t engine,
+                                                         const std::vector<host_verdict>& hosts) {
+  std::vector<const engine_share*> shares;
+  for (const auto& host : hosts)
+    for (const auto& share : host.engines)
+      if (share.engine == engine)
+        shares.push_back(&share);
+  return shares;
+}
+
+/// What the engine serves, judged by what its workers were sent and said.
+[[nodiscard]] served_weights serves(const std::vector<const engine_share*>& shares, std::size_t shares_due) {
+  const bool complete = shares.size() == shares_due;
+  if (complete && std::ranges::all_of(shares, &engine_share::finished)
+      && std::ranges::any_of(shares, &engine_share::answered))
+    return served_weights::updated;
+  if (std::ranges::any_of(shares, &engine_share::listed))
+    return served_weights::mixed;
+  return complete ? served_weights::unchanged : served_weights::unknown;
+}
+
+[[nodiscard]] std::string why_failed(std::uint32_t engine, const cause& first_cause,
+                                     const std::string& said) {
+  std::string why = first_cause.what;
+  if (first_cause.engine >= 0 && first_cause.engine != static_cast<int>(engine))
+    why = "given up because " + why;
+  if (!said.empty() && why.find(said) == std::string::npos)
+    why += "\nthe server said: " + said;
+  return why;
+}
+
+[[nodiscard]] engine_verdict judge_engine(std::uint32_t engine, const cause& first_cause,
+                                          const std::vector<host_verdict>& hosts,
+                                          const cluster_layout& layout,
+                                          const std::optional<std::string>& weight_version) {
+  engine_verdict verdict;
+  const auto shares = shares_of(engine, hosts);
+  // A host that is not host 0 hears only of its own share: it judges by that.
+  const auto shares_due = layout.host == 0 ? layout.hosts_of_engine(engine).size() : 1;
+  verdict.serves = serves(shares, shares_due);
+  verdict.version = weight_version;
+  verdict.bytes = shares.empty() ? 0 : ~std::uint64_t{0};
+  const auto leader =
+      std::ranges::find_if(shares, [](const auto* share) { return !share->endpoint.empty(); });
+  verdict.endpoint = leader != shares.end() ? (*leader)->endpoint
+                                            : std::to_string(engine) + " (led by host "
+                                                  + std::to_string(layout.leader_of_engine(engine)) + ")";
+  for (const auto* share : shares) {
+    verdict.bytes = std::min(verdict.bytes, share->bytes);
+    verdict.seconds = std::max(verdict.seconds, share->seconds);
+  }
+  if (leader == shares.end() || !(*leader)->closed)
+    verdict.why = why_failed(engine, first_cause, leader == shares.end() ? "" : (*leader)->said);
+  return verdict;
 }
 
 } // namespace
@@ -87,8 +170,42 @@ const char* name(served_weights state) noexcept {
     return "mixed";
   case served_weights::updated:
     return "updated";
+  case served_weights::unknown:
+    return "unknown";
   }
-  return "mixed";
+  return "unknown";
+}
+
+std::vector<stage_report> merge_stages(const std::vector<host_verdict>& hosts) {
+  std::vector<stage_report> merged;
+  for (const auto& host : hosts)
+    for (const auto& stage : host.stages) {
+      auto known = std::ranges::find(merged, stage.stage, &stage_report::stage);
+      if (known == merged.end())
+        known = merged.insert(known, {stage.stage, 0, 0});
+      known->bytes += stage.bytes;
+      known->busy_seconds = std::max(known->busy_seconds, stage.busy_seconds);
+    }
+  return merged;
+}
+
+update_verdict conclude(const cause& first_cause, std::vector<host_verdict> hosts,
+                        const cluster_layout& layout, const std::optional<std::string>& weight_version) {
+  update_verdict verdict;
+  verdict.first_cause = first_cause;
+  for (std::uint32_t engine = 0; engine < layout.engine_count(); ++engine) {
+    // Only host 0 hears of all hosts; the others speak of the engines that they lead.
+    if (layout.host != 0 && layout.leader_of_engine(engine) != layout.host)
+      continue;
+    verdict.engines.push_back(judge_engine(engine, first_cause, hosts, layout, weight_version));
+  }
+  for (const auto& host : hosts) {
+    verdict.seconds = std::max(verdict.seconds, host.seconds);
+    verdict.ready_seconds = std::max(verdict.ready_seconds, host.ready_seconds);
+    verdict.parts_left = verdict.parts_left || (host.parts_left && host.host == layout.host);
+  }
+  verdict.hosts = std::move(hosts);
+  return verdict;
 }
 
 void write_report(const update_verdict& verdict, const update& context, const std::filesystem::path& path) {
@@ -131,6 +248,7 @@ std::string describe(const update_verdict& verdict, const update& context) {
       text += ", serves "
               + std::string{engine.serves == served_weights::unchanged ? "its old"
                             : engine.serves == served_weights::mixed   ? "MIXED"
+                            : engine.serves == served_weights::unknown ? "UNKNOWN"
                                                                        : "the new"}
               + " weights: " + engine.why;
     text += '\n';

@@ -4,6 +4,7 @@
 
 // How an update ended, engine by engine, and its two forms for the user: a few lines and a JSON file.
 
+#include "actors/cluster_layout.hpp"
 #include "actors/error.hpp"
 
 #include <cstdint>
@@ -21,9 +22,45 @@ enum class served_weights : std::uint8_t {
   unchanged, ///< nothing was handed to it: what it had before
   mixed,     ///< some tensors are new, some old: not fit for use until an update succeeds
   updated,   ///< every worker took every tensor, and the server confirmed
+  unknown,   ///< a host of it was lost: nobody can tell
 };
 
 [[nodiscard]] const char* name(served_weights state) noexcept;
+
+/// What one host knows of an engine that has workers on it.
+struct engine_share {
+  std::uint32_t engine = 0; ///< in the cluster
+  std::string endpoint;     ///< empty when another host leads it
+  bool listed = false;      ///< some worker here was sent tensors: its weights may have changed
+  bool finished = false;    ///< every worker here has let go of the ring and run its post hook
+  bool answered = false;    ///< the server said that its update succeeded
+  bool closed = false;      ///< version confirmed and inference brought back
+  std::string said;         ///< the server's last word after an abort
+  std::uint64_t bytes = 0;  ///< acknowledged by all workers here
+  double seconds = 0;       ///< from the start of the update to this engine's end
+};
+
+/// One stage's own work, whatever it waited for.
+struct stage_report {
+  std::string stage;
+  std::uint64_t bytes = 0;
+  double busy_seconds = 0;
+};
+
+/// How the update ended on one host. Travels between hosts.
+struct host_verdict {
+  std::uint32_t host = 0;
+  std::string name;
+  cause first_cause; ///< the first thing that this host saw fail, if anything did
+  std::vector<engine_share> engines;
+  std::vector<stage_report> stages;
+  double seconds = 0;
+  double ready_seconds = 0; ///< until every engine was ready and its workers here had opened the ring
+  std::uint64_t from_page_cache_bytes = 0;
+  std::uint64_t in_place_bytes = 0;
+  std::string reader_engine = "none"; ///< what read: io_uring or threads
+  bool parts_left = false; ///< some actor did not end in time: only the end of the process gets rid of it
+};
 
 struct engine_verdict {
   std::string endpoint;
@@ -34,21 +71,23 @@ struct engine_verdict {
   double seconds = 0;      ///< from the start of the update to this engine's end
 };
 
-/// One stage's own work, whatever it waited for.
-struct stage_report {
-  std::string stage;
-  std::uint64_t bytes = 0;
-  double busy_seconds = 0;
-};
-
 struct update_verdict {
   cause first_cause; ///< ec::none when all engines are updated
   std::vector<engine_verdict> engines;
-  std::vector<stage_report> stages;
-  bool parts_left = false; ///< some actor did not end in time: only the end of the process gets rid of it
+  std::vector<host_verdict> hosts; ///< all on host 0, elsewhere only this one
+  bool parts_left = false;
   double seconds = 0;
-  double ready_seconds = 0; ///< until every engine was ready and its workers had opened the ring
+  double ready_seconds = 0;
 };
+
+/// The verdict on the whole update from what the hosts say. Engines led by hosts of which nothing is known
+/// are left out, unless `hosts` should hold every host (on host 0).
+[[nodiscard]] update_verdict conclude(const cause& first_cause, std::vector<host_verdict> hosts,
+                                      const cluster_layout& layout,
+                                      const std::optional<std::string>& weight_version);
+
+/// The stages of all hosts together: bytes of all, busy seconds of the busiest.
+[[nodiscard]] std::vector<stage_report> merge_stages(const std::vector<host_verdict>& hosts);
 
 /// Writes the verdict as JSON, replacing `path` in one step. Throws std::system_error that names it.
 void write_report(const update_verdict& verdict, const update& context, const std::filesystem::path& path);

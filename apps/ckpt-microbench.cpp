@@ -8,6 +8,7 @@
 #include "io/bucket_plan.hpp"
 #include "io/checkpoint.hpp"
 #include "io/pickle_writer.hpp"
+#include "io/plan_digest.hpp"
 #include "io/safetensors.hpp"
 
 #include <string>

@@ -16,10 +16,11 @@ packages=(
   libcaf-dev libssl-dev            # actors
   liburing-dev                     # disk
   libzmq3-dev cppzmq-dev           # the channel to an engine's workers
+  libucx-dev                       # bytes between hosts
   libboost1.81-dev libboost-json1.81-dev
   libcli11-dev libspdlog-dev libxxhash-dev
 )
-tests=(libgtest-dev libgmock-dev python3-venv ca-certificates iproute2)
+tests=(libgtest-dev libgmock-dev python3-venv ca-certificates iproute2 ucx-utils)
 checks=(git clang clang-format libclang-rt-14-dev libbenchmark-dev)
 
 case $wanted in

@@ -10,12 +10,28 @@
 
 #include <chrono>
 #include <cstdint>
+#include <string>
 
 namespace ckpt::gpu {
+
+/// What one host has to know of the others. Hosts form a ring: each passes bytes on to the next one.
+struct collective_peers {
+  std::uint32_t host = 0;
+  std::uint32_t hosts = 1;
+  std::string previous_address; ///< address() of host (host + hosts - 1) % hosts
+  std::string next_address;     ///< address() of host (host + 1) % hosts
+  std::string secret;           ///< at least 16 random bytes that all hosts of this one update know
+};
 
 class collective {
 public:
   virtual ~collective() noexcept = default;
+
+  /// Opaque bytes that lead the other hosts here; empty where there are no other hosts.
+  [[nodiscard]] virtual std::string address() const { return {}; }
+
+  /// Called once, before the first broadcast. Throws the collective's own error; waits for nobody.
+  virtual void connect(const collective_peers&) {}
 
   /// Queues the broadcast of bytes [ring_offset, ring_offset + length) from the ring of `root_rank`, where
   /// they are complete, to the same place in all other rings, where nothing reads.

@@ -10,10 +10,10 @@
 
 #include <algorithm>
 #include <cassert>
+#include <functional>
+#include <queue>
 #include <stdexcept>
-
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include <tuple>
 
 namespace ckpt::io {
 namespace {
@@ -183,12 +183,26 @@ private:
   }
 
   /// Each bucket goes to the rank that has the fewest bytes so far: even to within one bucket, and rotating.
+  /// Ranks that are equal take turns host by host, so that neighbours in the sequence come from different
+  /// disks.
   void deal_owners() {
-    std::vector<std::uint64_t> bytes(options_.ranks);
+    struct share {
+      std::uint64_t bytes = 0;
+      std::uint32_t turn = 0;
+      bool operator>(const share& other) const {
+        return std::tie(bytes, turn) > std::tie(other.bytes, other.turn);
+      }
+    };
+    std::priority_queue<share, std::vector<share>, std::greater<>> shares;
+    for (std::uint32_t turn = 0; turn < options_.ranks; ++turn)
+      shares.push({0, turn});
+    const auto hosts = options_.ranks / options_.ranks_per_host;
     for (auto& bucket : plan_.buckets) {
-      const auto least = std::min_element(bytes.begin(), bytes.end());
-      *least += bucket.tensor_bytes;
-      bucket.owner = static_cast<std::uint32_t>(least - bytes.begin());
+      auto least = shares.top();
+      shares.pop();
+      bucket.owner = least.turn % hosts * options_.ranks_per_host + least.turn / hosts;
+      least.bytes += bucket.tensor_bytes;
+      shares.push(least);
     }
   }
 
@@ -209,48 +223,11 @@ bucket_plan plan_buckets(const checkpoint& source, const plan_options& options) 
     throw std::invalid_argument{"the chunk size must be a positive multiple of 4096 bytes"};
   if (options.bucket_bytes % page_bytes != 0)
     throw std::invalid_argument{"the bucket size must be a multiple of 4096 bytes"};
-  if (options.ranks == 0)
-    throw std::invalid_argument{"a plan needs at least one rank"};
+  if (options.ranks == 0 || options.ranks_per_host == 0 || options.ranks % options.ranks_per_host != 0)
+    throw std::invalid_argument{"a plan needs at least one rank, and as many on each host"};
   const auto bucket_bytes =
       options.bucket_bytes != 0 ? options.bucket_bytes : default_bucket_bytes(source.tensor_bytes);
   return planner{source, options, bucket_bytes}.make();
-}
-
-std::uint64_t digest(const checkpoint& source, const bucket_plan& plan) {
-  XXH3_state_t state;
-  XXH3_64bits_reset(&state);
-  const auto number = [&](std::uint64_t value) { XXH3_64bits_update(&state, &value, sizeof value); };
-  const auto text = [&](const std::string& value) {
-    number(value.size());
-    XXH3_64bits_update(&state, value.data(), value.size());
-  };
-  number(source.files.size());
-  for (const auto& file : source.files) {
-    text(file.path.filename().string());
-    number(file.bytes);
-    number(file.data_offset);
-  }
-  number(plan.tensors.size());
-  for (const auto& placed : plan.tensors) {
-    const auto& tensor = source.tensors[placed.tensor];
-    text(tensor.name);
-    number(static_cast<std::uint64_t>(tensor.type));
-    number(tensor.shape.size());
-    for (const auto dimension : tensor.shape)
-      number(dimension);
-    number(tensor.file);
-    number(tensor.bytes.offset);
-    number(tensor.bytes.length);
-    number(placed.bucket_offset);
-  }
-  for (const auto& bucket : plan.buckets) {
-    number(bucket.tensors.end);
-    number(bucket.slot_offset);
-    number(bucket.slot_bytes);
-    number(bucket.owner);
-  }
-  number(plan.ring_bytes);
-  return XXH3_64bits_digest(&state);
 }
 
 } // namespace ckpt::io

@@ -66,7 +66,8 @@ struct planned_bucket {
 struct plan_options {
   std::uint64_t bucket_bytes = 0; ///< 0: a 64th of the checkpoint, between 16 and 256 MiB
   std::uint64_t chunk_bytes = 4 << 20;
-  std::uint32_t ranks = 1; ///< devices that share the reading
+  std::uint32_t ranks = 1;          ///< devices that share the reading, counted host by host
+  std::uint32_t ranks_per_host = 1; ///< divides `ranks`
 };
 
 struct bucket_plan {
@@ -92,8 +93,5 @@ struct bucket_plan {
 /// Plans the update of `source`. Throws std::invalid_argument for sizes that are zero or not multiples of a
 /// page.
 [[nodiscard]] bucket_plan plan_buckets(const checkpoint& source, const plan_options& options);
-
-/// XXH3 of everything in the plan that hosts have to agree on: files, tensors, buckets, slots, owners.
-[[nodiscard]] std::uint64_t digest(const checkpoint& source, const bucket_plan& plan);
 
 } // namespace ckpt::io

@@ -8,6 +8,9 @@
 #include "io/ring_reader.hpp"
 #include "io/thread_reader.hpp"
 
+#include <algorithm>
+#include <thread>
+
 namespace ckpt::io {
 
 namespace {
@@ -30,6 +33,8 @@ const std::error_category& read_category() noexcept {
 }
 
 std::error_code make_error_code(read_errc code) noexcept { return {static_cast<int>(code), read_category()}; }
+
+unsigned useful_copies() noexcept { return std::clamp(std::thread::hardware_concurrency(), 1u, 4u) + 1; }
 
 std::unique_ptr<chunk_reader> make_chunk_reader(const chunk_reader_options& options,
                                                 const std::function<void(std::string_view)>& log) {

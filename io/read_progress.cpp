@@ -24,7 +24,8 @@ read_progress::read_progress(const read_request& request) : request_{request} {
   assert(request.window.offset % page_bytes == 0 && request.window.length % page_bytes == 0);
   assert(reinterpret_cast<std::uintptr_t>(request.destination) % page_bytes == 0);
   const auto cached = request.file->residency_of(request.window);
-  if (cached == residency::all)
+  is_copy_ = cached == residency::all;
+  if (is_copy_)
     path_ = read_path::page_cache;
   else if (request.file->direct_fd() < 0) {
     path_ = read_path::page_cache;

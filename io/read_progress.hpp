@@ -34,6 +34,9 @@ public:
 
   [[nodiscard]] call next_call() const noexcept;
 
+  /// True when all of the window was in the page cache: no disk is waited for.
+  [[nodiscard]] bool is_copy() const noexcept { return is_copy_; }
+
   enum class state : std::uint8_t { unfinished, finished };
 
   /// Takes what the last call returned: bytes, or a negative errno.
@@ -50,6 +53,7 @@ private:
   std::uint64_t done_bytes_ = 0;
   unsigned interruptions_ = 0; ///< since bytes last came
   read_path path_ = read_path::direct;
+  bool is_copy_ = false;
   bool drop_after_ = false; ///< the page cache held nothing of the window, and this read fills it
   std::error_code error_;
 };

@@ -57,8 +57,9 @@ ring_reader::ring::ring(const chunk_reader_options& options) {
 }
 
 ring_reader::ring_reader(const chunk_reader_options& options)
-    : ring_{options}, request_bytes_max_{options.request_bytes_max}, slots_(options.in_flight_max) {
-  assert(options.in_flight_max > 0 && options.threads > 0);
+    : ring_{options}, request_bytes_max_{options.request_bytes_max}, copies_max_{options.copies_max},
+      slots_(options.in_flight_max), is_copy_(options.in_flight_max) {
+  assert(options.in_flight_max > 0 && options.threads > 0 && options.copies_max > 0);
   // Waiting with a timeout must not cost ring entries: these are counted (Linux 5.11).
   if ((ring_.queue.features & IORING_FEAT_EXT_ARG) == 0)
     throw system_failure(ENOSYS, "io_uring_enter with a timeout", "io_uring");
@@ -88,6 +89,12 @@ bool ring_reader::submit(const read_request& request) {
     return false;
   const auto slot = free_slots_.back();
   slots_[slot].emplace(request);
+  is_copy_[slot] = slots_[slot]->is_copy();
+  if (is_copy_[slot] && copies_ == copies_max_) {
+    slots_[slot].reset();
+    return false;
+  }
+  copies_ += is_copy_[slot] ? 1 : 0;
   free_slots_.pop_back();
   ++in_flight_;
   prepare(slot);
@@ -102,6 +109,13 @@ void ring_reader::prepare(unsigned slot) {
   // Otherwise the copy would happen here and now, one window after the other.
   if (call.path == read_path::page_cache)
     ::io_uring_sqe_set_flags(entry, IOSQE_ASYNC);
+}
+
+void ring_reader::release(unsigned slot) {
+  slots_[slot].reset();
+  free_slots_.push_back(slot);
+  --in_flight_;
+  copies_ -= is_copy_[slot] ? 1 : 0;
 }
 
 io_uring_sqe* ring_reader::next_entry() {
@@ -155,9 +169,7 @@ std::size_t ring_reader::wait(std::chrono::milliseconds timeout, std::vector<rea
         continue;
       }
       results.push_back(progress.result());
-      slots_[done.slot].reset();
-      free_slots_.push_back(static_cast<unsigned>(done.slot));
-      --in_flight_;
+      release(static_cast<unsigned>(done.slot));
     }
     if (results.size() > results_before || std::chrono::steady_clock::now() >= until)
       break;
@@ -180,11 +192,8 @@ bool ring_reader::drain(std::chrono::milliseconds timeout) {
   while (in_flight_ > 0) {
     enter(until);
     collect();
-    for (const auto& done : completions_) {
-      slots_[done.slot].reset();
-      free_slots_.push_back(static_cast<unsigned>(done.slot));
-      --in_flight_;
-    }
+    for (const auto& done : completions_)
+      release(static_cast<unsigned>(done.slot));
     if (in_flight_ > 0 && std::chrono::steady_clock::now() >= until)
       return false;
   }

@@ -52,13 +52,17 @@ private:
   void enter(deadline until);
   void collect();
   void prepare(unsigned slot);
+  void release(unsigned slot);
   [[nodiscard]] io_uring_sqe* next_entry();
 
   ring ring_;
   std::uint64_t request_bytes_max_;
+  unsigned copies_max_;
   std::vector<std::optional<read_progress>> slots_;
   std::vector<unsigned> free_slots_;
   std::vector<completion> completions_; ///< collected, not yet acted upon
+  std::vector<bool> is_copy_;           ///< by slot: counted in copies_
+  unsigned copies_ = 0;
   unsigned in_flight_ = 0;
 };
 

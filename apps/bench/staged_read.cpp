@@ -49,10 +49,11 @@ measurement staged_read::run(const std::filesystem::path& path) {
     for (; next < plan.chunks.size() && slabs_.free_count() > 0; ++next) {
       const auto& chunk = plan.chunks[next];
       slab_of_chunk[next] = *slabs_.take();
-      // There are as many slabs as reads in flight.
       if (!reader_->submit({&files[chunk.file], chunk.window, chunk.needed_bytes,
-                            slabs_.bytes(slab_of_chunk[next]).data(), next}))
-        throw std::logic_error{"the reader took less than it promises"};
+                            slabs_.bytes(slab_of_chunk[next]).data(), next})) {
+        slabs_.give_back(slab_of_chunk[next]);
+        break;
+      }
     }
     results.clear();
     if (reader_->wait(wait_max, results) == 0)

@@ -39,6 +39,8 @@ constexpr auto log_every = 10s;
 [[nodiscard]] std::string describe_now(const actors::update& update, double seconds) {
   const auto done = update.acknowledged_bytes.load();
   const auto all = update.checkpoint.tensor_bytes;
+  if (!update.is_running)
+    return "waiting for the other hosts";
   if (done == 0)
     return "read " + actors::describe_bytes(update.disk_meter.bytes()) + " of " + actors::describe_bytes(all)
            + ", waiting for the engine";

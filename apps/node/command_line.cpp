@@ -4,9 +4,11 @@
 #include "apps/node/command_line.hpp"
 
 #include "actors/error.hpp"
+#include "io/host_address.hpp"
 #include "io/source_file.hpp"
 
 #include <cerrno>
+#include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -24,14 +26,16 @@ constexpr auto description =
 
 constexpr auto footer =
     R"(Exit status: 0 every engine is updated; 2 the command line makes no sense; 3 the checkpoint cannot be
-read or is invalid; 4 an engine refused or failed; 5 a host was lost or never came; 6 a wait took longer
-than --timeout; 1 anything else.
+read or is invalid; 4 an engine refused or failed; 5 a host was lost, never came or does not fit; 6 a wait
+took longer than --timeout; 1 anything else.
 
 Examples:
   ckpt-actor-node --checkpoint-path /models/Qwen3-8B --inference-parallel-size 1
   ckpt-actor-node --checkpoint-path /models/Qwen3-8B --inference-parallel-size 1 --device host \
                   --endpoint http://127.0.0.1:19730 --weight-version step-100 --report verdict.json
-  ckpt-actor-node --checkpoint-path /models/Qwen3-8B --dry-run)";
+  ckpt-actor-node --checkpoint-path /models/Qwen3-8B --dry-run
+  srun --ntasks-per-node=1 ckpt-actor-node --checkpoint-path /models/Qwen3-8B --inference-parallel-size 8 \
+                  --tls-ca ca.pem --tls-cert node.pem --tls-key node.key)";
 
 /// What the flags say before it is checked as a whole.
 struct raw_options {
@@ -50,6 +54,9 @@ struct raw_options {
   std::uint32_t devices = 0;
   std::string api_key_file;
   double timeout_seconds = 300;
+  cluster_flags cluster;
+  network_options network;
+  double host_timeout_seconds = 4;
   std::uint64_t bucket_bytes = 0;
   std::uint64_t host_memory_bytes = 1ull << 30;
   std::uint64_t chunk_bytes = 4 << 20;
@@ -68,7 +75,10 @@ void add_reference_flags(CLI::App& app, raw_options& raw) {
   app.add_option("--inference-parallel-size", raw.inference_parallel_size, "Workers (devices) of one engine")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
-  app.add_option("--endpoint", raw.endpoints, "Address of the engine's server; once per engine of this host")
+  app.add_option(
+         "--endpoint", raw.endpoints,
+         "Address of the engine's server; once per engine led by this host, or once per engine of all\n"
+         "hosts")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->capture_default_str();
   app.add_option("--checkpoint-name", raw.checkpoint_name, "Name of the checkpoint in log and report")
@@ -92,8 +102,10 @@ void add_own_flags(CLI::App& app, raw_options& raw) {
   app.add_option("--device", raw.device, "cuda: GPUs; host: shared memory in their place; auto: cuda")
       ->check(CLI::IsMember({"auto", "cuda", "host"}))
       ->capture_default_str();
-  app.add_option("--devices", raw.devices,
-                 "Devices of this host (default: inference-parallel-size for each endpoint)")
+  app.add_option(
+         "--devices", raw.devices,
+         "Devices of this host (default: inference-parallel-size for each endpoint); needed where an\n"
+         "engine sits on several hosts")
       ->check(CLI::Range(1, 4096));
   app.add_option("--api-key-file", raw.api_key_file,
                  "File with the server's API key, sent as a bearer token");
@@ -103,6 +115,26 @@ void add_own_flags(CLI::App& app, raw_options& raw) {
       ->capture_default_str();
   app.add_option("--report", raw.report, "Write the verdict as JSON to this file");
   app.add_flag("--dry-run", raw.dry_run, "Print the plan (files, bytes, buckets, memory) and move nothing");
+}
+
+void add_cluster_flags(CLI::App& app, raw_options& raw) {
+  constexpr auto group =
+      "Several hosts (one process each; else Slurm's or torchrun's variables, else one host)";
+  app.add_option("--nnodes", raw.cluster.nnodes, "Hosts that take part")->group(group);
+  app.add_option("--node-rank", raw.cluster.node_rank, "Which of them this one is, from 0")->group(group);
+  app.add_option("--master-addr", raw.cluster.master_addr, "Address of host 0")->group(group);
+  app.add_option("--master-port", raw.cluster.master_port, "Its port [29500]")->group(group);
+  app.add_option("--tls-ca", raw.network.tls_ca, "Certificate of the authority that all hosts trust")
+      ->group(group);
+  app.add_option("--tls-cert", raw.network.tls_cert, "This host's certificate")->group(group);
+  app.add_option("--tls-key", raw.network.tls_key, "Its private key")->group(group);
+  app.add_flag("--insecure-network", raw.network.is_insecure,
+               "Without TLS: anybody who reaches the ports may take part")
+      ->group(group);
+  app.add_option("--host-timeout", raw.host_timeout_seconds, "Seconds of silence after which a host is lost")
+      ->check(CLI::Range(1.0, 3'600.0))
+      ->capture_default_str()
+      ->group(group);
 }
 
 void add_tuning_flags(CLI::App& app, raw_options& raw) {
@@ -152,21 +184,78 @@ void refuse_what_is_not_built(const raw_options& raw) {
     throw std::invalid_argument{"this build has no GPU support: use --device host"};
 }
 
+/// Who else is there. Devices are counted per host: all hosts have as many.
+[[nodiscard]] actors::cluster_layout lay_out(const raw_options& raw, const cluster_place& place) {
+  actors::cluster_layout layout;
+  layout.hosts = place.hosts;
+  layout.host = place.host;
+  layout.devices_per_engine = raw.inference_parallel_size;
+  if (raw.devices != 0)
+    layout.devices_per_host = raw.devices;
+  else if (place.local_rank)
+    layout.devices_per_host = 1;
+  else
+    layout.devices_per_host = raw.inference_parallel_size * static_cast<std::uint32_t>(raw.endpoints.size());
+  actors::require_whole_engines(layout);
+  return layout;
+}
+
+/// The servers of the engines that this host leads, out of one for each of them or one for each of the
+/// cluster.
+[[nodiscard]] std::vector<io::http_endpoint> choose_endpoints(const raw_options& raw,
+                                                              const actors::cluster_layout& layout) {
+  if (!raw.uds.empty() && raw.endpoints.size() > 1)
+    throw std::invalid_argument{"--uds names one server: give one --endpoint with it"};
+  const auto led = layout.engines_led_by(layout.host);
+  std::size_t first = 0;
+  if (raw.endpoints.size() == layout.engine_count())
+    first = led.begin;
+  else if (raw.endpoints.size() != led.size() && led.size() != 0)
+    throw std::invalid_argument{
+        std::to_string(raw.endpoints.size()) + " --endpoint for " + std::to_string(led.size())
+        + " engine(s) led by this host and " + std::to_string(layout.engine_count())
+        + " in all (--inference-parallel-size " + std::to_string(layout.devices_per_engine) + ", --devices "
+        + std::to_string(layout.devices_per_host)
+        + "): give one for each of the first or each of the second"};
+  std::vector<io::http_endpoint> endpoints;
+  for (std::size_t index = first; index < first + led.size(); ++index)
+    endpoints.push_back(io::parse_endpoint(raw.endpoints[index], raw.uds));
+  return endpoints;
+}
+
+[[nodiscard]] network_options check_network(const raw_options& raw, const cluster_place& place) {
+  const auto& network = raw.network;
+  const auto given = static_cast<int>(!network.tls_ca.empty()) + static_cast<int>(!network.tls_cert.empty())
+                     + static_cast<int>(!network.tls_key.empty());
+  if (given != 0 && given != 3)
+    throw std::invalid_argument{"--tls-ca, --tls-cert and --tls-key go together"};
+  for (const auto* file : {&network.tls_ca, &network.tls_cert, &network.tls_key})
+    if (!file->empty() && !std::ifstream{*file})
+      throw std::invalid_argument{*file + ": cannot be read"};
+  if (place.hosts > 1 && given == 0 && !network.is_insecure && !io::is_loopback(place.master_addr))
+    throw std::invalid_argument{"host 0 at " + place.master_addr
+                                + " would be open to anybody who reaches it: give --tls-ca, --tls-cert and "
+                                  "--tls-key (apps/make-certificates.sh makes them), or --insecure-network"};
+  return network;
+}
+
+[[nodiscard]] std::chrono::milliseconds milliseconds(double seconds) {
+  return std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1000)};
+}
+
+[[nodiscard]] std::optional<std::string> read_variable(std::string_view name) {
+  const auto* value = std::getenv(std::string{name}.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>{value};
+}
+
 /// Turns the flags into options; throws std::invalid_argument for what makes no sense together.
 [[nodiscard]] node_options check(const raw_options& raw) {
   refuse_what_is_not_built(raw);
   node_options options;
-  if (!raw.uds.empty() && raw.endpoints.size() > 1)
-    throw std::invalid_argument{"--uds names one server: give one --endpoint with it"};
-  for (const auto& endpoint : raw.endpoints)
-    options.update.endpoints.push_back(io::parse_endpoint(endpoint, raw.uds));
-  const auto workers = raw.inference_parallel_size * options.update.endpoints.size();
-  options.device_count = raw.devices != 0 ? raw.devices : static_cast<std::uint32_t>(workers);
-  if (options.device_count != workers)
-    throw std::invalid_argument{
-        "--devices " + std::to_string(raw.devices) + " does not fit " + std::to_string(raw.endpoints.size())
-        + " endpoint(s) with --inference-parallel-size " + std::to_string(raw.inference_parallel_size)
-        + ": expected " + std::to_string(workers)};
+  options.place = find_place(raw.cluster, read_variable);
+  options.layout = lay_out(raw, options.place);
+  options.network = check_network(raw, options.place);
+  options.update.endpoints = choose_endpoints(raw, options.layout);
   require_page_multiple(raw.bucket_bytes, "--bucket-size");
   require_page_multiple(raw.chunk_bytes, "--chunk-size");
   if (raw.chunk_bytes < io::page_bytes || raw.chunk_bytes > (1ull << 30))
@@ -179,8 +268,8 @@ void refuse_what_is_not_built(const raw_options& raw) {
     options.update.api_key = read_api_key(raw.api_key_file);
   if (!raw.weight_version.empty())
     options.update.weight_version = raw.weight_version;
-  options.update.devices_per_engine = raw.inference_parallel_size;
-  options.update.timeout = std::chrono::milliseconds{static_cast<std::int64_t>(raw.timeout_seconds * 1000)};
+  options.update.timeout = milliseconds(raw.timeout_seconds);
+  options.host_timeout = milliseconds(raw.host_timeout_seconds);
   options.update.reads_in_flight_max = raw.reads_in_flight;
   options.update.chunk_bytes = raw.chunk_bytes;
   options.update.host_memory_bytes = raw.host_memory_bytes;
@@ -205,6 +294,7 @@ command_line parse_command_line(int argc, const char* const* argv) {
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   add_reference_flags(app, raw);
   add_own_flags(app, raw);
+  add_cluster_flags(app, raw);
   add_tuning_flags(app, raw);
   try {
     app.parse(argc, argv);

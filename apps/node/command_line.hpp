@@ -6,6 +6,7 @@
 // and ours.
 
 #include "actors/update.hpp"
+#include "apps/node/cluster_place.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -16,11 +17,24 @@ namespace ckpt::apps {
 
 enum class device_kind : std::uint8_t { cuda, host };
 
+/// How the control network between hosts is protected.
+struct network_options {
+  std::string tls_ca; ///< files; all three or none
+  std::string tls_cert;
+  std::string tls_key;
+  bool is_insecure = false; ///< the user says that the network is trusted as it is
+
+  [[nodiscard]] bool is_encrypted() const { return !tls_ca.empty(); }
+};
+
 struct node_options {
   actors::update_options update;
+  actors::cluster_layout layout;
+  cluster_place place; ///< where host 0 is reached; says how many hosts there are and which this one is
+  network_options network;
+  std::chrono::milliseconds host_timeout{4'000};
   std::filesystem::path checkpoint_path;
   device_kind device = device_kind::cuda;
-  std::uint32_t device_count = 0;
   std::uint64_t bucket_bytes = 0; ///< 0: by the checkpoint's size
   std::filesystem::path report;   ///< empty: none
   bool dry_run = false;

@@ -9,6 +9,18 @@
 #include <sstream>
 
 namespace ckpt::apps {
+namespace {
+
+[[nodiscard]] std::uint64_t bytes_read_here(const actors::cluster_layout& layout,
+                                            const io::bucket_plan& plan) {
+  std::uint64_t bytes = 0;
+  for (const auto& bucket : plan.buckets)
+    if (layout.ranks_of_host(layout.host).contains(bucket.owner))
+      bytes += bucket.tensor_bytes;
+  return bytes;
+}
+
+} // namespace
 
 std::string describe_plan(const node_options& options, const io::checkpoint& checkpoint,
                           const io::bucket_plan& plan) {
@@ -27,12 +39,18 @@ std::string describe_plan(const node_options& options, const io::checkpoint& che
   }
   out << "buckets     " << plan.buckets.size() << " of at most " << describe_bytes(plan.bucket_bytes) << '\n'
       << "reads       " << plan.chunks.size() << ", " << describe_bytes(plan.read_bytes) << '\n';
-  const auto slabs = actors::slab_count(options.update.host_memory_bytes, plan, options.update.chunk_bytes);
+  const auto slabs =
+      actors::slab_count(options.update.host_memory_bytes, plan, options.update.chunk_bytes, options.layout);
+  if (options.layout.hosts > 1)
+    out << "hosts       " << options.layout.hosts << ", this is host " << options.layout.host << " ("
+        << options.place.source << "); it reads " << describe_bytes(bytes_read_here(options.layout, plan))
+        << '\n';
   out << "memory      " << describe_bytes(slabs * options.update.chunk_bytes) << " of this host for staging, "
-      << describe_bytes(plan.ring_bytes) << " of each of " << options.device_count << " device(s)\n";
+      << describe_bytes(plan.ring_bytes) << " of each of " << options.layout.devices_per_host
+      << " device(s)\n";
   for (std::size_t engine = 0; engine < options.update.endpoints.size(); ++engine)
     out << "engine      " << options.update.endpoints[engine].url << " (" << io::name(options.update.engine)
-        << "), " << options.update.devices_per_engine << " worker(s)\n";
+        << "), " << options.layout.devices_per_engine << " worker(s)\n";
   out << "nothing was moved";
   return out.str();
 }

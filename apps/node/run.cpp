@@ -3,22 +3,20 @@
 
 #include "apps/node/run.hpp"
 
-#include "actors/loader.hpp"
+#include "actors/update.hpp"
+#include "actors/verdict.hpp"
 #include "apps/node/attendant.hpp"
 #include "apps/node/dry_run.hpp"
+#include "apps/node/take_part.hpp"
+#include "gpu/fabric_collective.hpp"
 #include "gpu/host_device.hpp"
 #include "io/error.hpp"
+#include "io/host_address.hpp"
 #include "io/update_lock.hpp"
 
 #include <cstdlib>
 #include <iostream>
 #include <utility>
-
-#include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
-#include <caf/scoped_actor.hpp>
-#include <caf/stateful_actor.hpp>
-#include <caf/typed_event_based_actor.hpp>
 
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -29,7 +27,6 @@ namespace {
 
 using actors::cause;
 using actors::ec;
-using actors::update_verdict;
 
 /// Ends a run before the actors start; carries why.
 class early_end : public std::exception {
@@ -77,79 +74,87 @@ auto step(ec otherwise, Function work) {
   return locks;
 }
 
-struct host_parts {
-  std::vector<std::unique_ptr<gpu::device>> devices;
-  std::unique_ptr<gpu::collective> collective;
+/// An update of this host, ready to run, and what keeps others off its engines meanwhile; or why there is
+/// none.
+struct prepared_update {
+  std::vector<io::update_lock> locks;
+  actors::update_ptr update;
+  cause failed; ///< then `update` is empty, but for what a report says of it
 };
 
-[[nodiscard]] host_parts make_host_devices(std::uint32_t count) {
-  host_parts parts;
+[[nodiscard]] actors::update_ptr make_host_update(const node_options& options, io::checkpoint checkpoint,
+                                                  io::bucket_plan plan) {
+  std::vector<std::unique_ptr<gpu::device>> devices;
   std::vector<const gpu::host_device*> members;
-  for (std::uint32_t index = 0; index < count; ++index) {
+  for (std::uint32_t index = 0; index < options.layout.devices_per_host; ++index) {
     auto device = std::make_unique<gpu::host_device>(index);
     members.push_back(device.get());
-    parts.devices.push_back(std::move(device));
+    devices.push_back(std::move(device));
   }
-  parts.collective = std::make_unique<gpu::host_collective>(std::move(members));
-  return parts;
+  std::unique_ptr<gpu::collective> collective;
+  if (options.layout.hosts > 1) {
+    gpu::fabric_options fabric;
+    if (io::is_loopback(options.place.master_addr))
+      fabric.network_devices = "lo"; // All hosts are this one: nobody else needs to find a port.
+    collective = std::make_unique<gpu::fabric_collective>(std::move(members), std::move(fabric));
+  } else {
+    collective = std::make_unique<gpu::host_collective>(std::move(members));
+  }
+  return actors::make_update(options.update, options.layout, std::move(checkpoint), std::move(plan),
+                             std::move(devices), std::move(collective));
 }
 
-void report(const update_verdict& verdict, const actors::update& update, const node_options& options) {
+[[nodiscard]] prepared_update prepare(const node_options& options) {
+  prepared_update prepared;
+  try {
+    auto checkpoint = step(ec::checkpoint_invalid, [&] {
+      auto opened = io::open_checkpoint(options.checkpoint_path);
+      io::require_sendable(opened);
+      return opened;
+    });
+    auto plan = step(ec::usage, [&] {
+      return io::plan_buckets(checkpoint, {options.bucket_bytes, options.update.chunk_bytes,
+                                           options.layout.rank_count(), options.layout.devices_per_host});
+    });
+    if (options.dry_run) {
+      std::cout << describe_plan(options, checkpoint, plan) << std::endl;
+      return prepared;
+    }
+    spdlog::info("{}: {} tensors, {} in {} file(s), {} buckets", checkpoint.path.string(),
+                 checkpoint.tensors.size(), actors::describe_bytes(checkpoint.tensor_bytes),
+                 checkpoint.files.size(), plan.buckets.size());
+    prepared.locks = lock_engines(options);
+    prepared.update = step(ec::unspecified,
+                           [&] { return make_host_update(options, std::move(checkpoint), std::move(plan)); });
+  } catch (const early_end& end) {
+    spdlog::error("{}", end.what());
+    prepared.failed = end.why();
+    prepared.update = std::make_shared<actors::update>();
+    prepared.update->options = options.update;
+    prepared.update->layout = options.layout;
+    prepared.update->checkpoint.path = options.checkpoint_path;
+  }
+  return prepared;
+}
+
+/// The verdict of a host that has no others and ended before the actors started: no engine has been touched.
+[[nodiscard]] actors::update_verdict untouched(const cause& why, const node_options& options) {
+  actors::host_verdict host;
+  host.first_cause = why;
+  for (std::uint32_t engine = 0; engine < options.update.endpoints.size(); ++engine) {
+    actors::engine_share share;
+    share.engine = engine;
+    share.endpoint = options.update.endpoints[engine].url;
+    host.engines.push_back(std::move(share));
+  }
+  return actors::conclude(why, {std::move(host)}, options.layout, options.update.weight_version);
+}
+
+void report(const actors::update_verdict& verdict, const actors::update& update,
+            const node_options& options) {
   std::cout << actors::describe(verdict, update) << std::endl;
   if (!options.report.empty())
     actors::write_report(verdict, update, options.report);
-}
-
-/// Runs the actors and reports. Returns the exit status.
-int run_actors(const actors::update_ptr& update, const node_options& options, const signal_guard& signals) {
-  caf::actor_system_config config;
-  config.add_message_types<caf::id_block::ckpt_actors>();
-  config.set("scheduler.max-threads",
-             std::size_t{2}); // Only the loader is scheduled; the data path has its own.
-  caf::actor_system system{config};
-  update_verdict verdict;
-  {
-    const auto loader = system.spawn(actors::loader, update);
-    const attendant beside{signals, *update,
-                           [&](cause why) { caf::anon_send(loader, actors::part_failed{std::move(why)}); }};
-    caf::scoped_actor self{system};
-    // No deadline here: every wait inside has one, and the loader always answers.
-    self->request(loader, caf::infinite, actors::run_atom_v)
-        .receive([&](update_verdict& answer) { verdict = std::move(answer); },
-                 [&](const caf::error& error) {
-                   verdict.first_cause = {ec::unspecified,
-                                          "the loader ended unexpectedly: " + system.render(error)};
-                 });
-  }
-  report(verdict, *update, options);
-  const auto status = actors::exit_status(verdict.first_cause.code);
-  if (verdict.parts_left) {
-    spdlog::error("something is stuck in the kernel or a library; ending without waiting for it");
-    std::_Exit(status); // The actor system would wait for it for ever.
-  }
-  return status;
-}
-
-/// The verdict of a run that ended before the actors started: no engine has been touched.
-[[nodiscard]] update_verdict untouched(const cause& why, const node_options& options) {
-  update_verdict verdict;
-  verdict.first_cause = why;
-  for (const auto& endpoint : options.update.endpoints)
-    verdict.engines.push_back(
-        {endpoint.url, actors::served_weights::unchanged, why.what, options.update.weight_version, 0, 0});
-  verdict.stages.push_back({"disk", 0, 0});
-  return verdict;
-}
-
-int update_engines(const node_options& options, io::checkpoint checkpoint, io::bucket_plan plan,
-                   const signal_guard& signals) {
-  const auto locks = lock_engines(options);
-  auto update = step(ec::unspecified, [&] {
-    auto parts = make_host_devices(options.device_count);
-    return actors::make_update(options.update, std::move(checkpoint), std::move(plan),
-                               std::move(parts.devices), std::move(parts.collective));
-  });
-  return run_actors(update, options, signals);
 }
 
 } // namespace
@@ -159,35 +164,25 @@ int run(const node_options& options) {
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
   raise_open_file_limit();
   const signal_guard signals; // Before the first thread: threads inherit the mask.
-  try {
-    auto checkpoint = step(ec::checkpoint_invalid, [&] {
-      auto opened = io::open_checkpoint(options.checkpoint_path);
-      io::require_sendable(opened);
-      return opened;
-    });
-    auto plan = step(ec::usage, [&] {
-      return io::plan_buckets(checkpoint,
-                              {options.bucket_bytes, options.update.chunk_bytes, options.device_count});
-    });
-    if (options.dry_run) {
-      std::cout << describe_plan(options, checkpoint, plan) << std::endl;
-      return 0;
+  const auto prepared = prepare(options);
+  if (!prepared.update)
+    return 0; // A dry run.
+  const auto conclude = [&](const actors::update_verdict& verdict) {
+    report(verdict, *prepared.update, options);
+    const auto status = actors::exit_status(verdict.first_cause.code);
+    if (verdict.parts_left) {
+      spdlog::error("something is stuck in the kernel or a library; ending without waiting for it");
+      std::_Exit(status); // The actor system would wait for it for ever.
     }
-    spdlog::info("{}: {} tensors, {} in {} file(s), {} buckets", checkpoint.path.string(),
-                 checkpoint.tensors.size(), actors::describe_bytes(checkpoint.tensor_bytes),
-                 checkpoint.files.size(), plan.buckets.size());
-    const auto status = update_engines(options, std::move(checkpoint), std::move(plan), signals);
-    if (status == 0 && options.sleep_seconds > 0)
-      static_cast<void>(signals.wait(std::chrono::seconds{options.sleep_seconds}));
     return status;
-  } catch (const early_end& end) {
-    spdlog::error("{}", end.what());
-    actors::update nothing;
-    nothing.options = options.update;
-    nothing.checkpoint.path = options.checkpoint_path;
-    report(untouched(end.why(), options), nothing, options);
-    return actors::exit_status(end.why().code);
-  }
+  };
+  // A host that cannot take part still tells the others, where there are any.
+  const auto status = options.layout.hosts == 1 && prepared.failed.code != ec::none
+                          ? conclude(untouched(prepared.failed, options))
+                          : take_part(options, prepared.update, prepared.failed, signals, conclude);
+  if (status == 0 && options.sleep_seconds > 0)
+    static_cast<void>(signals.wait(std::chrono::seconds{options.sleep_seconds}));
+  return status;
 }
 
 } // namespace ckpt::apps

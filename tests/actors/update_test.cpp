@@ -18,13 +18,17 @@ TEST(update, a_slot_is_free_once_the_bucket_it_waits_for_is_acknowledged) {
   EXPECT_TRUE(context.slot_is_free(3, 2));
 }
 
-TEST(update, takes_no_more_slabs_than_memory_allows_or_chunks_need) {
+TEST(update, takes_no_more_slabs_than_memory_allows_or_its_own_chunks_need) {
   io::bucket_plan plan;
-  plan.chunks.resize(100);
-  EXPECT_EQ(slab_count(1 << 30, plan, 4 << 20), 100u);
-  EXPECT_EQ(slab_count(64 << 20, plan, 4 << 20), 16u);
-  EXPECT_EQ(slab_count(0, plan, 4 << 20), 1u) << "one always";
-  EXPECT_EQ(slab_count(1 << 30, io::bucket_plan{}, 4 << 20), 1u);
+  plan.buckets.resize(2);
+  plan.buckets[0].chunks = {0, 100};
+  plan.buckets[1].chunks = {100, 140};
+  plan.buckets[1].owner = 1;
+  EXPECT_EQ(slab_count(1 << 30, plan, 4 << 20, {1, 0, 2, 2}), 140u) << "one host reads for both devices";
+  EXPECT_EQ(slab_count(1 << 30, plan, 4 << 20, {2, 1, 1, 1}), 40u);
+  EXPECT_EQ(slab_count(64 << 20, plan, 4 << 20, {2, 0, 1, 1}), 16u);
+  EXPECT_EQ(slab_count(0, plan, 4 << 20, {}), 1u) << "one always";
+  EXPECT_EQ(slab_count(1 << 30, io::bucket_plan{}, 4 << 20, {}), 1u);
 }
 
 TEST(meter, counts_bytes_and_only_busy_time) {

@@ -24,8 +24,10 @@ update_verdict half_failed() {
   verdict.first_cause = {ec::engine_failed, "worker 1 of engine B failed", 1};
   verdict.engines.push_back({"A", served_weights::updated, "", "v7", 100, 1.5});
   verdict.engines.push_back({"B", served_weights::mixed, "worker 1 of engine B failed", "v7", 40, 2});
-  verdict.stages.push_back({"disk", 100, 0.5});
-  verdict.stages.push_back({"copy", 0, 0});
+  host_verdict host;
+  host.stages.push_back({"disk", 100, 0.5});
+  host.stages.push_back({"copy", 0, 0});
+  verdict.hosts.push_back(host);
   verdict.seconds = 2;
   return verdict;
 }
@@ -61,6 +63,65 @@ TEST(verdict, tells_the_user_which_engine_serves_what) {
   EXPECT_THAT(text, HasSubstr("engine A: updated to version v7"));
   EXPECT_THAT(text, HasSubstr("engine B: FAILED, serves MIXED weights: worker 1 of engine B failed"));
   EXPECT_THAT(text, HasSubstr("failed after 2.00 s (engine_failed)"));
+}
+
+/// What each of two hosts says of the one engine that has a worker on each; host 0 leads it.
+std::vector<host_verdict> two_shares() {
+  std::vector<host_verdict> hosts(2);
+  for (std::uint32_t host = 0; host < 2; ++host) {
+    engine_share share;
+    share.listed = share.finished = true;
+    share.bytes = 100 - 10 * host;
+    hosts[host].host = host;
+    hosts[host].engines.push_back(share);
+    hosts[host].stages.push_back({"disk", 50, 1.0 + host});
+  }
+  hosts[0].engines[0].endpoint = "A";
+  hosts[0].engines[0].answered = hosts[0].engines[0].closed = true;
+  return hosts;
+}
+
+const cluster_layout one_engine_on_two_hosts{2, 0, 1, 2};
+
+TEST(verdict, on_an_engine_of_two_hosts_takes_both_to_be_updated) {
+  const auto all = conclude({}, two_shares(), one_engine_on_two_hosts, "v7");
+  ASSERT_EQ(all.engines.size(), 1u);
+  EXPECT_EQ(all.engines[0].serves, served_weights::updated);
+  EXPECT_EQ(all.engines[0].endpoint, "A");
+  EXPECT_EQ(all.engines[0].why, "");
+  EXPECT_EQ(all.engines[0].bytes, 90u) << "what all its workers have";
+  EXPECT_EQ(merge_stages(all.hosts).at(0).bytes, 100u);
+  EXPECT_EQ(merge_stages(all.hosts).at(0).busy_seconds, 2.0);
+
+  auto hosts = two_shares();
+  hosts[1].engines[0].finished = false;
+  hosts[0].engines[0].closed = false;
+  const auto half = conclude({ec::engine_failed, "worker 1 failed", 0}, hosts, one_engine_on_two_hosts, {});
+  EXPECT_EQ(half.engines[0].serves, served_weights::mixed);
+  EXPECT_EQ(half.engines[0].why, "worker 1 failed");
+}
+
+TEST(verdict, says_unknown_of_an_engine_with_a_lost_host_unless_it_is_known_to_be_mixed) {
+  auto hosts = two_shares();
+  hosts.pop_back();
+  hosts[0].engines[0] = {};
+  hosts[0].engines[0].endpoint = "A";
+  const cause lost{ec::host_lost, "host 1 was lost"};
+  EXPECT_EQ(conclude(lost, hosts, one_engine_on_two_hosts, {}).engines[0].serves, served_weights::unknown);
+  hosts[0].engines[0].listed = true;
+  EXPECT_EQ(conclude(lost, hosts, one_engine_on_two_hosts, {}).engines[0].serves, served_weights::mixed);
+}
+
+TEST(verdict, of_a_host_that_is_not_the_first_is_on_the_engines_that_it_leads) {
+  const cluster_layout two_engines{2, 1, 1, 1};
+  auto hosts = two_shares();
+  hosts[1].engines[0].engine = 1;
+  hosts[1].engines[0].endpoint = "B";
+  hosts[1].engines[0].answered = hosts[1].engines[0].closed = true;
+  const auto verdict = conclude({}, {hosts[1]}, two_engines, {});
+  ASSERT_EQ(verdict.engines.size(), 1u);
+  EXPECT_EQ(verdict.engines[0].endpoint, "B");
+  EXPECT_EQ(verdict.engines[0].serves, served_weights::updated);
 }
 
 TEST(verdict, shows_bytes_in_the_unit_that_fits) {

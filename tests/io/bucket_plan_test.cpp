@@ -6,6 +6,7 @@
 
 #include "io/bucket_plan.hpp"
 
+#include "io/plan_digest.hpp"
 #include "io/source_file.hpp"
 
 #include <algorithm>
@@ -235,6 +236,22 @@ TEST(bucket_plan, refuses_sizes_that_are_not_whole_pages) {
   EXPECT_THROW(static_cast<void>(plan_buckets(source, {1000, 4096, 1})), std::invalid_argument);
   EXPECT_THROW(static_cast<void>(plan_buckets(source, {4096, 0, 1})), std::invalid_argument);
   EXPECT_THROW(static_cast<void>(plan_buckets(source, {4096, 4096, 0})), std::invalid_argument);
+}
+
+TEST(bucket_plan, rotates_the_owner_over_the_hosts_before_it_comes_back_to_a_second_device) {
+  std::vector<shape_of_file> files{{4096, {}}};
+  for (int tensor = 0; tensor < 8; ++tensor)
+    files[0].tensors.push_back({dtype::u8, 4096});
+  const auto plan = plan_buckets(make_checkpoint(files), {4096, 4096, 6, 2});
+  std::vector<std::uint32_t> owners;
+  for (const auto& bucket : plan.buckets)
+    owners.push_back(bucket.owner);
+  EXPECT_THAT(owners, testing::ElementsAre(0, 2, 4, 1, 3, 5, 0, 2));
+}
+
+TEST(bucket_plan, wants_as_many_ranks_on_each_host) {
+  EXPECT_THROW(static_cast<void>(plan_buckets(make_checkpoint({}), {4096, 4096, 3, 2})),
+               std::invalid_argument);
 }
 
 TEST(bucket_plan, digest_changes_with_whatever_hosts_must_agree_on) {

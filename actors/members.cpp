@@ -1,0 +1,55 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/members.hpp"
+
+#include "io/error.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace ckpt::actors {
+namespace {
+
+/// More than these are counted, not named.
+constexpr std::size_t missing_named_max = 8;
+
+[[nodiscard]] std::string value_of(const join_request& host, const std::string& setting) {
+  const auto found = std::ranges::find(host.settings, setting, &std::pair<std::string, std::string>::first);
+  return found == host.settings.end() ? std::string{} : found->second;
+}
+
+[[nodiscard]] std::string with_setting(const std::string& flag, const std::string& value) {
+  return value.empty() ? "without " + flag : "with " + flag + " " + io::printable(value);
+}
+
+} // namespace
+
+std::string describe_missing(std::size_t hosts, const std::function<bool(std::uint32_t)>& is_here) {
+  std::vector<std::uint32_t> missing;
+  for (std::uint32_t host = 0; host < hosts; ++host)
+    if (!is_here(host))
+      missing.push_back(host);
+  if (missing.empty())
+    return {};
+  std::string text = missing.size() == 1 ? "host " : "hosts ";
+  for (std::size_t index = 0; index < std::min(missing.size(), missing_named_max); ++index)
+    text += (index == 0 ? "" : ", ") + std::to_string(missing[index]);
+  if (missing.size() > missing_named_max)
+    text += " and " + std::to_string(missing.size() - missing_named_max) + " more";
+  return text;
+}
+
+std::string describe_misfit(const join_request& first, const join_request& other) {
+  const auto who = host_label(other.host, other.name);
+  for (const auto& [flag, value] : first.settings)
+    if (value_of(other, flag) != value)
+      return who + " was started " + with_setting(flag, value_of(other, flag)) + ", host 0 "
+             + with_setting(flag, value);
+  if (other.device_uuids.size() != first.device_uuids.size())
+    return who + " has " + std::to_string(other.device_uuids.size()) + " device(s), host 0 has "
+           + std::to_string(first.device_uuids.size());
+  return {};
+}
+
+} // namespace ckpt::actors

@@ -1,0 +1,185 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/node/take_part.hpp"
+
+#include "actors/coordinator.hpp"
+#include "actors/loader.hpp"
+#include "actors/node.hpp"
+#include "io/host_address.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+#include <caf/actor_system.hpp>
+#include <caf/actor_system_config.hpp>
+#include <caf/io/middleman.hpp>
+#include <caf/openssl/manager.hpp>
+#include <caf/openssl/publish.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+namespace ckpt::apps {
+namespace {
+
+using actors::cause;
+using actors::ec;
+using actors::update_verdict;
+
+struct system_config : caf::actor_system_config {
+  explicit system_config(const node_options& options) {
+    add_message_types<caf::id_block::ckpt_actors>();
+    add_message_types<caf::id_block::ckpt_cluster>();
+    // Only node, loader and coordinator are scheduled; the data path has its own threads.
+    set("scheduler.max-threads", std::size_t{2});
+    if (options.layout.hosts == 1)
+      return;
+    load<caf::io::middleman>();
+    if (!options.network.is_encrypted())
+      return;
+    load<caf::openssl::manager>();
+    openssl_cafile = options.network.tls_ca;
+    openssl_certificate = options.network.tls_cert;
+    openssl_key = options.network.tls_key;
+  }
+};
+
+/// Where this process runs, for messages.
+[[nodiscard]] std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0)
+    return "pid " + std::to_string(::getpid());
+  return name.data() + std::string{", pid "} + std::to_string(::getpid());
+}
+
+/// Everything that all hosts have to be started with alike.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> settings_of(const node_options& options) {
+  const auto number = [](std::uint64_t value) { return value == 0 ? std::string{} : std::to_string(value); };
+  return {{"--inference-parallel-size", number(options.layout.devices_per_engine)},
+          {"--bucket-size", number(options.bucket_bytes)},
+          {"--chunk-size", number(options.update.chunk_bytes)},
+          {"--weight-version", options.update.weight_version.value_or("")}};
+}
+
+[[nodiscard]] actors::join_request introduce(const node_options& options, const actors::update& update,
+                                             const cause& failed_before) {
+  actors::join_request introduction;
+  introduction.host = options.layout.host;
+  introduction.hosts = options.layout.hosts;
+  introduction.name = host_name();
+  introduction.settings = settings_of(options);
+  introduction.failed_before = failed_before;
+  introduction.ring_bytes = update.plan.ring_bytes;
+  for (const auto& device : update.devices)
+    introduction.device_uuids.push_back(device->uuid());
+  if (failed_before.code != ec::none)
+    return introduction;
+  introduction.plan_digest = io::digest(update.checkpoint, update.plan);
+  introduction.data_address = update.collective->address();
+  return introduction;
+}
+
+/// Lets the other hosts reach the coordinator. Throws what keeps it from listening.
+void publish(caf::actor_system& system, const actors::coordinator_actor& coordinator,
+             const node_options& options) {
+  const auto& place = options.place;
+  const auto listen = [&](const char* address) {
+    return options.network.is_encrypted()
+               ? caf::openssl::publish(coordinator, place.master_port, address, true)
+               : system.middleman().publish(coordinator, place.master_port, address, true);
+  };
+  auto port = listen(place.master_addr.c_str());
+  // The address that others know this host by need not be one of its own. Unprotected ports stay where they
+  // are.
+  if (!port && !io::is_loopback(place.master_addr))
+    port = listen(nullptr);
+  if (!port)
+    throw std::runtime_error{"cannot listen at " + place.master_addr + ":" + std::to_string(place.master_port)
+                             + " for the other hosts: " + system.render(port.error())};
+  spdlog::info("host 0 of {} listens at {}:{} ({})", options.layout.hosts, place.master_addr, *port,
+               options.network.is_encrypted() ? "TLS" : "no TLS");
+}
+
+[[nodiscard]] actors::way_to_coordinator find_coordinator(caf::actor_system& system,
+                                                          const node_options& options) {
+  actors::way_to_coordinator way;
+  way.dial.address = options.place.master_addr;
+  way.dial.port = options.place.master_port;
+  way.dial.timeout = options.update.timeout;
+  way.dial.is_encrypted = options.network.is_encrypted();
+  if (options.layout.host == 0) {
+    way.here =
+        system.spawn(actors::coordinator, actors::coordinator_options{options.layout, options.update.timeout,
+                                                                      options.host_timeout});
+    try {
+      if (options.layout.hosts > 1)
+        publish(system, way.here, options);
+    } catch (const std::exception&) {
+      caf::anon_send_exit(way.here, caf::exit_reason::user_shutdown); // Nobody else would end it.
+      throw;
+    }
+  } else {
+    way.network = options.network.is_encrypted() ? system.openssl_manager().actor_handle()
+                                                 : system.middleman().actor_handle();
+  }
+  return way;
+}
+
+[[nodiscard]] actors::node_options describe_node(caf::actor_system& system, const node_options& options,
+                                                 const actors::update_ptr& update,
+                                                 const cause& failed_before) {
+  actors::node_options node;
+  node.layout = options.layout;
+  node.weight_version = options.update.weight_version;
+  node.host_timeout = options.host_timeout;
+  node.introduction = introduce(options, *update, failed_before);
+  node.files = io::identify_files(update->checkpoint);
+  node.begin = [&system, update](const actors::start_update& start, const actors::node_actor& self) {
+    update->engine_uuids = start.engine_uuids;
+    update->collective->connect({update->layout.host, update->layout.hosts, start.previous_data_address,
+                                 start.next_data_address, start.secret});
+    update->is_running = true;
+    return system.spawn(actors::loader, update, self);
+  };
+  node.coordinator = find_coordinator(system, options);
+  return node;
+}
+
+} // namespace
+
+int take_part(const node_options& options, const actors::update_ptr& update, const cause& failed_before,
+              const signal_guard& signals, const std::function<int(const update_verdict&)>& conclude) {
+  system_config config{options};
+  caf::actor_system system{config};
+  update_verdict verdict;
+  try {
+    auto described = describe_node(system, options, update, failed_before);
+    const auto coordinator = described.coordinator.here;
+    const auto node = system.spawn(actors::node, std::move(described));
+    caf::scoped_actor self{system};
+    {
+      const attendant beside{signals, *update,
+                             [&](cause why) { caf::anon_send(node, actors::part_failed{std::move(why)}); }};
+      // No deadline here: every wait inside has one, and the node always answers.
+      self->request(node, caf::infinite, actors::run_atom_v)
+          .receive([&](update_verdict& answer) { verdict = std::move(answer); },
+                   [&](const caf::error& error) {
+                     verdict.first_cause = {ec::unspecified,
+                                            "the node ended unexpectedly: " + system.render(error)};
+                   });
+    }
+    if (coordinator)
+      self->wait_for(coordinator); // Until the other hosts know the outcome.
+  } catch (const std::exception& error) {
+    spdlog::error("{}", error.what());
+    verdict = actors::conclude(actors::to_cause(error), {}, options.layout, options.update.weight_version);
+  }
+  return conclude(verdict);
+}
+
+} // namespace ckpt::apps

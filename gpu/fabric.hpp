@@ -1,0 +1,128 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Tagged messages between hosts, over whatever UCX finds: InfiniBand, RoCE, or TCP. What UCX calls context
+// and worker is a `fabric`, the way to one other host a `fabric_endpoint`, a message under way a
+// `fabric_transfer`.
+//
+// Nothing here blocks but wait() and the functions that say for how long. One thread at a time uses a fabric
+// and what belongs to it; only wake() is for any thread.
+//
+// A peer that dies is the failure of its endpoint, never the end of this process.
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+struct ucp_context;
+struct ucp_worker;
+struct ucp_ep;
+
+namespace ckpt::gpu {
+
+struct fabric_options {
+  std::string network_devices; ///< UCX's NET_DEVICES; empty: its own choice, or what its variables say
+  std::string transports;      ///< UCX's TLS; empty: likewise
+  std::uint64_t piece_bytes = 2 << 20;    ///< of a broadcast, in one message
+  std::uint32_t pieces_in_flight_max = 8; ///< sent by one host at a time
+};
+
+/// A call into UCX failed.
+class fabric_error : public std::runtime_error {
+public:
+  using runtime_error::runtime_error;
+};
+
+class fabric;
+
+/// One message. Its memory and itself stay where they are until it is complete or its fabric is gone.
+struct fabric_transfer {
+  fabric* local = nullptr;
+  void* request = nullptr;       ///< UCX's; null when it is not under way
+  std::uint64_t length = 0;      ///< as announced
+  const char* failure = nullptr; ///< UCX's words; null when all is well
+};
+
+class fabric {
+public:
+  /// Throws fabric_error, naming the failing call.
+  explicit fabric(const fabric_options& options);
+  fabric(const fabric&) = delete;
+  fabric& operator=(const fabric&) = delete;
+
+  /// Transfers under way are never heard of again.
+  ~fabric() noexcept;
+
+  /// Where others reach this one: opaque bytes for their fabric_endpoint.
+  [[nodiscard]] std::string address() const;
+
+  /// Lets the one message with exactly this tag come to `destination`.
+  void receive(std::span<std::byte> destination, std::uint64_t tag, fabric_transfer& transfer) noexcept;
+
+  /// Takes back the permission to write there, unless the message is coming in already.
+  void cancel(fabric_transfer& transfer) noexcept;
+
+  /// Moves bytes. True when there was something to do.
+  bool progress() noexcept;
+
+  /// Those that came to an end, good or bad, since the last call.
+  [[nodiscard]] std::vector<fabric_transfer*> take_completed() noexcept;
+
+  /// Sleeps until there may be something to do, at most for `timeout`.
+  void wait(std::chrono::milliseconds timeout) noexcept;
+
+  /// Ends the wait under way, or the next one. Any thread.
+  void wake() noexcept;
+
+  /// For UCX's callbacks: the end of a transfer, with its ucs_status_t.
+  static void complete(fabric_transfer& transfer, int status) noexcept;
+
+private:
+  friend class fabric_endpoint;
+  struct destroy {
+    void operator()(ucp_context* context) const noexcept;
+    void operator()(ucp_worker* worker) const noexcept;
+  };
+
+  /// Sees through what UCX started without a transfer. True when it succeeded within `timeout`.
+  bool finish(void* started, std::chrono::milliseconds timeout) noexcept;
+
+  std::unique_ptr<ucp_context, destroy> context_;
+  std::unique_ptr<ucp_worker, destroy> worker_;
+  int events_ = -1; ///< UCX's: readable when an armed worker has something to do
+  std::vector<fabric_transfer*> completed_;
+};
+
+/// The way to one other host.
+class fabric_endpoint {
+public:
+  /// Throws fabric_error. Does not wait for the other host.
+  fabric_endpoint(fabric& local, const std::string& address);
+  fabric_endpoint(const fabric_endpoint&) = delete;
+  fabric_endpoint& operator=(const fabric_endpoint&) = delete;
+
+  /// Closes it, whatever state the other host is in; what was under way fails.
+  ~fabric_endpoint() noexcept;
+
+  /// The bytes are not copied anywhere on the way, and travel only when the other host has asked for them.
+  void send(std::span<const std::byte> source, std::uint64_t tag, fabric_transfer& transfer) noexcept;
+
+  /// True when all that UCX still had to tell the other host is on its way within `timeout`.
+  bool flush(std::chrono::milliseconds timeout) noexcept;
+
+  /// UCX's words for how the connection ended; null as long as it has not.
+  [[nodiscard]] const char* failure() const noexcept { return failure_; }
+
+private:
+  fabric& local_;
+  ucp_ep* endpoint_ = nullptr;
+  const char* failure_ = nullptr;
+};
+
+} // namespace ckpt::gpu

@@ -1,0 +1,79 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Hosts of a broadcast that all live in one test, and talk TCP over the loopback device.
+
+#include "gpu/fabric_collective.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ckpt::tests {
+
+inline constexpr auto fabric_secret = "a secret of this test";
+
+inline gpu::fabric_options loopback_options() {
+  gpu::fabric_options options;
+  options.network_devices = "lo";
+  options.transports = "tcp";
+  options.piece_bytes = 64 << 10;
+  options.pieces_in_flight_max = 4;
+  return options;
+}
+
+/// The devices of one host and what joins them with the other hosts.
+class fabric_host {
+public:
+  fabric_host(unsigned device_count, std::uint64_t ring_bytes) {
+    std::vector<const gpu::host_device*> members;
+    for (unsigned index = 0; index < device_count; ++index) {
+      devices_.push_back(std::make_unique<gpu::host_device>(index));
+      devices_.back()->allocate_ring(ring_bytes);
+      members.push_back(devices_.back().get());
+    }
+    collective_ = std::make_unique<gpu::fabric_collective>(members, loopback_options());
+    address_ = collective_->address();
+  }
+
+  [[nodiscard]] const std::string& address() const { return address_; }
+  [[nodiscard]] gpu::fabric_collective& collective() { return *collective_; }
+  [[nodiscard]] std::span<std::byte> ring(std::size_t device = 0) { return devices_[device]->ring(); }
+  [[nodiscard]] std::size_t device_count() const { return devices_.size(); }
+  void end_collective() { collective_.reset(); }
+
+private:
+  std::vector<std::unique_ptr<gpu::host_device>> devices_;
+  std::unique_ptr<gpu::fabric_collective> collective_;
+  std::string address_;
+};
+
+using fabric_hosts = std::vector<std::unique_ptr<fabric_host>>;
+
+inline fabric_hosts connected_hosts(std::uint32_t count, unsigned devices_each, std::uint64_t ring_bytes) {
+  fabric_hosts hosts;
+  for (std::uint32_t host = 0; host < count; ++host)
+    hosts.push_back(std::make_unique<fabric_host>(devices_each, ring_bytes));
+  for (std::uint32_t host = 0; host < count; ++host)
+    hosts[host]->collective().connect({host, count, hosts[(host + count - 1) % count]->address(),
+                                       hosts[(host + 1) % count]->address(), fabric_secret});
+  return hosts;
+}
+
+/// How far it got when `last` was complete, or something failed, or nobody would wait any longer.
+inline gpu::queue_progress wait_for(gpu::collective& hosts, gpu::ticket last) {
+  using namespace std::chrono_literals;
+  gpu::queue_progress progress;
+  for (int turn = 0; turn < 300 && progress.completed < last && !progress.failure; ++turn)
+    progress = hosts.wait(progress.completed, 100ms);
+  return progress;
+}
+
+/// What failed within half a minute; empty if nothing did.
+inline std::string wait_for_failure(gpu::collective& hosts) {
+  const auto progress = wait_for(hosts, ~gpu::ticket{0});
+  return progress.failure ? progress.failure->what : std::string{};
+}
+
+} // namespace ckpt::tests
