@@ -99,7 +99,8 @@ void cluster_test::start_node(unsigned host, const arguments& more) {
   const auto report = log("report-" + std::to_string(host) + ".json");
   std::filesystem::remove(report);
   auto command = node_command(checkpoints_[checkpoints_.size() == 1 ? 0 : host], report, place_of(host));
-  append(command, engines_of(host));
+  if (std::ranges::find(more, "--endpoint") == more.end())
+    append(command, engines_of(host));
   append(command, node_flags_);
   append(command, more);
   nodes_[host] =
