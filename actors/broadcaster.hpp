@@ -30,6 +30,7 @@ struct broadcaster_state {
   std::deque<broadcast> under_way;            ///< in order of their tickets
   std::uint32_t acknowledged = 0;
   gpu::ticket completed = 0;
+  meter::clock::time_point last_completion; ///< or when the first of those under way was issued
   bool ticking = false;
   bool failed = false;
 };

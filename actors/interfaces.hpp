@@ -236,6 +236,8 @@ using stager_actor = caf::typed_actor<
 
 /// Brings staged buckets to all devices, in the one global sequence.
 using broadcaster_actor = caf::typed_actor<
+    // Begin: what other hosts read comes without further notice.
+    reacts_to<start_atom>,
     // A stager of this host has a bucket complete.
     reacts_to<bucket_staged>,
     // Slots have become free.

@@ -133,6 +133,7 @@ void spawn_parts(self_pointer self) {
     sessions.push_back(part.session);
   }
   state.broadcaster = keep(self, self->spawn<caf::detached>(broadcaster, context, me, std::move(sessions)));
+  self->send(state.broadcaster, start_atom_v);
   for (std::uint32_t device = 0; device < state.devices.size(); ++device) {
     auto& part = state.devices[device];
     part.stager = keep(self, self->spawn<caf::detached>(stager, context, device, me, state.broadcaster));
