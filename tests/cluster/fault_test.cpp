@@ -188,7 +188,7 @@ TEST_F(cluster_fault_test, a_worker_on_the_second_host_of_an_engine_fails) {
                {"--fault", "bucket-error:middle", "--fault-updates", "1", "--fault", "one-worker-only:1"});
   start_nodes();
   for (const unsigned host : {0u, 1u})
-    expect_fails(host, 4, engine_url(0), 10);
+    expect_fails(host, 4, "engine 0 (led by host 0)", 10);
   expect_next_update_succeeds();
 }
 

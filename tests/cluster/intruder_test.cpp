@@ -34,8 +34,8 @@ protected:
   [[nodiscard]] static arguments tls_flags(const fs::path& authority, const fs::path& certificates,
                                            unsigned host) {
     const auto own = certificates / ("host" + std::to_string(host));
-    return {"--tls-ca",     authority / "authority" / "ca.pem", "--tls-cert", own / "cert.pem", "--tls-key",
-            own / "key.pem"};
+    return {"--tls-ca",  authority / "ca.pem", "--tls-cert", own.string() + ".pem",
+            "--tls-key", own.string() + ".key"};
   }
 
   /// From here on the hosts talk over TLS.
