@@ -139,7 +139,7 @@ void cluster_test::reach_the_middle() {
     EXPECT_TRUE(eventually([&] { return node_output(host).find("is ready") != std::string::npos; }, patience))
         << node_output(host);
   }
-  std::this_thread::sleep_for(600ms); // Of nearly two seconds that the buckets take.
+  std::this_thread::sleep_for(600ms); // Of nearly two seconds that the smallest checkpoint takes.
 }
 
 void cluster_test::expect_engines_verified() const {

@@ -136,15 +136,16 @@ protected:
     }
   }
 
-  /// What host 0's report says of the disk of each host.
-  [[nodiscard]] boost::json::value disk_of(unsigned host) const {
-    return report(0).at("hosts").at(host).at("stages").at("disk");
-  }
-  [[nodiscard]] std::vector<std::uint64_t> read_bytes() const {
-    std::vector<std::uint64_t> bytes;
-    for (unsigned host = 0; host < shape_.hosts; ++host)
-      bytes.push_back(disk_of(host).at("bytes").to_number<std::uint64_t>());
-    return bytes;
+  /// What host 0's report says about the disk of each host, in the order of the hosts.
+  [[nodiscard]] std::vector<double> disk_figures(const char* figure) const {
+    std::vector<double> figures(shape_.hosts);
+    const auto written = report(0);
+    const auto& hosts = written.at("hosts").as_array();
+    EXPECT_EQ(hosts.size(), shape_.hosts);
+    for (const auto& host : hosts)
+      figures.at(host.at("host").to_number<unsigned>()) =
+          host.at("stages").at("disk").at(figure).to_number<double>();
+    return figures;
   }
 
   std::uint64_t file_bytes_ = 0;
@@ -154,11 +155,11 @@ TEST_F(cold_test, reads_the_same_amount_on_every_host_however_the_shards_are_cut
   checkpoints_ = {write_skewed_checkpoint(scratch_.path(), random_)};
   start_cold_cluster({.hosts = 4});
   expect_next_update_succeeds();
-  const auto bytes = read_bytes();
+  const auto bytes = disk_figures("bytes");
   const auto [least, most] = std::minmax_element(bytes.begin(), bytes.end());
-  const auto bucket_bytes = report(0).at("plan").at("bucket_bytes").to_number<std::uint64_t>();
+  const auto bucket_bytes = report(0).at("plan").at("bucket_bytes").to_number<double>();
   EXPECT_LE(*most - *least, bucket_bytes) << testing::PrintToString(bytes);
-  EXPECT_LT(std::accumulate(bytes.begin(), bytes.end(), std::uint64_t{0}), file_bytes_ + bucket_bytes)
+  EXPECT_LT(std::accumulate(bytes.begin(), bytes.end(), 0.0), static_cast<double>(file_bytes_) + bucket_bytes)
       << testing::PrintToString(bytes);
 }
 
@@ -184,10 +185,8 @@ TEST_F(cold_test, waits_for_a_host_with_a_slow_disk) {
     GTEST_SKIP() << error.what();
   }
   expect_next_update_succeeds();
-  const auto disk_seconds = [&](unsigned host) {
-    return disk_of(host).at("busy_seconds").to_number<double>();
-  };
-  EXPECT_GT(disk_seconds(1), disk_seconds(0)) << "the limit has no effect";
+  const auto busy_seconds = disk_figures("busy_seconds");
+  EXPECT_GT(busy_seconds[1], busy_seconds[0]) << "the limit has no effect";
 }
 
 } // namespace
