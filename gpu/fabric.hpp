@@ -9,7 +9,9 @@
 // Nothing here blocks but wait() and the functions that say for how long. One thread at a time uses a fabric
 // and what belongs to it; only wake() is for any thread.
 //
-// A peer that dies is the failure of its endpoint, never the end of this process.
+// A peer that dies is the failure of its endpoint, not the end of this process. With one exception: when it
+// dies within the milliseconds in which both connect, UCX 1.13, where it is compiled with assertions as
+// Debian's is, ends this process too, by ucp_request_send_state_ff().
 
 #include <chrono>
 #include <cstddef>

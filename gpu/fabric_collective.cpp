@@ -41,7 +41,9 @@ fabric_collective::~fabric_collective() noexcept {
   thread_.request_stop();
   relay_.wake();
   thread_.join();
-  relay_.leave(leave_wait);
+  // What was issued is not done, also when the thread never came to it: then this is no leaving in peace.
+  if (orders_.empty())
+    relay_.leave(leave_wait);
 }
 
 void fabric_collective::connect(const collective_peers& ring) {

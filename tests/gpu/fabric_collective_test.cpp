@@ -88,12 +88,16 @@ std::string play_host(fabric_host& host, std::uint32_t number, const std::vector
   return {};
 }
 
-/// All hosts at once; every one in a thread of its own, as in a process of its own.
+/// All hosts at once; every one in a thread of its own, as in a process of its own, to the end: one that
+/// stayed would let the others wait for its goodbye.
 void expect_all_arrive(tests::fabric_hosts& hosts, const std::vector<bucket>& buckets) {
   std::vector<std::future<std::string>> players;
   for (std::uint32_t host = 0; host < hosts.size(); ++host)
-    players.push_back(
-        std::async(std::launch::async, [&, host] { return play_host(*hosts[host], host, buckets); }));
+    players.push_back(std::async(std::launch::async, [&, host] {
+      auto wrong = play_host(*hosts[host], host, buckets);
+      hosts[host]->end_collective();
+      return wrong;
+    }));
   for (auto& player : players)
     EXPECT_EQ(player.get(), "");
 }
