@@ -3,7 +3,9 @@
 
 #include "gpu/fabric.hpp"
 
-#include <cassert>
+#include "gpu/abort_guard.hpp"
+
+#include <type_traits>
 #include <utility>
 
 #include <poll.h>
@@ -17,6 +19,7 @@ using clock = std::chrono::steady_clock;
 
 /// A forced close only cancels; the peer has no say in it.
 constexpr auto close_wait = 1000ms;
+constexpr auto drain_wait = 1000ms;
 
 void check(ucs_status_t status, const std::string& call) {
   if (status != UCS_OK)
@@ -89,12 +92,31 @@ void on_endpoint_failure(void* failure, ucp_ep_h, ucs_status_t status) {
 void fabric::destroy::operator()(ucp_context* context) const noexcept { ucp_cleanup(context); }
 void fabric::destroy::operator()(ucp_worker* worker) const noexcept { ucp_worker_destroy(worker); }
 
+template <class Call>
+bool fabric::survives(Call&& call) noexcept {
+  if (!is_broken_)
+    is_broken_ =
+        !survives_abort([](void* made) { (*static_cast<std::remove_reference_t<Call>*>(made))(); }, &call);
+  return !is_broken_;
+}
+
 fabric::fabric(const fabric_options& options)
     : context_{make_context(options)}, worker_{make_worker(context_.get())} {
   check(ucp_worker_get_efd(worker_.get(), &events_), "ucp_worker_get_efd");
+  install_abort_guard();
 }
 
-fabric::~fabric() noexcept { static_cast<void>(take_completed()); }
+fabric::~fabric() noexcept {
+  const auto deadline = clock::now() + drain_wait;
+  while (under_way_ > 0 && clock::now() < deadline && !is_broken_)
+    progress();
+  static_cast<void>(take_completed());
+  if (survives([&] { worker_.reset(); }))
+    return;
+  // Nobody knows in which state it is: what it holds is lost until the process ends.
+  static_cast<void>(worker_.release());
+  static_cast<void>(context_.release());
+}
 
 std::string fabric::address() const {
   ucp_address_t* address = nullptr;
@@ -114,9 +136,14 @@ void fabric::receive(std::span<std::byte> destination, std::uint64_t tag,
   how.user_data = &transfer;
   how.recv_info.tag_info = &info;
   transfer = {this, nullptr, destination.size(), nullptr};
+  ++under_way_;
   constexpr std::uint64_t all_bits = ~0ull;
-  void* started =
-      ucp_tag_recv_nbx(worker_.get(), destination.data(), destination.size(), tag, all_bits, &how);
+  void* started = nullptr;
+  const bool is_alive = survives([&] {
+    started = ucp_tag_recv_nbx(worker_.get(), destination.data(), destination.size(), tag, all_bits, &how);
+  });
+  if (!is_alive)
+    return;
   if (UCS_PTR_IS_PTR(started))
     transfer.request = started;
   else
@@ -125,21 +152,25 @@ void fabric::receive(std::span<std::byte> destination, std::uint64_t tag,
 
 void fabric::cancel(fabric_transfer& transfer) noexcept {
   if (transfer.request != nullptr)
-    ucp_request_cancel(worker_.get(), transfer.request);
+    survives([&] { ucp_request_cancel(worker_.get(), transfer.request); });
 }
 
-bool fabric::progress() noexcept { return ucp_worker_progress(worker_.get()) != 0; }
+bool fabric::progress() noexcept {
+  unsigned events = 0;
+  return survives([&] { events = ucp_worker_progress(worker_.get()); }) && events != 0;
+}
 
 std::vector<fabric_transfer*> fabric::take_completed() noexcept {
   for (auto* transfer : completed_)
     if (void* request = std::exchange(transfer->request, nullptr); request != nullptr)
-      ucp_request_free(request);
+      survives([&] { ucp_request_free(request); });
   return std::exchange(completed_, {});
 }
 
 void fabric::wait(std::chrono::milliseconds timeout) noexcept {
   // A worker that cannot be armed has something to do already.
-  if (ucp_worker_arm(worker_.get()) != UCS_OK)
+  ucs_status_t armed = UCS_ERR_BUSY;
+  if (!survives([&] { armed = ucp_worker_arm(worker_.get()); }) || armed != UCS_OK)
     return;
   pollfd event{events_, POLLIN, 0};
   ::poll(&event, 1, static_cast<int>(timeout.count()));
@@ -150,19 +181,8 @@ void fabric::wake() noexcept { ucp_worker_signal(worker_.get()); }
 void fabric::complete(fabric_transfer& transfer, int status) noexcept {
   if (status != UCS_OK)
     transfer.failure = ucs_status_string(static_cast<ucs_status_t>(status));
+  --transfer.local->under_way_;
   transfer.local->completed_.push_back(&transfer);
-}
-
-bool fabric::finish(void* started, std::chrono::milliseconds timeout) noexcept {
-  if (!UCS_PTR_IS_PTR(started))
-    return UCS_PTR_STATUS(started) == UCS_OK;
-  const auto deadline = clock::now() + timeout;
-  while (ucp_request_check_status(started) == UCS_INPROGRESS && clock::now() < deadline)
-    if (!progress())
-      wait(1ms);
-  const auto status = ucp_request_check_status(started);
-  ucp_request_free(started);
-  return status == UCS_OK;
 }
 
 fabric_endpoint::fabric_endpoint(fabric& local, const std::string& address) : local_{local} {
@@ -172,14 +192,23 @@ fabric_endpoint::fabric_endpoint(fabric& local, const std::string& address) : lo
   wishes.address = reinterpret_cast<const ucp_address_t*>(address.data());
   wishes.err_mode = UCP_ERR_HANDLING_MODE_PEER;
   wishes.err_handler = {on_endpoint_failure, &failure_};
-  check(ucp_ep_create(local_.worker_.get(), &wishes, &endpoint_), "ucp_ep_create");
+  ucs_status_t created = UCS_ERR_LAST;
+  local_.survives([&] { created = ucp_ep_create(local_.worker_.get(), &wishes, &endpoint_); });
+  check(created, "ucp_ep_create");
 }
 
 fabric_endpoint::~fabric_endpoint() noexcept {
   ucp_request_param_t how{};
   how.op_attr_mask = UCP_OP_ATTR_FIELD_FLAGS;
   how.flags = UCP_EP_CLOSE_FLAG_FORCE;
-  local_.finish(ucp_ep_close_nbx(endpoint_, &how), close_wait);
+  void* closing = nullptr;
+  if (!local_.survives([&] { closing = ucp_ep_close_nbx(endpoint_, &how); }) || !UCS_PTR_IS_PTR(closing))
+    return;
+  const auto deadline = clock::now() + close_wait;
+  while (ucp_request_check_status(closing) == UCS_INPROGRESS && clock::now() < deadline
+         && !local_.is_broken())
+    local_.progress();
+  local_.survives([&] { ucp_request_free(closing); });
 }
 
 void fabric_endpoint::send(std::span<const std::byte> source, std::uint64_t tag,
@@ -189,16 +218,15 @@ void fabric_endpoint::send(std::span<const std::byte> source, std::uint64_t tag,
   how.cb.send = on_sent;
   how.user_data = &transfer;
   transfer = {&local_, nullptr, source.size(), nullptr};
-  void* started = ucp_tag_send_nbx(endpoint_, source.data(), source.size(), tag, &how);
+  ++local_.under_way_;
+  void* started = nullptr;
+  if (!local_.survives(
+          [&] { started = ucp_tag_send_nbx(endpoint_, source.data(), source.size(), tag, &how); }))
+    return;
   if (UCS_PTR_IS_PTR(started))
     transfer.request = started;
   else
     fabric::complete(transfer, UCS_PTR_STATUS(started));
-}
-
-bool fabric_endpoint::flush(std::chrono::milliseconds timeout) noexcept {
-  const ucp_request_param_t how{};
-  return failure_ == nullptr && local_.finish(ucp_ep_flush_nbx(endpoint_, &how), timeout);
 }
 
 } // namespace ckpt::gpu

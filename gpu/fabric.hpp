@@ -9,9 +9,9 @@
 // Nothing here blocks but wait() and the functions that say for how long. One thread at a time uses a fabric
 // and what belongs to it; only wake() is for any thread.
 //
-// A peer that dies is the failure of its endpoint, not the end of this process. With one exception: when it
-// dies within the milliseconds in which both connect, UCX 1.13, where it is compiled with assertions as
-// Debian's is, ends this process too, by ucp_request_send_state_ff().
+// A peer that dies is the failure of its endpoint, never the end of this process: not even where UCX itself
+// would have ended it (abort_guard.hpp). A fabric to which that happened is broken: it does nothing more,
+// completes nothing more, and keeps what it holds.
 
 #include <chrono>
 #include <cstddef>
@@ -58,7 +58,8 @@ public:
   fabric(const fabric&) = delete;
   fabric& operator=(const fabric&) = delete;
 
-  /// Transfers under way are never heard of again.
+  /// After its endpoints. Sees the transfers off that they left, which takes a second at most; those that are
+  /// still under way then are never heard of again.
   ~fabric() noexcept;
 
   /// Where others reach this one: opaque bytes for their fabric_endpoint.
@@ -79,6 +80,8 @@ public:
   /// Sleeps until there may be something to do, at most for `timeout`.
   void wait(std::chrono::milliseconds timeout) noexcept;
 
+  [[nodiscard]] bool is_broken() const noexcept { return is_broken_; }
+
   /// Ends the wait under way, or the next one. Any thread.
   void wake() noexcept;
 
@@ -92,12 +95,15 @@ private:
     void operator()(ucp_worker* worker) const noexcept;
   };
 
-  /// Sees through what UCX started without a transfer. True when it succeeded within `timeout`.
-  bool finish(void* started, std::chrono::milliseconds timeout) noexcept;
+  /// Makes a call into UCX. False when it, or one before it, ended in abort().
+  template <class Call>
+  bool survives(Call&& call) noexcept;
 
   std::unique_ptr<ucp_context, destroy> context_;
   std::unique_ptr<ucp_worker, destroy> worker_;
   int events_ = -1; ///< UCX's: readable when an armed worker has something to do
+  bool is_broken_ = false;
+  std::size_t under_way_ = 0; ///< transfers
   std::vector<fabric_transfer*> completed_;
 };
 
@@ -114,9 +120,6 @@ public:
 
   /// The bytes are not copied anywhere on the way, and travel only when the other host has asked for them.
   void send(std::span<const std::byte> source, std::uint64_t tag, fabric_transfer& transfer) noexcept;
-
-  /// True when all that UCX still had to tell the other host is on its way within `timeout`.
-  bool flush(std::chrono::milliseconds timeout) noexcept;
 
   /// UCX's words for how the connection ended; null as long as it has not.
   [[nodiscard]] const char* failure() const noexcept { return failure_; }

@@ -21,7 +21,7 @@ constexpr unsigned idle_turns_max = 200;
 /// UCX looks after its connections now and then, also when no event wakes the thread.
 constexpr auto sleep_max = 100ms;
 
-constexpr auto leave_wait = 2000ms;
+constexpr auto leave_wait = 1000ms;
 
 std::vector<std::span<std::byte>> rings_of(const std::vector<const host_device*>& devices) {
   std::vector<std::span<std::byte>> rings;
@@ -41,8 +41,7 @@ fabric_collective::~fabric_collective() noexcept {
   thread_.request_stop();
   relay_.wake();
   thread_.join();
-  // What was issued is not done, also when the thread never came to it: then this is no leaving in peace.
-  if (orders_.empty())
+  if (orders_.empty()) // Otherwise there is something that the thread no longer got to.
     relay_.leave(leave_wait);
 }
 

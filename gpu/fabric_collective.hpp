@@ -12,9 +12,10 @@
 // Slots are the permission to write: no byte from another host lands in a ring before the broadcast that it
 // belongs to was issued here, and only a message whose 64-bit tag is the keyed hash of that broadcast and
 // piece lands at all. That keeps out what is left of another update and whoever merely finds the port. It is
-// no more than that: who can read or change what passes on the network, or speaks UCX's own protocol well
-// enough to reach into its memory, is not kept out, and messages that nobody waits for take memory until the
-// end. The integrity and secrecy of the data network are the network's business.
+// no more than that: the hash is fast and no signature, so who can read or change what passes on the network
+// is not kept out, nor who speaks UCX's own protocol well enough to reach into its memory or to make it give
+// up, and messages that nobody waits for take memory until the end. The integrity and secrecy of the data
+// network are the network's business.
 //
 // Only its neighbours notice that a host is lost; the others merely wait. Telling them is the coordinator's
 // business.
@@ -38,9 +39,9 @@ public:
   fabric_collective(const fabric_collective&) = delete;
   fabric_collective& operator=(const fabric_collective&) = delete;
 
-  /// After the last broadcast is complete it first waits up to 2 s for the neighbours to have all of theirs.
-  /// Otherwise it ends the connections at once, which is a failure for them. In every state of the other
-  /// hosts it takes a few seconds at most.
+  /// After the last broadcast is complete it first waits up to a second for the neighbours to have all of
+  /// theirs. Otherwise it ends the connections at once, which is a failure for them. In every state of the
+  /// other hosts it takes a few seconds at most.
   ~fabric_collective() noexcept override;
 
   /// Opaque bytes that lead the two neighbours here.

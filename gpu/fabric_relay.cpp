@@ -192,6 +192,8 @@ std::vector<fabric_relay::arrival> fabric_relay::take_arrivals() {
 }
 
 void fabric_relay::look_after_neighbours() {
+  if (fabric_.is_broken())
+    fail_without_a_reason();
   for (const auto& peer : neighbours_)
     if (peer->endpoint->failure() != nullptr && (!peer->has_left || waits_for(*peer)))
       fail(*peer, "connection to", peer->endpoint->failure());
@@ -205,15 +207,26 @@ bool fabric_relay::waits_for(const neighbour& peer) const {
 }
 
 void fabric_relay::fail(const neighbour& peer, const char* doing, const char* reason) {
-  if (failure_)
-    return;
   // The end of the connection says more than what it did to the messages on it.
   if (peer.endpoint->failure() != nullptr)
     reason = peer.endpoint->failure();
+  fail(std::string{doing} + " host " + std::to_string(peer.host) + ": " + reason);
+}
+
+void fabric_relay::fail_without_a_reason() {
+  std::string hosts;
+  for (const auto& peer : neighbours_)
+    hosts += (hosts.empty() ? "host " : " or host ") + std::to_string(peer->host);
+  fail("connection to " + hosts + ": UCX gave up on itself, which the end of a peer can make it do");
+}
+
+void fabric_relay::fail(const std::string& what) {
+  if (failure_)
+    return;
   const auto unfinished =
       std::ranges::find_if(operations_, [](const auto& whole) { return !whole->is_complete(); });
-  failure_ = queue_failure{unfinished == operations_.end() ? last_issued_ + 1 : (*unfinished)->issued.number,
-                           std::string{doing} + " host " + std::to_string(peer.host) + ": " + reason};
+  const auto at = unfinished == operations_.end() ? last_issued_ + 1 : (*unfinished)->issued.number;
+  failure_ = queue_failure{at, what};
 }
 
 void fabric_relay::leave(std::chrono::milliseconds timeout) {

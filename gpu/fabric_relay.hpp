@@ -128,6 +128,8 @@ private:
   /// Whether anything has yet to come from it or go to it.
   [[nodiscard]] bool waits_for(const neighbour& peer) const;
   void fail(const neighbour& peer, const char* doing, const char* reason);
+  void fail_without_a_reason();
+  void fail(const std::string& what);
 
   std::vector<std::span<std::byte>> rings_; ///< of the local devices
   const fabric_options options_;
