@@ -16,6 +16,7 @@
 #include <random>
 #include <set>
 #include <sstream>
+#include <system_error>
 #include <thread>
 
 #include <gmock/gmock.h>
@@ -60,6 +61,8 @@ public:
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, sockets_) != 0)
       throw std::system_error{errno, std::generic_category(), "socketpair"};
     child_ = ::fork();
+    if (child_ < 0)
+      throw std::system_error{errno, std::generic_category(), "fork"};
     if (child_ == 0)
       be_host_1();
   }
