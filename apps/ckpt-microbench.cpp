@@ -4,6 +4,7 @@
 // The parts that touch no disk, timed one by one: parsing headers, planning, writing pickles. For work on
 // them; the claims of this project come from ckpt-bench.
 
+#include "apps/simulation/simulated_cluster.hpp"
 #include "apps/synthetic_tensors.hpp"
 #include "io/bucket_plan.hpp"
 #include "io/checkpoint.hpp"
@@ -11,6 +12,7 @@
 #include "io/plan_digest.hpp"
 #include "io/safetensors.hpp"
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -98,6 +100,30 @@ void pickle_list(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
+/// What it takes until the loaders of all hosts (8 devices each) run: one host's own plan and digest, as all
+/// make them at the same time, and joining, comparing and starting, all hosts in this process.
+void start_cluster(benchmark::State& state) {
+  const auto source = make_checkpoint(150'000);
+  const auto hosts = static_cast<std::uint32_t>(state.range(0));
+  for (auto _ : state) {
+    const auto started = std::chrono::steady_clock::now();
+    const auto planned = io::plan_buckets(source, {0, 4 << 20, hosts * 8, 8});
+    const auto digest = io::digest(source, planned);
+    const std::chrono::duration<double> planning = std::chrono::steady_clock::now() - started;
+    apps::simulated_cluster_options options;
+    options.layout = {hosts, 0, 8, 8};
+    options.prepare = [&](actors::node_options& node) {
+      node.introduction.plan_digest = digest;
+      return true;
+    };
+    const auto outcome = apps::simulated_cluster{}.run(options);
+    if (outcome.verdicts.at(0).first_cause.code != actors::ec::none)
+      state.SkipWithError(outcome.verdicts[0].first_cause.what.c_str());
+    state.SetIterationTime(planning.count() + outcome.start_seconds);
+  }
+}
+
+BENCHMARK(start_cluster)->Arg(16)->Arg(256)->UseManualTime()->Unit(benchmark::kMillisecond);
 BENCHMARK(parse_header)->Arg(100)->Arg(10'000);
 BENCHMARK(plan)->Arg(100)->Arg(10'000);
 BENCHMARK(digest_of_plan)->Arg(10'000);
