@@ -113,11 +113,11 @@ void greet(self_pointer self) {
   self->monitor(state.coordinator);
   const auto& introduction = state.options.introduction;
   const auto where = host_label(0, state.options.coordinator.dial.address);
-  self->request(state.coordinator, hello_wait, hello_atom_v, protocol_version, introduction.host,
+  self->request(state.coordinator, hello_wait, hello_atom_v, state.options.protocol, introduction.host,
                 introduction.name)
       .then(
           [self, where](std::uint32_t version, const std::string& program) {
-            if (version == protocol_version) {
+            if (version == self->state.options.protocol) {
               self->send(self->state.coordinator, self->state.options.introduction);
               self->send(self, tick_atom_v);
               return;
@@ -125,7 +125,7 @@ void greet(self_pointer self) {
             self->state.coordinator_lost = true; // It does not understand what would come now.
             end_update(self, {ec::host_disagrees, where + " speaks protocol " + std::to_string(version)
                                                       + " (version " + program + "), this host "
-                                                      + std::to_string(protocol_version)
+                                                      + std::to_string(self->state.options.protocol)
                                                       + ": install the same version on all hosts"});
           },
           [self, where](const caf::error& error) {

@@ -39,6 +39,7 @@ struct node_options {
   std::chrono::milliseconds host_timeout{4'000};
   way_to_coordinator coordinator;
   join_request introduction;
+  std::uint32_t protocol = protocol_version; ///< another one in tests only
   std::vector<io::file_identity> files;
   /// Connects the data path and starts what runs the update here. Throws what stands in the way.
   std::function<loader_actor(const start_update&, const node_actor&)> begin;

@@ -113,6 +113,20 @@ TEST(coordinator, refuses_a_host_that_expects_another_number_of_hosts) {
   expect_end(options, ec::host_disagrees, "host 1 (node1) expects 5 hosts, host 0 2");
 }
 
+TEST(coordinator, refuses_a_host_of_another_version_and_each_side_says_which_it_speaks) {
+  simulated_cluster_options options;
+  options.layout = {3, 0, 1, 1};
+  options.prepare = at_host(1, [](node_options& node) { node.protocol = 99; });
+  const auto outcome = simulated_cluster{}.run(options);
+  for (const auto host : {0, 2}) {
+    EXPECT_EQ(outcome.verdicts[host].first_cause.code, ec::host_disagrees);
+    EXPECT_THAT(outcome.verdicts[host].first_cause.what,
+                HasSubstr("host 1 (node1) speaks protocol 99, host 0 1"));
+  }
+  EXPECT_EQ(outcome.verdicts[1].first_cause.code, ec::host_disagrees);
+  EXPECT_THAT(outcome.verdicts[1].first_cause.what, HasSubstr("this host 99"));
+}
+
 TEST(coordinator, does_not_wait_longer_than_the_timeout_for_a_host_that_never_comes) {
   simulated_cluster_options options;
   options.layout = {4, 0, 1, 1};
