@@ -59,7 +59,7 @@ struct chunk_reader_options {
   unsigned in_flight_max = 32;
   std::uint64_t request_bytes_max = 4 << 20; ///< no window is longer
   reader_engine engine = reader_engine::automatic;
-  /// For reader_engine::threads: how many; for io_uring: kernel workers that copy cached pages.
+  /// For reader_engine::threads: how many; for io_uring: kernel workers for files without direct I/O.
   unsigned threads = 4;
   unsigned copies_max = useful_copies(); ///< for io_uring: windows that are wholly in the page cache
   bool plain_ring = false;               ///< io_uring without the flags of newer kernels: for tests

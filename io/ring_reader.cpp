@@ -58,17 +58,15 @@ ring_reader::ring::ring(const chunk_reader_options& options) {
 
 ring_reader::ring_reader(const chunk_reader_options& options)
     : ring_{options}, request_bytes_max_{options.request_bytes_max}, copies_max_{options.copies_max},
-      slots_(options.in_flight_max), is_copy_(options.in_flight_max) {
+      reading_workers_{options.threads}, slots_(options.in_flight_max), is_copy_(options.in_flight_max) {
   assert(options.in_flight_max > 0 && options.threads > 0 && options.copies_max > 0);
   // Waiting with a timeout must not cost ring entries: these are counted (Linux 5.11).
   if ((ring_.queue.features & IORING_FEAT_EXT_ARG) == 0)
     throw system_failure(ENOSYS, "io_uring_enter with a timeout", "io_uring");
   // A child must not find the ring in its memory and use it by accident.
   require(::io_uring_ring_dontfork(&ring_.queue), "madvise");
-  // Without a bound the kernel starts as many workers as there are cached windows. It matters to nobody if an
-  // old kernel (before 5.15) cannot set it.
-  std::array<unsigned, 2> workers_max{options.threads, 0};
-  ::io_uring_register_iowq_max_workers(&ring_.queue, workers_max.data());
+  // One copy is made by this thread and one waits for whoever is done first.
+  bound_workers(std::max(options.copies_max, 3u) - 2);
   free_slots_.reserve(options.in_flight_max);
   for (auto slot = options.in_flight_max; slot > 0; --slot)
     free_slots_.push_back(slot - 1);
@@ -83,6 +81,12 @@ ring_reader::~ring_reader() noexcept {
   }
 }
 
+void ring_reader::bound_workers(unsigned count) {
+  // It matters to nobody if an old kernel (before 5.15) cannot do it.
+  std::array<unsigned, 2> workers_max{count, 0};
+  ::io_uring_register_iowq_max_workers(&ring_.queue, workers_max.data());
+}
+
 bool ring_reader::submit(const read_request& request) {
   assert(request.window.length <= request_bytes_max_);
   if (free_slots_.empty())
@@ -90,11 +94,16 @@ bool ring_reader::submit(const read_request& request) {
   const auto slot = free_slots_.back();
   slots_[slot].emplace(request);
   is_copy_[slot] = slots_[slot]->is_copy();
-  if (is_copy_[slot] && copies_ == copies_max_) {
-    slots_[slot].reset();
-    return false;
+  if (is_copy_[slot]) {
+    if (copies_ == copies_max_) {
+      slots_[slot].reset();
+      return false;
+    }
+    // The workers' share first: they are to begin before this thread is busy with its own.
+    if (!own_copy_ && copies_ + 1 == copies_max_)
+      own_copy_ = slot;
+    ++copies_;
   }
-  copies_ += is_copy_[slot] ? 1 : 0;
   free_slots_.pop_back();
   ++in_flight_;
   prepare(slot);
@@ -106,9 +115,15 @@ void ring_reader::prepare(unsigned slot) {
   auto* entry = next_entry();
   ::io_uring_prep_read(entry, call.file, call.destination, call.length, call.offset);
   ::io_uring_sqe_set_data64(entry, slot);
-  // Otherwise the copy would happen here and now, one window after the other.
-  if (call.path == read_path::page_cache)
-    ::io_uring_sqe_set_flags(entry, IOSQE_ASYNC);
+  if (call.path != read_path::page_cache || own_copy_ == slot)
+    return;
+  // Otherwise the copy would be made by this thread, one window after the other.
+  ::io_uring_sqe_set_flags(entry, IOSQE_ASYNC);
+  if (!is_copy_[slot] && reading_workers_ > 0) {
+    // Workers that wait for a disk are not in each other's way.
+    bound_workers(reading_workers_);
+    reading_workers_ = 0;
+  }
 }
 
 void ring_reader::release(unsigned slot) {
@@ -116,6 +131,8 @@ void ring_reader::release(unsigned slot) {
   free_slots_.push_back(slot);
   --in_flight_;
   copies_ -= is_copy_[slot] ? 1 : 0;
+  if (own_copy_ == slot)
+    own_copy_.reset();
 }
 
 io_uring_sqe* ring_reader::next_entry() {

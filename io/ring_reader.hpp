@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The chunk_reader on one io_uring. Direct reads are issued by the calling thread and go on without one;
-// copies from the page cache are handed to the kernel's workers, several at once, so that submitting never
-// copies. Bounded: in_flight_max requests, one ring entry each, all allocated by the constructor. Used only
-// by the thread that made it.
+// The chunk_reader on one io_uring. Direct reads are issued by the calling thread and go on without one.
+// Copies from the page cache are shared between the kernel's workers and the thread that calls wait(): it
+// makes one copy itself while it would only wait, so that no core has two threads to choose from. Bounded:
+// in_flight_max requests, one ring entry each, all allocated by the constructor. Used only by the thread that
+// made it.
 
 #include "io/chunk_reader.hpp"
 #include "io/read_progress.hpp"
@@ -51,6 +52,7 @@ private:
 
   void enter(deadline until);
   void collect();
+  void bound_workers(unsigned count);
   void prepare(unsigned slot);
   void release(unsigned slot);
   [[nodiscard]] io_uring_sqe* next_entry();
@@ -58,11 +60,13 @@ private:
   ring ring_;
   std::uint64_t request_bytes_max_;
   unsigned copies_max_;
+  unsigned reading_workers_; ///< to allow when the first read through the page cache has to wait for a disk
   std::vector<std::optional<read_progress>> slots_;
   std::vector<unsigned> free_slots_;
   std::vector<completion> completions_; ///< collected, not yet acted upon
   std::vector<bool> is_copy_;           ///< by slot: counted in copies_
   unsigned copies_ = 0;
+  std::optional<unsigned> own_copy_; ///< the slot whose copy the thread in wait() makes
   unsigned in_flight_ = 0;
 };
 

@@ -72,9 +72,9 @@ void engine::start(update_request request, const std::shared_ptr<exchange>& wait
   now.request = std::move(request);
   now.waiting = waiting;
   waiting->client_gone = [this, serial = now.serial] { client_gone(serial); };
-  if (now.faults.status_before) {
-    waiting->respond(plain_error(*now.faults.status_before, "fault: the update is answered at once"));
-    return conclude("fault: the update was answered at once", {});
+  if (const auto status = now.faults.status_before) {
+    conclude("fault: the update was answered at once", {});
+    return waiting->respond(plain_error(*status, "fault: the update is answered at once"));
   }
   if (now.faults.answers_early)
     waiting->respond(update_succeeded(options_.engine, {}));
@@ -122,13 +122,16 @@ void engine::workers_ended(std::uint64_t serial, const update_outcome& outcome) 
     now.ended = outcome;
     return wait_for_client();
   }
+  auto reply =
+      error.empty() ? update_succeeded(options_.engine, outcome) : update_failed(options_.engine, error);
   if (error.empty() && now.faults.status_after) {
     error = "fault: an error after all workers came through";
-    now.waiting->respond(plain_error(*now.faults.status_after, error));
+    reply = plain_error(*now.faults.status_after, error);
   }
-  now.waiting->respond(error.empty() ? update_succeeded(options_.engine, outcome)
-                                     : update_failed(options_.engine, error));
+  // The report first: whoever has the answer finds the update in it.
+  const auto waiting = now.waiting;
   conclude(error, outcome);
+  waiting->respond(reply);
 }
 
 /// Keeps the engine busy with an update that is never answered, for as long as the client has patience.
