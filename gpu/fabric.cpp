@@ -5,6 +5,8 @@
 
 #include "gpu/abort_guard.hpp"
 
+#include <cstdlib>
+#include <mutex>
 #include <type_traits>
 #include <utility>
 
@@ -31,7 +33,15 @@ struct release_config {
 };
 using config_pointer = std::unique_ptr<ucp_config_t, release_config>;
 
+/// Over TCP the data comes in pieces of this size: UCX's own 64 KiB leave half of the speed unused. An option
+/// of a transport can only be set through the environment, where it is not the user's already.
+void widen_tcp_segments() {
+  static std::once_flag once;
+  std::call_once(once, [] { ::setenv("UCX_TCP_RX_SEG_SIZE", "256k", 0); });
+}
+
 config_pointer read_config(const fabric_options& options) {
+  widen_tcp_segments();
   ucp_config_t* read = nullptr;
   check(ucp_config_read(nullptr, nullptr, &read), "ucp_config_read");
   config_pointer config{read};
