@@ -34,7 +34,7 @@
 namespace ckpt::actors {
 
 /// Changes whenever a message between hosts does.
-inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::uint32_t protocol_version = 2;
 
 /// A host introduces itself.
 struct join_request {
@@ -54,6 +54,7 @@ struct join_request {
 struct start_update {
   std::string previous_data_address;         ///< of the host before this one; the last comes before host 0
   std::string next_data_address;             ///< of the host after this one
+  std::string first_data_address;            ///< of host 0
   std::string secret;                        ///< known to the hosts of this update alone
   std::vector<std::string> engine_uuids;     ///< of all devices of all engines that this host leads, by rank
   std::vector<std::string> engine_endpoints; ///< of the engines that have workers on this host
@@ -89,8 +90,8 @@ typename Inspector::result_type inspect(Inspector& f, join_request& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, start_update& x) {
-  return f(caf::meta::type_name("start_update"), x.previous_data_address, x.next_data_address, x.secret,
-           x.engine_uuids, x.engine_endpoints);
+  return f(caf::meta::type_name("start_update"), x.previous_data_address, x.next_data_address,
+           x.first_data_address, x.secret, x.engine_uuids, x.engine_endpoints);
 }
 
 template <class Inspector>

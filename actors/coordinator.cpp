@@ -140,6 +140,7 @@ void begin(self_pointer self) {
     start.previous_data_address =
         state.members[(host + layout.hosts - 1) % layout.hosts].introduction.data_address;
     start.next_data_address = state.members[(host + 1) % layout.hosts].introduction.data_address;
+    start.first_data_address = state.members[0].introduction.data_address;
     start.secret = secret;
     const auto led = layout.engines_led_by(host);
     for (auto rank = led.begin * layout.devices_per_engine; rank < led.end * layout.devices_per_engine;

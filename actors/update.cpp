@@ -32,7 +32,7 @@ update_ptr make_update(update_options options, const cluster_layout& layout, io:
       slab_count(made->options.host_memory_bytes, made->plan, made->options.chunk_bytes, layout),
       made->options.chunk_bytes);
   for (auto& device : made->devices) {
-    device->pin(made->slabs->memory());
+    device->pin(made->slabs->memory(), made->options.chunk_bytes);
     device->allocate_ring(made->plan.ring_bytes);
     made->device_meter_list.push_back(std::make_unique<device_meters>());
   }

@@ -179,10 +179,12 @@ void close(self_pointer self) {
   tell(self, session_progress::step::closed);
 }
 
-/// Once the worker is there it gets the abort; then there is nothing more to wait for.
+/// Once the worker is there it gets the abort; it does not answer, but lets go of the ring, or it is gone. Then
+/// there is nothing more to wait for.
 void look_after_abort(self_pointer self) {
   auto& state = self->state;
-  if (state.channel->all_sent() || meter::clock::now() > state.deadline)
+  const bool has_let_go = state.worker_is_gone || state.context->devices[state.device]->is_released();
+  if ((state.channel->all_sent() && has_let_go) || meter::clock::now() > state.deadline)
     close(self);
 }
 
@@ -211,6 +213,7 @@ void look(self_pointer self) {
     on_reply(self);
     break;
   case io::worker_channel::event::peer_lost:
+    state.worker_is_gone = true;
     if (state.at != step::aborting && state.at != step::over)
       fail(self, ec::engine_failed, "died or closed its channel " + doing(state));
     break;

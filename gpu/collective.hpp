@@ -14,18 +14,22 @@
 
 namespace ckpt::gpu {
 
-/// What one host has to know of the others. Hosts form a ring: each passes bytes on to the next one.
+/// What one host has to know of the others.
 struct collective_peers {
   std::uint32_t host = 0;
   std::uint32_t hosts = 1;
   std::string previous_address; ///< address() of host (host + hosts - 1) % hosts
   std::string next_address;     ///< address() of host (host + 1) % hosts
   std::string secret;           ///< at least 16 random bytes that all hosts of this one update know
+  std::string first_address{};  ///< address() of host 0
 };
 
 class collective {
 public:
   virtual ~collective() noexcept = default;
+
+  /// For the log: what it is made of.
+  [[nodiscard]] virtual std::string description() const = 0;
 
   /// Opaque bytes that lead the other hosts here; empty where there are no other hosts.
   [[nodiscard]] virtual std::string address() const { return {}; }

@@ -69,8 +69,9 @@ public:
   /// For the log: what and which one.
   [[nodiscard]] virtual const std::string& description() const noexcept = 0;
 
-  /// Makes host memory known to the copy engine. Called once, before the first copy from it.
-  virtual void pin(std::span<std::byte> memory) = 0;
+  /// Makes host memory known to the copy engine. Called once, before the first copy from it; no copy reaches
+  /// over the border between two units.
+  virtual void pin(std::span<std::byte> memory, std::uint64_t unit_bytes) = 0;
 
   /// Makes the ring, once. Throws std::system_error or the device's own error, naming the device and the
   /// size.
@@ -82,6 +83,9 @@ public:
   /// Called when the worker has opened the ring: what only served to find it goes away, so that nothing is
   /// left behind if this process is killed.
   virtual void hide_export() noexcept = 0;
+
+  /// Called before this process ends: nothing of an export is to be found any more.
+  virtual void withdraw_export() noexcept = 0;
 
   /// True when the worker of the last export has let go of the ring.
   [[nodiscard]] virtual bool is_released() const noexcept = 0;

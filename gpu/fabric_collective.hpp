@@ -44,6 +44,8 @@ public:
   /// other hosts it takes a few seconds at most.
   ~fabric_collective() noexcept override;
 
+  [[nodiscard]] std::string description() const override { return "a ring of hosts over UCX"; }
+
   /// Opaque bytes that lead the two neighbours here.
   [[nodiscard]] std::string address() const override { return relay_.address(); }
 

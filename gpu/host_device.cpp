@@ -4,15 +4,8 @@
 #include "gpu/host_device.hpp"
 
 #include <cassert>
-#include <cerrno>
 #include <cstdio>
 #include <random>
-#include <system_error>
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 namespace ckpt::gpu {
 namespace {
@@ -30,85 +23,41 @@ std::string random_uuid() {
   return text;
 }
 
-[[noreturn]] void fail(int error_number, const std::string& what) {
-  throw std::system_error{error_number, std::generic_category(), what};
-}
-
 } // namespace
 
 unsigned remove_stale_rings(const std::filesystem::path& directory) noexcept {
-  unsigned removed = 0;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry{directory, error}, end; !error && entry != end;
-       entry.increment(error)) {
-    if (!entry->path().filename().string().starts_with(file_prefix))
-      continue;
-    const int file = ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (file < 0)
-      continue; // Another user's, or gone already.
-    // An owner holds the lock as long as it lives. Only its own user may remove the file.
-    if (::flock(file, LOCK_EX | LOCK_NB) == 0 && ::unlink(entry->path().c_str()) == 0)
-      ++removed;
-    ::close(file);
-  }
-  return removed;
+  return remove_stale_files(directory, file_prefix);
 }
 
 host_device::host_device(unsigned index, std::filesystem::path directory)
     : uuid_{random_uuid()}, description_{"host memory " + std::to_string(index)},
       directory_{std::move(directory)}, stream_{"copy-" + std::to_string(index)} {}
 
-host_device::~host_device() noexcept {
-  hide_export();
-  if (!ring_.empty())
-    ::munmap(ring_.data(), ring_.size());
-  if (file_ >= 0)
-    ::close(file_);
-}
+host_device::~host_device() noexcept = default;
 
 void host_device::allocate_ring(std::uint64_t bytes) {
-  assert(ring_.empty() && bytes > 0);
+  assert(!ring_);
   remove_stale_rings(directory_);
-  // The file is locked before it gets its name, so that nobody can find it unlocked and take it for a
-  // leftover.
-  file_ = ::open(directory_.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-  if (file_ < 0)
-    fail(errno, "create the ring of " + description_ + " in " + directory_.string());
-  if (::flock(file_, LOCK_EX | LOCK_NB) != 0)
-    fail(errno, "lock the ring of " + description_);
-  // Reserves every page: without it a full /dev/shm shows as SIGBUS in the middle of an update.
-  if (const int error = ::posix_fallocate(file_, 0, static_cast<off_t>(bytes)); error != 0)
-    fail(error, "reserve " + std::to_string(bytes) + " bytes in " + directory_.string() + " for the ring of "
-                    + description_);
-  void* base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file_, 0);
-  if (base == MAP_FAILED)
-    fail(errno, "map " + std::to_string(bytes) + " bytes for the ring of " + description_);
-  ring_ = {static_cast<std::byte*>(base), bytes};
+  ring_.emplace(directory_, bytes, "the ring of " + description_);
 }
 
 ring_export host_device::export_ring() {
-  assert(!ring_.empty());
-  const auto path = directory_ / (file_prefix + uuid_.substr(4));
-  const auto source = "/proc/self/fd/" + std::to_string(file_);
-  if (::linkat(AT_FDCWD, source.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0)
-    fail(errno, "name the ring of " + description_ + " " + path.string());
-  path_ = path;
-  return exported_file{path_.string(), ring_.size()};
+  assert(ring_);
+  ring_->publish(file_prefix + uuid_.substr(4));
+  return exported_file{ring_->path().string(), ring_->bytes().size()};
 }
 
 void host_device::hide_export() noexcept {
-  if (path_.empty())
-    return;
-  ::unlink(path_.c_str());
-  path_.clear();
+  if (ring_)
+    ring_->hide();
 }
 
 ticket host_device::copy(const std::byte* source, std::span<const copy_piece> pieces) {
   std::vector<host_stream::transfer> transfers;
   transfers.reserve(pieces.size());
   for (const auto& piece : pieces) {
-    assert(piece.ring_offset + piece.length <= ring_.size());
-    transfers.push_back({ring_.data() + piece.ring_offset, source + piece.source_offset, piece.length});
+    assert(piece.ring_offset + piece.length <= ring().size());
+    transfers.push_back({ring().data() + piece.ring_offset, source + piece.source_offset, piece.length});
   }
   return stream_.enqueue(std::move(transfers));
 }

@@ -4,16 +4,15 @@
 
 // A device made of shared memory of this host: its ring is a file in /dev/shm that the worker maps. For hosts
 // without a GPU, dry runs, and clusters that are tried out before the engines are there.
-//
-// The file is locked as long as its owner lives. Whoever makes a ring first removes the unlocked ones: those
-// that a killed process left behind.
 
 #include "gpu/collective.hpp"
 #include "gpu/device.hpp"
 #include "gpu/host_stream.hpp"
+#include "gpu/owned_file.hpp"
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -28,26 +27,27 @@ public:
 
   [[nodiscard]] const std::string& uuid() const noexcept override { return uuid_; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
-  void pin(std::span<std::byte>) override {} // Host memory is what it copies from.
+  void pin(std::span<std::byte>, std::uint64_t) override {} // Host memory is what it copies from.
   void allocate_ring(std::uint64_t bytes) override;
   [[nodiscard]] ring_export export_ring() override;
   void hide_export() noexcept override;
+  void withdraw_export() noexcept override { hide_export(); }
   [[nodiscard]] bool is_released() const noexcept override {
     return true;
   } // A mapping keeps the memory alive.
   ticket copy(const std::byte* source, std::span<const copy_piece> pieces) override;
   [[nodiscard]] queue_progress wait(ticket seen, std::chrono::milliseconds timeout) override;
 
-  [[nodiscard]] std::span<std::byte> ring() const noexcept { return ring_; }
+  [[nodiscard]] std::span<std::byte> ring() const noexcept {
+    return ring_ ? ring_->bytes() : std::span<std::byte>{};
+  }
 
 private:
   std::string uuid_;
   std::string description_;
   std::filesystem::path directory_;
-  std::filesystem::path path_; ///< empty once hidden
-  int file_ = -1;              ///< kept open: it holds the lock
-  std::span<std::byte> ring_;
-  host_stream stream_;
+  std::optional<owned_file> ring_;
+  host_stream stream_; // Last: it copies into the ring.
 };
 
 /// Removes the ring files in `directory` whose owners are gone. Returns how many.
@@ -59,6 +59,7 @@ public:
   /// The devices outlive the collective.
   explicit host_collective(std::vector<const host_device*> devices);
 
+  [[nodiscard]] std::string description() const override { return "copies within this host's memory"; }
   ticket broadcast(std::uint32_t root_rank, std::uint64_t ring_offset, std::uint64_t length) override;
   [[nodiscard]] queue_progress wait(ticket seen, std::chrono::milliseconds timeout) override;
 

@@ -180,8 +180,6 @@ void refuse_what_is_not_built(const raw_options& raw) {
   if (!raw.save_metas_file.empty() || !raw.load_metas_file.empty())
     throw std::invalid_argument{
         "--save-metas-file and --load-metas-file belong to peer-to-peer transfers, which are not built yet"};
-  if (raw.device != "host" && !raw.dry_run)
-    throw std::invalid_argument{"this build has no GPU support: use --device host"};
 }
 
 /// Who else is there. Devices are counted per host: all hosts have as many.

@@ -5,13 +5,11 @@
 
 #include "actors/update.hpp"
 #include "actors/verdict.hpp"
+#include "apps/node/accelerators.hpp"
 #include "apps/node/attendant.hpp"
 #include "apps/node/dry_run.hpp"
 #include "apps/node/take_part.hpp"
-#include "gpu/fabric_collective.hpp"
-#include "gpu/host_device.hpp"
 #include "io/error.hpp"
-#include "io/host_address.hpp"
 #include "io/update_lock.hpp"
 
 #include <cstdlib>
@@ -82,28 +80,6 @@ struct prepared_update {
   cause failed; ///< then `update` is empty, but for what a report says of it
 };
 
-[[nodiscard]] actors::update_ptr make_host_update(const node_options& options, io::checkpoint checkpoint,
-                                                  io::bucket_plan plan) {
-  std::vector<std::unique_ptr<gpu::device>> devices;
-  std::vector<const gpu::host_device*> members;
-  for (std::uint32_t index = 0; index < options.layout.devices_per_host; ++index) {
-    auto device = std::make_unique<gpu::host_device>(index);
-    members.push_back(device.get());
-    devices.push_back(std::move(device));
-  }
-  std::unique_ptr<gpu::collective> collective;
-  if (options.layout.hosts > 1) {
-    gpu::fabric_options fabric;
-    if (io::is_loopback(options.place.master_addr))
-      fabric.network_devices = "lo"; // All hosts are this one: nobody else needs to find a port.
-    collective = std::make_unique<gpu::fabric_collective>(std::move(members), std::move(fabric));
-  } else {
-    collective = std::make_unique<gpu::host_collective>(std::move(members));
-  }
-  return actors::make_update(options.update, options.layout, std::move(checkpoint), std::move(plan),
-                             std::move(devices), std::move(collective));
-}
-
 [[nodiscard]] prepared_update prepare(const node_options& options) {
   prepared_update prepared;
   try {
@@ -124,8 +100,15 @@ struct prepared_update {
                  checkpoint.tensors.size(), actors::describe_bytes(checkpoint.tensor_bytes),
                  checkpoint.files.size(), plan.buckets.size());
     prepared.locks = lock_engines(options);
-    prepared.update = step(ec::unspecified,
-                           [&] { return make_host_update(options, std::move(checkpoint), std::move(plan)); });
+    // What is missing on this host, the user asked for; what does not fit, nobody could know.
+    auto opened = step(ec::usage, [&] { return open_accelerators(options); });
+    for (const auto& device : opened.devices)
+      spdlog::info("{}: {}", device->uuid(), device->description());
+    spdlog::info("broadcasts: {}", opened.collective->description());
+    prepared.update = step(ec::unspecified, [&] {
+      return actors::make_update(options.update, options.layout, std::move(checkpoint), std::move(plan),
+                                 std::move(opened.devices), std::move(opened.collective));
+    });
   } catch (const early_end& end) {
     spdlog::error("{}", end.what());
     prepared.failed = end.why();
@@ -159,7 +142,7 @@ int run(const node_options& options) {
     const auto status = actors::exit_status(verdict.first_cause.code);
     // What serves to find the rings goes away also when this process ends without more ado.
     for (const auto& device : prepared.update->devices)
-      device->hide_export();
+      device->withdraw_export();
     if (verdict.parts_left) {
       spdlog::error("something is stuck in the kernel or a library; ending without waiting for it");
       std::_Exit(status); // The actor system would wait for it for ever.

@@ -63,6 +63,7 @@ struct system_config : caf::actor_system_config {
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> settings_of(const node_options& options) {
   const auto number = [](std::uint64_t value) { return value == 0 ? std::string{} : std::to_string(value); };
   return {{"--inference-parallel-size", number(options.layout.devices_per_engine)},
+          {"--device", options.device == device_kind::cuda ? "cuda" : "host"},
           {"--bucket-size", number(options.bucket_bytes)},
           {"--chunk-size", number(options.update.chunk_bytes)},
           {"--weight-version", options.update.weight_version.value_or("")}};
@@ -146,7 +147,7 @@ void publish(caf::actor_system& system, const actors::coordinator_actor& coordin
     update->engine_uuids = start.engine_uuids;
     update->engine_endpoints = start.engine_endpoints;
     update->collective->connect({update->layout.host, update->layout.hosts, start.previous_data_address,
-                                 start.next_data_address, start.secret});
+                                 start.next_data_address, start.secret, start.first_data_address});
     update->is_running = true;
     return system.spawn(actors::loader, update, self);
   };

@@ -1,0 +1,65 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/node/accelerators.hpp"
+
+#include "gpu/cuda_device.hpp"
+#include "gpu/cuda_error.hpp"
+#include "gpu/fabric_collective.hpp"
+#include "gpu/host_device.hpp"
+#include "gpu/nccl_collective.hpp"
+#include "io/host_address.hpp"
+
+#include <numeric>
+
+namespace ckpt::apps {
+namespace {
+
+[[nodiscard]] accelerators open_host_memory(const node_options& options) {
+  accelerators opened;
+  std::vector<const gpu::host_device*> members;
+  for (std::uint32_t index = 0; index < options.layout.devices_per_host; ++index) {
+    auto device = std::make_unique<gpu::host_device>(index);
+    members.push_back(device.get());
+    opened.devices.push_back(std::move(device));
+  }
+  if (options.layout.hosts > 1) {
+    gpu::fabric_options fabric;
+    if (io::is_loopback(options.place.master_addr))
+      fabric.network_devices = "lo"; // All hosts are this one: nobody else needs to find a port.
+    opened.collective = std::make_unique<gpu::fabric_collective>(std::move(members), std::move(fabric));
+  } else {
+    opened.collective = std::make_unique<gpu::host_collective>(std::move(members));
+  }
+  return opened;
+}
+
+/// All that are wanted from the first on, or the one that a launcher of one process per device means.
+[[nodiscard]] std::vector<std::uint32_t> gpu_numbers(const node_options& options) {
+  std::vector<std::uint32_t> numbers(options.layout.devices_per_host);
+  std::iota(numbers.begin(), numbers.end(), options.place.local_rank.value_or(0));
+  return numbers;
+}
+
+[[nodiscard]] accelerators open_gpus(const node_options& options) {
+  accelerators opened;
+  try {
+    opened.devices = gpu::open_cuda_devices(gpu_numbers(options));
+  } catch (const gpu::cuda_error& error) {
+    throw gpu::cuda_error{std::string{"--device cuda: "} + error.what()
+                          + " (--device host tries things out without GPUs)"};
+  }
+  std::vector<const gpu::device*> members;
+  for (const auto& device : opened.devices)
+    members.push_back(device.get());
+  opened.collective = gpu::make_cuda_collective(members, options.layout.hosts);
+  return opened;
+}
+
+} // namespace
+
+accelerators open_accelerators(const node_options& options) {
+  return options.device == device_kind::cuda ? open_gpus(options) : open_host_memory(options);
+}
+
+} // namespace ckpt::apps

@@ -1,0 +1,29 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What stands in for the GPU's files in a build without CUDA.
+
+#include "gpu/cuda_device.hpp"
+#include "gpu/cuda_error.hpp"
+#include "gpu/nccl_collective.hpp"
+
+namespace ckpt::gpu {
+namespace {
+
+[[noreturn]] void refuse() {
+  throw cuda_error{"this program was built without CUDA (CKPT_CUDA is off, or CMake found no CUDA toolkit)"};
+}
+
+} // namespace
+
+std::vector<std::unique_ptr<device>> open_cuda_devices(std::span<const std::uint32_t>, const cuda_options&) {
+  refuse();
+}
+
+cuda_ring ring_of(const device&) { refuse(); }
+
+std::unique_ptr<collective> make_cuda_collective(const std::vector<const device*>&, std::uint32_t) {
+  refuse();
+}
+
+} // namespace ckpt::gpu

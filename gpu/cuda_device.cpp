@@ -1,0 +1,159 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gpu/cuda_device.hpp"
+
+#include "gpu/cuda_error.hpp"
+#include "gpu/cuda_stream.hpp"
+#include "gpu/ipc_counter.hpp"
+#include "gpu/pinned_memory.hpp"
+
+#include <cassert>
+#include <cstdio>
+
+#include <cuda_runtime_api.h>
+
+namespace ckpt::gpu {
+namespace {
+
+/// CUDA IPC shares whole blocks of this size: a ring that fills its last one shares nothing else.
+constexpr std::uint64_t block_bytes = 2 << 20;
+
+std::string uuid_text(const cudaUUID_t& uuid) {
+  std::string text = "GPU";
+  for (unsigned byte = 0; byte < sizeof uuid.bytes; ++byte) {
+    char digits[4];
+    const bool starts_group = byte == 0 || byte == 4 || byte == 6 || byte == 8 || byte == 10;
+    std::snprintf(digits, sizeof digits, starts_group ? "-%02x" : "%02x",
+                  static_cast<unsigned char>(uuid.bytes[byte]));
+    text += digits;
+  }
+  return text;
+}
+
+class cuda_device final : public device {
+public:
+  cuda_device(int ordinal, cuda_options options, std::shared_ptr<pinned_memory> pinned)
+      : ordinal_{ordinal}, options_{std::move(options)}, pinned_{std::move(pinned)}, copies_{ordinal} {
+    cudaDeviceProp properties{};
+    check_cuda(cudaGetDeviceProperties(&properties, ordinal),
+               "cudaGetDeviceProperties of GPU " + std::to_string(ordinal));
+    uuid_ = uuid_text(properties.uuid);
+    description_ = "GPU " + std::to_string(ordinal) + " (" + properties.name + ")";
+  }
+
+  cuda_device(const cuda_device&) = delete;
+  cuda_device& operator=(const cuda_device&) = delete;
+
+  ~cuda_device() noexcept override {
+    // To free what a worker has open is undefined: it stays until this process ends.
+    if (memory_ == nullptr || !is_released())
+      return;
+    const current_gpu current{ordinal_};
+    static_cast<void>(cudaFree(memory_));
+  }
+
+  [[nodiscard]] const std::string& uuid() const noexcept override { return uuid_; }
+  [[nodiscard]] const std::string& description() const noexcept override { return description_; }
+
+  void pin(std::span<std::byte> memory, std::uint64_t unit_bytes) override {
+    pinned_->add(memory, unit_bytes);
+  }
+
+  void allocate_ring(std::uint64_t bytes) override {
+    assert(memory_ == nullptr && bytes > 0);
+    const current_gpu current{ordinal_};
+    bytes_ = (bytes + block_bytes - 1) / block_bytes * block_bytes;
+    void* memory = nullptr;
+    check_cuda(cudaMalloc(&memory, bytes_),
+               "cudaMalloc of " + std::to_string(bytes_) + " bytes for the ring of " + description_);
+    memory_ = static_cast<std::byte*>(memory);
+  }
+
+  [[nodiscard]] ring_export export_ring() override {
+    assert(memory_ != nullptr);
+    cudaIpcMemHandle_t handle;
+    {
+      const current_gpu current{ordinal_};
+      check_cuda(cudaIpcGetMemHandle(&handle, memory_), "cudaIpcGetMemHandle of the ring of " + description_);
+    }
+    counter_.emplace(options_.counter_directory); // A consumer of an earlier update has its own.
+    exported_cuda_memory exported;
+    if (options_.form == handle_form::versioned)
+      exported.ipc_handle = "\x01" "c";
+    exported.ipc_handle.append(handle.reserved, sizeof handle.reserved);
+    exported.bytes = bytes_;
+    exported.counter_name = counter_->name();
+    exported.counter_slot = ipc_counter::slot();
+    return exported;
+  }
+
+  /// The worker looks for its counter when it lets go, not before. A counter that is left behind by a killed
+  /// process is removed by the next.
+  void hide_export() noexcept override {}
+
+  void withdraw_export() noexcept override {
+    if (counter_)
+      counter_->hide();
+  }
+
+  [[nodiscard]] bool is_released() const noexcept override { return !counter_ || counter_->is_released(); }
+
+  ticket copy(const std::byte* source, std::span<const copy_piece> pieces) override {
+    return copies_.enqueue("cudaMemcpyAsync", [&](CUstream_st* stream) {
+      for (const auto& piece : pieces) {
+        assert(piece.ring_offset + piece.length <= bytes_);
+        const auto status = cudaMemcpyAsync(memory_ + piece.ring_offset, source + piece.source_offset,
+                                            piece.length, cudaMemcpyHostToDevice, stream);
+        if (status != cudaSuccess)
+          return status;
+      }
+      return cudaSuccess;
+    });
+  }
+
+  [[nodiscard]] queue_progress wait(ticket seen, std::chrono::milliseconds timeout) override {
+    return copies_.wait(seen, timeout);
+  }
+
+  [[nodiscard]] cuda_ring ring() const noexcept { return {memory_, bytes_, ordinal_}; }
+
+private:
+  int ordinal_;
+  cuda_options options_;
+  std::string uuid_;
+  std::string description_;
+  std::byte* memory_ = nullptr;
+  std::uint64_t bytes_ = 0;
+  std::optional<ipc_counter> counter_; ///< of the last export
+  std::shared_ptr<pinned_memory> pinned_;
+  cuda_stream copies_; // Last: its operations use the memory.
+};
+
+} // namespace
+
+std::vector<std::unique_ptr<device>> open_cuda_devices(std::span<const std::uint32_t> ordinals,
+                                                       const cuda_options& options) {
+  int count = 0;
+  const auto status = cudaGetDeviceCount(&count);
+  if (status == cudaErrorInsufficientDriver || status == cudaErrorNoDevice)
+    count = 0;
+  else
+    check_cuda(status, "cudaGetDeviceCount");
+  if (count == 0)
+    throw cuda_error{describe_cuda_failure(status == cudaSuccess ? cudaErrorNoDevice : status,
+                                           "this host has no GPU that can be used; cudaGetDeviceCount")};
+  const auto pinned = std::make_shared<pinned_memory>();
+  std::vector<std::unique_ptr<device>> devices;
+  for (const auto ordinal : ordinals) {
+    if (ordinal >= static_cast<std::uint32_t>(count))
+      throw cuda_error{"GPU " + std::to_string(ordinal) + " is wanted, but this host shows only "
+                       + std::to_string(count) + " to this process"};
+    devices.push_back(std::make_unique<cuda_device>(static_cast<int>(ordinal), options, pinned));
+  }
+  return devices;
+}
+
+cuda_ring ring_of(const device& gpu) { return dynamic_cast<const cuda_device&>(gpu).ring(); }
+
+} // namespace ckpt::gpu

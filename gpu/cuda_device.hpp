@@ -1,0 +1,44 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// A GPU. Its ring is one cudaMalloc of its own for the life of the process, which a worker opens through CUDA
+// IPC; copies go to one stream. Where this program was built without CUDA, open_cuda_devices() says so.
+
+#include "gpu/device.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace ckpt::gpu {
+
+/// How the memory handle is written for the worker's torch.
+enum class handle_form : std::uint8_t {
+  versioned, ///< version 1, type 'c', 64 bytes: every torch since 2.5
+  raw,       ///< the 64 bytes of cudaIpcMemHandle_t, which torch takes for those of an old torch
+};
+
+struct cuda_options {
+  handle_form form = handle_form::versioned;
+  std::filesystem::path counter_directory = "/dev/shm"; ///< where shm_open() looks
+};
+
+/// The GPUs with these numbers (CUDA's, in this process), in this order. Throws cuda_error, in one sentence
+/// that names what is missing: CUDA in this build, a driver, or a GPU.
+[[nodiscard]] std::vector<std::unique_ptr<device>> open_cuda_devices(std::span<const std::uint32_t> ordinals,
+                                                                     const cuda_options& options = {});
+
+/// The memory of the ring of a device that open_cuda_devices() made, and that device's number.
+struct cuda_ring {
+  std::byte* memory = nullptr;
+  std::uint64_t bytes = 0;
+  int ordinal = 0;
+};
+[[nodiscard]] cuda_ring ring_of(const device& gpu);
+
+} // namespace ckpt::gpu

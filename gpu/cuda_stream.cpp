@@ -1,0 +1,119 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gpu/cuda_stream.hpp"
+
+#include "gpu/cuda_error.hpp"
+
+#include <algorithm>
+#include <thread>
+
+#include <cuda_runtime_api.h>
+
+namespace ckpt::gpu {
+namespace {
+
+using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+
+/// Between two looks at an event: short against a copy of some megabytes, long against a look.
+constexpr auto look_interval = 20us;
+
+} // namespace
+
+current_gpu::current_gpu(int ordinal) noexcept {
+  if (cudaGetDevice(&before_) != cudaSuccess)
+    before_ = -1;
+  if (before_ != ordinal)
+    static_cast<void>(cudaSetDevice(ordinal)); // What follows on the wrong GPU reports a failure.
+}
+
+current_gpu::~current_gpu() noexcept {
+  if (before_ >= 0)
+    static_cast<void>(cudaSetDevice(before_));
+}
+
+cuda_stream::cuda_stream(int ordinal) : ordinal_{ordinal} {
+  const current_gpu current{ordinal_};
+  check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking),
+             "cudaStreamCreateWithFlags on GPU " + std::to_string(ordinal_));
+}
+
+cuda_stream::~cuda_stream() noexcept {
+  const current_gpu current{ordinal_};
+  static_cast<void>(cudaStreamSynchronize(stream_));
+  for (const auto& operation : under_way_)
+    static_cast<void>(cudaEventDestroy(operation.done));
+  for (auto* event : spare_events_)
+    static_cast<void>(cudaEventDestroy(event));
+  static_cast<void>(cudaStreamDestroy(stream_));
+}
+
+CUevent_st* cuda_stream::take_event() {
+  if (spare_events_.empty()) {
+    cudaEvent_t made = nullptr;
+    check_cuda(cudaEventCreateWithFlags(&made, cudaEventDisableTiming), "cudaEventCreateWithFlags");
+    return made;
+  }
+  auto* event = spare_events_.back();
+  spare_events_.pop_back();
+  return event;
+}
+
+ticket cuda_stream::enqueue(const std::string& call, const std::function<int(CUstream_st*)>& issue) {
+  const std::lock_guard lock{mutex_};
+  const auto number = ++issued_;
+  if (progress_.failure)
+    return number; // Nothing after a failed operation is carried out.
+  const current_gpu current{ordinal_};
+  auto* event = take_event();
+  auto status = issue(stream_);
+  if (status == cudaSuccess)
+    status = cudaEventRecord(event, stream_);
+  if (status == cudaSuccess) {
+    under_way_.push_back({number, event, call});
+    return number;
+  }
+  spare_events_.push_back(event);
+  fail(number, status, call);
+  return number;
+}
+
+queue_progress cuda_stream::wait(ticket seen, std::chrono::milliseconds timeout) {
+  const auto deadline = clock::now() + timeout;
+  while (true) {
+    {
+      const std::lock_guard lock{mutex_};
+      look();
+      if (progress_.completed > seen || progress_.failure || clock::now() >= deadline)
+        return progress_;
+    }
+    std::this_thread::sleep_for(look_interval);
+  }
+}
+
+void cuda_stream::look() {
+  if (under_way_.empty() || progress_.failure)
+    return;
+  const current_gpu current{ordinal_};
+  while (!under_way_.empty() && !progress_.failure) {
+    const auto& oldest = under_way_.front();
+    const auto status = cudaEventQuery(oldest.done);
+    if (status == cudaErrorNotReady) {
+      static_cast<void>(cudaGetLastError());
+      return;
+    }
+    if (status != cudaSuccess)
+      return fail(oldest.number, status, oldest.call);
+    progress_.completed = oldest.number;
+    spare_events_.push_back(oldest.done);
+    under_way_.pop_front();
+  }
+}
+
+void cuda_stream::fail(ticket at, int status, const std::string& call) {
+  progress_.failure =
+      queue_failure{at, describe_cuda_failure(status, call + " on GPU " + std::to_string(ordinal_))};
+}
+
+} // namespace ckpt::gpu

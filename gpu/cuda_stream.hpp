@@ -1,0 +1,73 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// One non-blocking stream of one GPU, on which an event is recorded after every operation, so that a number
+// tells how far it is. One thread issues; any thread waits.
+
+#include "gpu/device.hpp"
+
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+struct CUstream_st; // cudaStream_t and cudaEvent_t point to these
+struct CUevent_st;
+
+namespace ckpt::gpu {
+
+class cuda_stream {
+public:
+  /// Throws cuda_error. `ordinal` is CUDA's number of the GPU in this process.
+  explicit cuda_stream(int ordinal);
+  cuda_stream(const cuda_stream&) = delete;
+  cuda_stream& operator=(const cuda_stream&) = delete;
+
+  /// Waits for what is under way, which no longer has anything behind it that could hold it up.
+  ~cuda_stream() noexcept;
+
+  /// Runs `issue` with the stream while its GPU is the calling thread's current one; it starts the operation
+  /// and returns a cudaError_t. `call` names it in a failure, which wait() reports.
+  ticket enqueue(const std::string& call, const std::function<int(CUstream_st*)>& issue);
+
+  /// For operations that others put into it; an enqueue() after them tells of their end.
+  [[nodiscard]] CUstream_st* raw() const noexcept { return stream_; }
+
+  [[nodiscard]] queue_progress wait(ticket seen, std::chrono::milliseconds timeout);
+
+private:
+  struct operation {
+    ticket number = 0;
+    CUevent_st* done = nullptr;
+    std::string call;
+  };
+
+  void look();
+  void fail(ticket at, int status, const std::string& call);
+  [[nodiscard]] CUevent_st* take_event();
+
+  int ordinal_;
+  CUstream_st* stream_ = nullptr;
+
+  std::mutex mutex_; ///< guards what follows
+  ticket issued_ = 0;
+  std::deque<operation> under_way_;
+  std::vector<CUevent_st*> spare_events_;
+  queue_progress progress_;
+};
+
+/// Makes `ordinal` the calling thread's current GPU as long as it lives.
+class current_gpu {
+public:
+  explicit current_gpu(int ordinal) noexcept;
+  current_gpu(const current_gpu&) = delete;
+  current_gpu& operator=(const current_gpu&) = delete;
+  ~current_gpu() noexcept;
+
+private:
+  int before_ = -1;
+};
+
+} // namespace ckpt::gpu

@@ -1,0 +1,38 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The reference counter by which torch tells the producer of CUDA IPC memory that a consumer has closed it:
+// 80064 bytes of shared memory of the layout of torch's CudaIPCRefCountersFile. The consumer opens it by name
+// only when it lets go, so it has its name until then; torch bears it when there is none any more.
+
+#include "gpu/owned_file.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+namespace ckpt::gpu {
+
+class ipc_counter {
+public:
+  /// A counter for one consumer. Throws std::system_error.
+  explicit ipc_counter(const std::filesystem::path& directory = "/dev/shm");
+
+  /// As shm_open() takes it.
+  [[nodiscard]] std::string name() const { return "/" + file_.path().filename().string(); }
+
+  /// The one slot in use.
+  [[nodiscard]] static constexpr std::uint64_t slot() noexcept { return 0; }
+
+  /// Takes the name away: a consumer that lets go later on is not heard of.
+  void hide() noexcept { file_.hide(); }
+
+  /// True once the consumer has closed the memory. Any thread.
+  [[nodiscard]] bool is_released() const noexcept;
+
+private:
+  owned_file file_;
+};
+
+} // namespace ckpt::gpu

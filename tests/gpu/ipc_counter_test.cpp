@@ -1,0 +1,128 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The consumer's side is played as torch plays it: by name, when it lets go.
+
+#include "gpu/ipc_counter.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <cstring>
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace ckpt::gpu {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// torch 2.x, CudaIPCSentData and RefcountedMapAllocator: the file, its users, its slots.
+class consumer {
+public:
+  explicit consumer(const std::string& name) : name_{name}, file_{::shm_open(name.c_str(), O_RDWR, 0)} {
+    struct stat about {};
+    if (file_ < 0 || ::fstat(file_, &about) != 0)
+      return;
+    bytes_ = static_cast<std::size_t>(about.st_size);
+    memory_ = static_cast<std::byte*>(::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE, MAP_SHARED, file_, 0));
+    ++users();
+  }
+  consumer(const consumer&) = delete;
+  consumer& operator=(const consumer&) = delete;
+  ~consumer() {
+    if (!is_open())
+      return;
+    if (--users() == 0)
+      ::shm_unlink(name_.c_str());
+    ::munmap(memory_, bytes_);
+    ::close(file_);
+  }
+
+  [[nodiscard]] bool is_open() const { return memory_ != nullptr; }
+  [[nodiscard]] std::size_t bytes() const { return bytes_; }
+  [[nodiscard]] std::int32_t& users() { return *reinterpret_cast<std::int32_t*>(memory_); }
+  [[nodiscard]] std::int64_t& slot(std::uint64_t index) {
+    return *reinterpret_cast<std::int64_t*>(memory_ + 64 + 8 * index);
+  }
+
+private:
+  std::string name_;
+  int file_ = -1;
+  std::size_t bytes_ = 0;
+  std::byte* memory_ = nullptr;
+};
+
+std::size_t counters_in_shared_memory() {
+  return static_cast<std::size_t>(
+      std::count_if(fs::directory_iterator{"/dev/shm"}, fs::directory_iterator{}, [](const auto& entry) {
+        return entry.path().filename().string().starts_with("ckpt-actor-counter-");
+      }));
+}
+
+TEST(ipc_counter, is_released_when_its_consumer_lets_go_and_keeps_its_file) {
+  const ipc_counter counter;
+  EXPECT_FALSE(counter.is_released());
+  {
+    consumer worker{counter.name()};
+    ASSERT_TRUE(worker.is_open()) << counter.name();
+    EXPECT_EQ(worker.bytes(), 80'064u);
+    EXPECT_EQ(worker.users(), 2);
+    EXPECT_FALSE(counter.is_released());
+    worker.slot(ipc_counter::slot()) -= 1;
+  }
+  EXPECT_TRUE(counter.is_released());
+  EXPECT_TRUE(consumer{counter.name()}.is_open());
+}
+
+TEST(ipc_counter, has_a_name_that_torch_can_open_and_nobody_else_has) {
+  const ipc_counter one, other;
+  EXPECT_NE(one.name(), other.name());
+  EXPECT_EQ(one.name().find('/', 1), std::string::npos);
+  EXPECT_LT(one.name().size(), 256u);
+}
+
+TEST(ipc_counter, leaves_nothing_behind) {
+  std::string name;
+  {
+    ipc_counter hidden;
+    hidden.hide();
+    const ipc_counter counter;
+    name = counter.name();
+  }
+  EXPECT_FALSE(consumer{name}.is_open());
+}
+
+TEST(ipc_counter, of_a_killed_process_is_removed_by_the_next) {
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  const auto child = ::fork();
+  if (child == 0) {
+    const ipc_counter counter;
+    const auto name = counter.name();
+    std::ignore = ::write(ready[1], name.c_str(), name.size());
+    ::pause();
+  }
+  char name[64] = {};
+  ASSERT_GT(::read(ready[0], name, sizeof name - 1), 0);
+  { // Not while its owner lives.
+    const ipc_counter counter;
+    EXPECT_TRUE(consumer{name}.is_open());
+  }
+  ::kill(child, SIGKILL);
+  ::waitpid(child, nullptr, 0);
+  EXPECT_TRUE(consumer{name}.is_open());
+  EXPECT_GE(counters_in_shared_memory(), 1u);
+  const ipc_counter counter;
+  EXPECT_FALSE(consumer{name}.is_open());
+  ::close(ready[0]);
+  ::close(ready[1]);
+}
+
+} // namespace
+} // namespace ckpt::gpu
