@@ -179,8 +179,8 @@ void close(self_pointer self) {
   tell(self, session_progress::step::closed);
 }
 
-/// Once the worker is there it gets the abort; it does not answer, but lets go of the ring, or it is gone. Then
-/// there is nothing more to wait for.
+/// Once the worker is there it gets the abort; it does not answer, but lets go of the ring, or it is gone.
+/// Then there is nothing more to wait for.
 void look_after_abort(self_pointer self) {
   auto& state = self->state;
   const bool has_let_go = state.worker_is_gone || state.context->devices[state.device]->is_released();

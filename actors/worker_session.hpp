@@ -43,7 +43,7 @@ struct worker_session_state {
   std::uint32_t listed = 0;          ///< the bucket whose list is with the worker
   meter::clock::time_point deadline;
   bool is_open = false;          ///< the server was asked to start the worker
-  bool worker_is_gone = false; ///< it closed its end: there is nothing left that it could let go of
+  bool worker_is_gone = false;   ///< it closed its end: there is nothing left that it could let go of
   std::uint64_t tick_number = 0; ///< of the only tick that counts
 };
 

@@ -80,7 +80,8 @@ public:
     counter_.emplace(options_.counter_directory); // A consumer of an earlier update has its own.
     exported_cuda_memory exported;
     if (options_.form == handle_form::versioned)
-      exported.ipc_handle = "\x01" "c";
+      exported.ipc_handle = "\x01"
+                            "c";
     exported.ipc_handle.append(handle.reserved, sizeof handle.reserved);
     exported.bytes = bytes_;
     exported.counter_name = counter_->name();

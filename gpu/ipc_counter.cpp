@@ -36,17 +36,16 @@ Number& at(std::span<std::byte> memory, std::uint64_t offset) noexcept {
 ipc_counter::ipc_counter(const std::filesystem::path& directory)
     : file_{directory, counter_bytes, "a reference counter"} {
   remove_stale_files(directory, file_prefix);
-  // How many processes have the file in use. The consumer counts itself in and out again, and would remove the
-  // file if nobody were left.
+  // How many processes have the file in use. The consumer counts itself in and out again, and would remove
+  // the file if nobody were left.
   at<std::int32_t>(file_.bytes(), 0) = 1;
   at<std::int64_t>(file_.bytes(), header_bytes + slot() * sizeof(std::int64_t)) = 1;
   file_.publish(random_name());
 }
 
 bool ipc_counter::is_released() const noexcept {
-  return std::atomic_ref{
-             at<std::int64_t>(file_.bytes(), header_bytes + slot() * sizeof(std::int64_t))}
-             .load(std::memory_order_acquire)
+  return std::atomic_ref{at<std::int64_t>(file_.bytes(), header_bytes + slot() * sizeof(std::int64_t))}.load(
+             std::memory_order_acquire)
          <= 0;
 }
 

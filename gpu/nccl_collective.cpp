@@ -134,8 +134,8 @@ private:
       throw cuda_error{describe(result, call)};
   }
 
-  /// Keeps the first failure, and ends every communicator here: kernels that wait for a lost rank end, and the
-  /// other hosts notice.
+  /// Keeps the first failure, and ends every communicator here: kernels that wait for a lost rank end, and
+  /// the other hosts notice.
   void fail(const std::string& what) {
     if (failure_)
       return;

@@ -53,7 +53,8 @@ void pinned_memory::add(std::span<std::byte> memory, std::size_t unit_bytes) {
         each.status = cudaHostRegister(each.memory.data(), each.memory.size(), cudaHostRegisterPortable);
       });
   }
-  const auto failed = std::ranges::find_if(parts, [](const auto& each) { return each.status != cudaSuccess; });
+  const auto failed =
+      std::ranges::find_if(parts, [](const auto& each) { return each.status != cudaSuccess; });
   if (failed == parts.end()) {
     for (const auto& each : parts)
       parts_.push_back(each.memory);
@@ -63,7 +64,8 @@ void pinned_memory::add(std::span<std::byte> memory, std::size_t unit_bytes) {
   for (const auto& each : parts)
     if (each.status == cudaSuccess)
       static_cast<void>(cudaHostUnregister(each.memory.data()));
-  check_cuda(failed->status, "cudaHostRegister of " + std::to_string(memory.size()) + " bytes of host memory");
+  check_cuda(failed->status,
+             "cudaHostRegister of " + std::to_string(memory.size()) + " bytes of host memory");
 }
 
 } // namespace ckpt::gpu

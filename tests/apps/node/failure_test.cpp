@@ -298,7 +298,7 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"no_memory", arguments{"--host-memory", "4096"}},
                     std::pair{"peer_to_peer", arguments{"--update-method", "p2p"}},
                     std::pair{"gpus_that_are_not_there", arguments{"--device", "cuda", "--devices", "4096",
-                                                                    "--inference-parallel-size", "4096"}},
+                                                                   "--inference-parallel-size", "4096"}},
                     std::pair{"a_key_file_that_is_not_there", arguments{"--api-key-file", "/nowhere"}}),
     [](const auto& one) { return std::string{one.param.first}; });
 
