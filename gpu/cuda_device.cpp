@@ -137,13 +137,12 @@ std::vector<std::unique_ptr<device>> open_cuda_devices(std::span<const std::uint
                                                        const cuda_options& options) {
   int count = 0;
   const auto status = cudaGetDeviceCount(&count);
-  if (status == cudaErrorInsufficientDriver || status == cudaErrorNoDevice)
-    count = 0;
-  else
-    check_cuda(status, "cudaGetDeviceCount");
-  if (count == 0)
-    throw cuda_error{describe_cuda_failure(status == cudaSuccess ? cudaErrorNoDevice : status,
-                                           "this host has no GPU that can be used; cudaGetDeviceCount")};
+  if (status == cudaErrorInsufficientDriver) // Also what a host without any driver answers.
+    throw cuda_error{"this host has no NVIDIA driver, or one that is older than CUDA "
+                     + std::to_string(CUDART_VERSION / 1000) + " needs"};
+  if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0))
+    throw cuda_error{"no GPU is visible to this process"};
+  check_cuda(status, "cudaGetDeviceCount");
   const auto pinned = std::make_shared<pinned_memory>();
   std::vector<std::unique_ptr<device>> devices;
   for (const auto ordinal : ordinals) {

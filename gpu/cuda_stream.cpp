@@ -42,8 +42,8 @@ cuda_stream::cuda_stream(int ordinal) : ordinal_{ordinal} {
 cuda_stream::~cuda_stream() noexcept {
   const current_gpu current{ordinal_};
   static_cast<void>(cudaStreamSynchronize(stream_));
-  for (const auto& operation : under_way_)
-    static_cast<void>(cudaEventDestroy(operation.done));
+  for (const auto& issued : under_way_)
+    static_cast<void>(cudaEventDestroy(issued.done));
   for (auto* event : spare_events_)
     static_cast<void>(cudaEventDestroy(event));
   static_cast<void>(cudaStreamDestroy(stream_));

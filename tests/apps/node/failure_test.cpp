@@ -280,6 +280,15 @@ TEST_F(update_test, a_dtype_that_workers_have_no_name_for_is_refused_by_name) {
   EXPECT_THAT(node_output_, HasSubstr("odd"));
 }
 
+TEST_F(update_test, gpus_that_are_not_there_are_missed_in_one_sentence) {
+  ::setenv("CUDA_VISIBLE_DEVICES", "", 1); // Hides those that are.
+  EXPECT_EQ(run_node(make_checkpoint(), {"--endpoint", "http://127.0.0.1:1", "--device", "cuda"}), 2);
+  ::unsetenv("CUDA_VISIBLE_DEVICES");
+  EXPECT_THAT(node_output_, HasSubstr("--device cuda: "));
+  EXPECT_THAT(node_output_, HasSubstr("--device host"));
+  EXPECT_EQ(report().at("cause").at("code"), "usage");
+}
+
 class usage_test : public update_test,
                    public testing::WithParamInterface<std::pair<const char*, arguments>> {};
 
@@ -297,8 +306,6 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"a_bucket_of_half_a_page", arguments{"--bucket-size", "2048"}},
                     std::pair{"no_memory", arguments{"--host-memory", "4096"}},
                     std::pair{"peer_to_peer", arguments{"--update-method", "p2p"}},
-                    std::pair{"gpus_that_are_not_there", arguments{"--device", "cuda", "--devices", "4096",
-                                                                   "--inference-parallel-size", "4096"}},
                     std::pair{"a_key_file_that_is_not_there", arguments{"--api-key-file", "/nowhere"}}),
     [](const auto& one) { return std::string{one.param.first}; });
 
