@@ -5,6 +5,7 @@
 
 #include "gpu/cuda_device.hpp"
 #include "gpu/cuda_error.hpp"
+#include "gpu/imported_ring.hpp"
 #include "gpu/nccl_collective.hpp"
 
 namespace ckpt::gpu {
@@ -19,6 +20,8 @@ namespace {
 std::vector<std::unique_ptr<device>> open_cuda_devices(std::span<const std::uint32_t>, const cuda_options&) {
   refuse();
 }
+
+std::unique_ptr<imported_ring> import_ring(const exported_cuda_memory&, const std::string&) { refuse(); }
 
 cuda_ring ring_of(const device&) { refuse(); }
 

@@ -4,12 +4,13 @@
 #include "gpu/cuda_device.hpp"
 
 #include "gpu/cuda_error.hpp"
+#include "gpu/cuda_host.hpp"
 #include "gpu/cuda_stream.hpp"
 #include "gpu/ipc_counter.hpp"
 #include "gpu/pinned_memory.hpp"
 
 #include <cassert>
-#include <cstdio>
+#include <utility>
 
 #include <cuda_runtime_api.h>
 
@@ -19,27 +20,13 @@ namespace {
 /// CUDA IPC shares whole blocks of this size: a ring that fills its last one shares nothing else.
 constexpr std::uint64_t block_bytes = 2 << 20;
 
-std::string uuid_text(const cudaUUID_t& uuid) {
-  std::string text = "GPU";
-  for (unsigned byte = 0; byte < sizeof uuid.bytes; ++byte) {
-    char digits[4];
-    const bool starts_group = byte == 0 || byte == 4 || byte == 6 || byte == 8 || byte == 10;
-    std::snprintf(digits, sizeof digits, starts_group ? "-%02x" : "%02x",
-                  static_cast<unsigned char>(uuid.bytes[byte]));
-    text += digits;
-  }
-  return text;
-}
-
 class cuda_device final : public device {
 public:
   cuda_device(int ordinal, cuda_options options, std::shared_ptr<pinned_memory> pinned)
       : ordinal_{ordinal}, options_{std::move(options)}, pinned_{std::move(pinned)}, copies_{ordinal} {
-    cudaDeviceProp properties{};
-    check_cuda(cudaGetDeviceProperties(&properties, ordinal),
-               "cudaGetDeviceProperties of GPU " + std::to_string(ordinal));
-    uuid_ = uuid_text(properties.uuid);
-    description_ = "GPU " + std::to_string(ordinal) + " (" + properties.name + ")";
+    auto identity = describe_gpu(ordinal);
+    uuid_ = std::move(identity.uuid);
+    description_ = "GPU " + std::to_string(ordinal) + " (" + identity.name + ")";
   }
 
   cuda_device(const cuda_device&) = delete;
@@ -135,14 +122,7 @@ private:
 
 std::vector<std::unique_ptr<device>> open_cuda_devices(std::span<const std::uint32_t> ordinals,
                                                        const cuda_options& options) {
-  int count = 0;
-  const auto status = cudaGetDeviceCount(&count);
-  if (status == cudaErrorInsufficientDriver) // Also what a host without any driver answers.
-    throw cuda_error{"this host has no NVIDIA driver, or one that is older than CUDA "
-                     + std::to_string(CUDART_VERSION / 1000) + " needs"};
-  if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0))
-    throw cuda_error{"no GPU is visible to this process"};
-  check_cuda(status, "cudaGetDeviceCount");
+  const int count = count_gpus();
   const auto pinned = std::make_shared<pinned_memory>();
   std::vector<std::unique_ptr<device>> devices;
   for (const auto ordinal : ordinals) {

@@ -8,6 +8,11 @@
 #include <new>
 #include <random>
 
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 namespace ckpt::gpu {
 namespace {
 
@@ -31,6 +36,12 @@ Number& at(std::span<std::byte> memory, std::uint64_t offset) noexcept {
   return *std::launder(reinterpret_cast<Number*>(memory.data() + offset));
 }
 
+std::int32_t& users_in(std::span<std::byte> memory) noexcept { return at<std::int32_t>(memory, 0); }
+
+std::int64_t& slot_in(std::span<std::byte> memory, std::uint64_t slot) noexcept {
+  return at<std::int64_t>(memory, header_bytes + slot * sizeof(std::int64_t));
+}
+
 } // namespace
 
 ipc_counter::ipc_counter(const std::filesystem::path& directory)
@@ -38,15 +49,35 @@ ipc_counter::ipc_counter(const std::filesystem::path& directory)
   remove_stale_files(directory, file_prefix);
   // How many processes have the file in use. The consumer counts itself in and out again, and would remove
   // the file if nobody were left.
-  at<std::int32_t>(file_.bytes(), 0) = 1;
-  at<std::int64_t>(file_.bytes(), header_bytes + slot() * sizeof(std::int64_t)) = 1;
+  users_in(file_.bytes()) = 1;
+  slot_in(file_.bytes(), slot()) = 1;
   file_.publish(random_name());
 }
 
 bool ipc_counter::is_released() const noexcept {
-  return std::atomic_ref{at<std::int64_t>(file_.bytes(), header_bytes + slot() * sizeof(std::int64_t))}.load(
-             std::memory_order_acquire)
-         <= 0;
+  return std::atomic_ref{slot_in(file_.bytes(), slot())}.load(std::memory_order_acquire) <= 0;
+}
+
+bool sign_off(const std::string& name, std::uint64_t slot) noexcept {
+  const int file = ::shm_open(name.c_str(), O_RDWR | O_CLOEXEC, 0);
+  if (file < 0)
+    return false;
+  struct stat about {};
+  void* base = MAP_FAILED;
+  if (slot < slots && ::fstat(file, &about) == 0
+      && static_cast<std::uint64_t>(about.st_size) >= counter_bytes)
+    base = ::mmap(nullptr, counter_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  ::close(file);
+  if (base == MAP_FAILED)
+    return false;
+  const std::span memory{static_cast<std::byte*>(base), counter_bytes};
+  std::atomic_ref users{users_in(memory)};
+  ++users;
+  std::atomic_ref{slot_in(memory, slot)}.fetch_sub(1, std::memory_order_release);
+  if (--users == 0)
+    ::shm_unlink(name.c_str());
+  ::munmap(base, counter_bytes);
+  return true;
 }
 
 } // namespace ckpt::gpu

@@ -35,4 +35,8 @@ private:
   owned_file file_;
 };
 
+/// The consumer's part, as torch plays it: says of the counter `name` that its `slot` has been let go of.
+/// False when there is no such counter any more, which is nothing bad.
+bool sign_off(const std::string& name, std::uint64_t slot) noexcept;
+
 } // namespace ckpt::gpu

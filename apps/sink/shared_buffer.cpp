@@ -3,13 +3,17 @@
 
 #include "apps/sink/shared_buffer.hpp"
 
+#include "gpu/cuda_error.hpp"
+#include "gpu/imported_ring.hpp"
 #include "io/dtype.hpp"
 #include "io/error.hpp"
 #include "io/fd.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -17,26 +21,75 @@
 
 namespace ckpt::apps::sink {
 
-shared_buffer::shared_buffer(const file_handle& handle) {
-  // The path comes from outside: without O_NONBLOCK opening a FIFO would wait for a writer.
-  const io::fd file{::open(handle.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-  if (!file)
-    throw io::system_failure(errno, "open", handle.path);
-  struct stat status {};
-  if (::fstat(file.number(), &status) != 0)
-    throw io::system_failure(errno, "stat", handle.path);
-  if (!S_ISREG(status.st_mode))
-    throw std::runtime_error{handle.path + " is not a regular file"};
-  if (handle.bytes == 0 || handle.bytes > static_cast<std::uint64_t>(status.st_size))
-    throw std::runtime_error{handle.path + " has " + std::to_string(status.st_size)
-                             + " bytes, the handle says " + std::to_string(handle.bytes)};
-  auto* base = ::mmap(nullptr, handle.bytes, PROT_READ, MAP_SHARED, file.number(), 0);
-  if (base == MAP_FAILED)
-    throw io::system_failure(errno, "mmap", handle.path);
-  bytes_ = {static_cast<const std::byte*>(base), handle.bytes};
+namespace {
+
+class mapped_file final : public shared_buffer {
+public:
+  explicit mapped_file(const file_handle& handle) {
+    // The path comes from outside: without O_NONBLOCK opening a FIFO would wait for a writer.
+    const io::fd file{::open(handle.path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+    if (!file)
+      throw io::system_failure(errno, "open", handle.path);
+    struct stat status {};
+    if (::fstat(file.number(), &status) != 0)
+      throw io::system_failure(errno, "stat", handle.path);
+    if (!S_ISREG(status.st_mode))
+      throw std::runtime_error{handle.path + " is not a regular file"};
+    if (handle.bytes == 0 || handle.bytes > static_cast<std::uint64_t>(status.st_size))
+      throw std::runtime_error{handle.path + " has " + std::to_string(status.st_size)
+                               + " bytes, the handle says " + std::to_string(handle.bytes)};
+    auto* base = ::mmap(nullptr, handle.bytes, PROT_READ, MAP_SHARED, file.number(), 0);
+    if (base == MAP_FAILED)
+      throw io::system_failure(errno, "mmap", handle.path);
+    bytes_ = {static_cast<const std::byte*>(base), handle.bytes};
+  }
+  mapped_file(const mapped_file&) = delete;
+  mapped_file& operator=(const mapped_file&) = delete;
+  ~mapped_file() noexcept override { ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size()); }
+
+  [[nodiscard]] std::uint64_t size() const noexcept override { return bytes_.size(); }
+  [[nodiscard]] std::span<const std::byte> read(io::extent place) override {
+    return bytes_.subspan(place.offset, place.length);
+  }
+
+private:
+  std::span<const std::byte> bytes_;
+};
+
+class cuda_memory final : public shared_buffer {
+public:
+  cuda_memory(const cuda_handle& handle, const std::string& device)
+      : bytes_{handle.bytes}, ring_{gpu::import_ring(
+                                  {handle.ipc_handle, handle.bytes, handle.counter_name, handle.counter_slot},
+                                  device)} {}
+
+  [[nodiscard]] std::uint64_t size() const noexcept override { return bytes_; }
+  [[nodiscard]] std::span<const std::byte> read(io::extent place) override {
+    copy_.resize(std::max<std::size_t>(copy_.size(), place.length));
+    const std::span wanted{copy_.data(), place.length};
+    ring_->read(place.offset, wanted);
+    return wanted;
+  }
+
+private:
+  std::uint64_t bytes_;
+  std::unique_ptr<gpu::imported_ring> ring_;
+  std::vector<std::byte> copy_; ///< of the tensor that was read last
+};
+
+} // namespace
+
+std::unique_ptr<shared_buffer> open_file(const file_handle& handle) {
+  return std::make_unique<mapped_file>(handle);
 }
 
-shared_buffer::~shared_buffer() noexcept { ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size()); }
+std::unique_ptr<shared_buffer> open_cuda_memory(const cuda_handle& handle, const std::string& device) {
+  try {
+    return std::make_unique<cuda_memory>(handle, device);
+  } catch (const gpu::cuda_error& error) {
+    throw gpu::cuda_error{std::string{"the buffer is on a CUDA device: "} + error.what()};
+  }
+}
 
 std::optional<std::size_t> torch_item_bytes(std::string_view name) noexcept {
   for (const auto type : io::all_dtypes())
@@ -45,7 +98,7 @@ std::optional<std::size_t> torch_item_bytes(std::string_view name) noexcept {
   return std::nullopt;
 }
 
-std::span<const std::byte> bytes_of(const sent_tensor& tensor, std::span<const std::byte> buffer) {
+io::extent place_of(const sent_tensor& tensor, std::uint64_t buffer_bytes) {
   const auto fail = [&](const std::string& what) {
     throw std::runtime_error{"tensor \"" + tensor.name + "\": " + what};
   };
@@ -59,10 +112,10 @@ std::span<const std::byte> bytes_of(const sent_tensor& tensor, std::span<const s
   if (tensor.offset % *item_bytes != 0)
     fail("its offset " + std::to_string(tensor.offset) + " is not a multiple of "
          + std::to_string(*item_bytes));
-  if (tensor.offset > buffer.size() || bytes > buffer.size() - tensor.offset)
+  if (tensor.offset > buffer_bytes || bytes > buffer_bytes - tensor.offset)
     fail("its " + std::to_string(bytes) + " bytes at offset " + std::to_string(tensor.offset)
-         + " reach over the end of the buffer of " + std::to_string(buffer.size()) + " bytes");
-  return buffer.subspan(tensor.offset, bytes);
+         + " reach over the end of the buffer of " + std::to_string(buffer_bytes) + " bytes");
+  return {tensor.offset, bytes};
 }
 
 } // namespace ckpt::apps::sink

@@ -74,14 +74,12 @@ void worker::open_buffer(worker_socket& socket) {
     const auto message = read_worker_message(raw);
     if (const auto* abort = std::get_if<abort_request>(&message))
       throw std::runtime_error{"the pusher aborted: " + abort->type + ": " + abort->message};
-    if (std::holds_alternative<cuda_handle>(message))
-      throw std::runtime_error{
-          "the buffer is on a CUDA device: this sink opens files only, so push from the host "
-          "(--device host)"};
-    const auto* file = std::get_if<file_handle>(&message);
-    if (file == nullptr)
+    if (const auto* memory = std::get_if<cuda_handle>(&message))
+      buffer_ = open_cuda_memory(*memory, outcome_.device);
+    else if (const auto* file = std::get_if<file_handle>(&message))
+      buffer_ = open_file(*file);
+    else
       throw std::runtime_error{"the first message is not a buffer handle"};
-    buffer_.emplace(*file);
   } catch (const channel_closed&) {
     throw;
   } catch (const std::exception& error) {
@@ -120,7 +118,7 @@ void worker::use(const worker_socket& socket, const tensor_list& list) {
   const auto start = clock::now();
   std::uint64_t list_bytes = 0;
   for (const auto& tensor : list.tensors) {
-    const auto bytes = bytes_of(tensor, buffer_->bytes());
+    const auto bytes = buffer_->read(place_of(tensor, buffer_->size()));
     work_.consume(bytes);
     if (verifier_)
       verifier_->receive(tensor, bytes);

@@ -65,7 +65,7 @@ private:
   consumer& work_;
   std::shared_ptr<const expectation> expected_;
   update_signals& signals_;
-  std::optional<shared_buffer> buffer_;
+  std::unique_ptr<shared_buffer> buffer_;
   std::optional<verifier> verifier_;
   std::string refusal_; ///< why the first refused list was refused
   worker_outcome outcome_;

@@ -99,10 +99,15 @@ worker_message read_handle(const pickle_tree& tree, const pickle_value& handle) 
   const auto& arguments = tree[handle.items[1]];
   if (is_global(function, "torch.multiprocessing.reductions", "rebuild_cuda_tensor")) {
     constexpr std::size_t argument_count = 15;
-    constexpr std::size_t storage_bytes_at = 8;
+    constexpr std::size_t ipc_handle_at = 7, storage_bytes_at = 8, counter_name_at = 11, counter_slot_at = 12;
     if (arguments.items.size() != argument_count)
       fail("a CUDA buffer handle has 15 arguments");
-    return cuda_handle{natural_number(tree[arguments.items[storage_bytes_at]], "the buffer's size")};
+    const auto at = [&](std::size_t index) -> const pickle_value& { return tree[arguments.items[index]]; };
+    if (at(ipc_handle_at).is != kind::bytes || at(counter_name_at).is != kind::bytes)
+      fail("the memory handle and the counter's name of a CUDA buffer are bytes");
+    return cuda_handle{
+        std::string{at(ipc_handle_at).text}, natural_number(at(storage_bytes_at), "the buffer's size"),
+        std::string{at(counter_name_at).text}, natural_number(at(counter_slot_at), "the counter's slot")};
   }
   if (auto file = read_file_handle(tree, function, arguments))
     return *std::move(file);

@@ -26,7 +26,10 @@ struct file_handle {
 
 /// Message 1 from a pusher with a GPU: the shared buffer is an exported CUDA allocation.
 struct cuda_handle {
+  std::string ipc_handle;
   std::uint64_t bytes = 0;
+  std::string counter_name; ///< shared memory in which the worker signs off
+  std::uint64_t counter_slot = 0;
 };
 
 /// One tensor of message 2: `offset` counts bytes from the start of the shared buffer.

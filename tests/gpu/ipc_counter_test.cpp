@@ -80,6 +80,18 @@ TEST(ipc_counter, is_released_when_its_consumer_lets_go_and_keeps_its_file) {
   EXPECT_TRUE(consumer{counter.name()}.is_open());
 }
 
+TEST(ipc_counter, is_signed_off_by_our_own_consumer_as_by_torch) {
+  const ipc_counter counter;
+  EXPECT_FALSE(sign_off(counter.name(), 10'000)) << "there is no such slot";
+  EXPECT_FALSE(counter.is_released());
+  EXPECT_TRUE(sign_off(counter.name(), ipc_counter::slot()));
+  EXPECT_TRUE(counter.is_released());
+  consumer other{counter.name()};
+  ASSERT_TRUE(other.is_open()) << "the file stays as long as its owner";
+  EXPECT_EQ(other.users(), 2);
+  EXPECT_FALSE(sign_off("/ckpt-actor-counter-of-nobody", 0));
+}
+
 TEST(ipc_counter, has_a_name_that_torch_can_open_and_nobody_else_has) {
   const ipc_counter one, other;
   EXPECT_NE(one.name(), other.name());

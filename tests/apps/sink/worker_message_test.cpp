@@ -50,7 +50,11 @@ TEST(worker_message, reads_the_file_handle_that_the_pusher_writes) {
 TEST(worker_message, recognises_cuda_handles) {
   EXPECT_EQ(std::get<cuda_handle>(read_worker_message(from_hex(tests::python_cuda_handle))).bytes, 4096U);
   const auto ours = io::pickle_cuda_handle({std::string(66, 'x'), 1 << 21, "/torch_1_2_3", 0});
-  EXPECT_EQ(std::get<cuda_handle>(read_worker_message(ours)).bytes, 1U << 21);
+  const auto read = std::get<cuda_handle>(read_worker_message(ours));
+  EXPECT_EQ(read.bytes, 1U << 21);
+  EXPECT_EQ(read.ipc_handle, std::string(66, 'x'));
+  EXPECT_EQ(read.counter_name, "/torch_1_2_3");
+  EXPECT_EQ(read.counter_slot, 0U);
 }
 
 TEST(worker_message, reads_the_tensor_lists_that_python_pickles) {

@@ -1,0 +1,22 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Which GPUs this process sees.
+
+#include <string>
+
+namespace ckpt::gpu {
+
+struct gpu_identity {
+  std::string uuid; ///< as engines know it
+  std::string name; ///< the product's
+};
+
+/// At least 1. Throws cuda_error, in one sentence: no driver, no GPU, or what CUDA says.
+[[nodiscard]] int count_gpus();
+
+/// Throws cuda_error.
+[[nodiscard]] gpu_identity describe_gpu(int ordinal);
+
+} // namespace ckpt::gpu

@@ -1,0 +1,80 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gpu/imported_ring.hpp"
+
+#include "gpu/cuda_error.hpp"
+#include "gpu/cuda_host.hpp"
+#include "gpu/cuda_stream.hpp"
+#include "gpu/ipc_counter.hpp"
+
+#include <cstring>
+#include <string_view>
+
+#include <cuda_runtime_api.h>
+
+namespace ckpt::gpu {
+namespace {
+
+constexpr std::string_view versioned_prefix{"\x01"
+                                            "c",
+                                            2};
+
+cudaIpcMemHandle_t handle_in(std::string_view text) {
+  cudaIpcMemHandle_t handle;
+  if (text.size() == sizeof handle + versioned_prefix.size() && text.starts_with(versioned_prefix))
+    text.remove_prefix(versioned_prefix.size());
+  if (text.size() != sizeof handle)
+    throw cuda_error{"a CUDA IPC handle of " + std::to_string(text.size()) + " bytes is of no known form"};
+  std::memcpy(&handle, text.data(), sizeof handle);
+  return handle;
+}
+
+class cuda_imported_ring final : public imported_ring {
+public:
+  cuda_imported_ring(const exported_cuda_memory& exported, int ordinal)
+      : counter_name_{exported.counter_name},
+        counter_slot_{exported.counter_slot}, bytes_{exported.bytes}, ordinal_{ordinal} {
+    const current_gpu current{ordinal_};
+    void* memory = nullptr;
+    check_cuda(cudaIpcOpenMemHandle(&memory, handle_in(exported.ipc_handle), cudaIpcMemLazyEnablePeerAccess),
+               "cudaIpcOpenMemHandle on GPU " + std::to_string(ordinal_));
+    memory_ = static_cast<std::byte*>(memory);
+  }
+
+  cuda_imported_ring(const cuda_imported_ring&) = delete;
+  cuda_imported_ring& operator=(const cuda_imported_ring&) = delete;
+
+  ~cuda_imported_ring() noexcept override {
+    const current_gpu current{ordinal_};
+    static_cast<void>(cudaIpcCloseMemHandle(memory_));
+    sign_off(counter_name_, counter_slot_);
+  }
+
+  void read(std::uint64_t offset, std::span<std::byte> destination) override {
+    if (offset > bytes_ || destination.size() > bytes_ - offset)
+      throw cuda_error{"bytes beyond the end of the ring are wanted"};
+    const current_gpu current{ordinal_};
+    check_cuda(cudaMemcpy(destination.data(), memory_ + offset, destination.size(), cudaMemcpyDeviceToHost),
+               "cudaMemcpy from GPU " + std::to_string(ordinal_));
+  }
+
+private:
+  std::string counter_name_;
+  std::uint64_t counter_slot_;
+  std::uint64_t bytes_;
+  int ordinal_;
+  std::byte* memory_ = nullptr;
+};
+
+} // namespace
+
+std::unique_ptr<imported_ring> import_ring(const exported_cuda_memory& exported, const std::string& uuid) {
+  const int count = count_gpus();
+  for (int ordinal = 0; ordinal < count; ++ordinal)
+    if (describe_gpu(ordinal).uuid == uuid)
+      return std::make_unique<cuda_imported_ring>(exported, ordinal);
+  throw cuda_error{"none of the " + std::to_string(count) + " GPUs that this process sees is " + uuid};
+}
+
+} // namespace ckpt::gpu
