@@ -282,7 +282,7 @@ TEST_F(update_test, a_dtype_that_workers_have_no_name_for_is_refused_by_name) {
 
 TEST_F(update_test, gpus_that_are_not_there_are_missed_in_one_sentence) {
   ::setenv("CUDA_VISIBLE_DEVICES", "", 1); // Hides those that are.
-  EXPECT_EQ(run_node(make_checkpoint(), {"--endpoint", "http://127.0.0.1:1", "--device", "cuda"}), 2);
+  EXPECT_EQ(run_node(make_checkpoint(), {"--endpoint", "http://127.0.0.1:2", "--device", "cuda"}), 2);
   ::unsetenv("CUDA_VISIBLE_DEVICES");
   EXPECT_THAT(node_output_, HasSubstr("--device cuda: "));
   EXPECT_THAT(node_output_, HasSubstr("--device host"));
