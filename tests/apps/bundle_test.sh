@@ -28,33 +28,33 @@ as_nobody=()
 if ((EUID == 0)); then
   as_nobody=(setpriv --reuid=65534 --regid=65534 --clear-groups)
   chmod 755 "$scratch"
-  mkdir "$scratch/work"
-  chown 65534:65534 "$scratch/work"
+  mkdir "$scratch/own"
+  chown 65534:65534 "$scratch/own"
 else
-  mkdir "$scratch/work"
+  mkdir "$scratch/own"
 fi
 run() { env -i PATH=/usr/bin:/bin "${as_nobody[@]}" "$@"; }
 
 # What a program really loads comes from the bundle, but for what is the host's.
-run env LD_DEBUG=libs LD_DEBUG_OUTPUT="$scratch/work/libs" "$where/bin/ckpt-actor-node" --version
-loaded=$(sed -n 's/.*calling init: //p' "$scratch"/work/libs* | sort -u)
+run env LD_DEBUG=libs LD_DEBUG_OUTPUT="$scratch/own/libs" "$where/bin/ckpt-actor-node" --version
+loaded=$(sed -n 's/.*calling init: //p' "$scratch"/own/libs* | sort -u)
 grep -qF "$where/bin/../lib/libucs.so" <<<"$loaded"
 if grep -vF "$where/" <<<"$loaded" | grep -vE '/(ld-linux[^/]*|lib(c|m|pthread|dl|rt|resolv))\.so'; then
   echo "the libraries above were loaded from elsewhere" >&2
   exit 1
 fi
 
-cd "$scratch/work"
-run "$where/bin/ckpt-bench" write --path "$scratch/work/checkpoint" --size 16MiB --shards 2
-run "$where/bin/ckpt-sink" --port-file "$scratch/work/port" --updates 1 --verify "$scratch/work/checkpoint" \
-  >"$scratch/work/sink.log" 2>&1 &
+cd "$scratch/own"
+run "$where/bin/ckpt-bench" write --path "$scratch/own/checkpoint" --size 16MiB --shards 2
+run "$where/bin/ckpt-sink" --port-file "$scratch/own/port" --updates 1 --verify "$scratch/own/checkpoint" \
+  >"$scratch/own/sink.log" 2>&1 &
 sink=$!
 for ((i = 0; i < 300; ++i)); do
-  [[ ! -s $scratch/work/port ]] || break
+  [[ ! -s $scratch/own/port ]] || break
   sleep 0.1
 done
-run "$where/bin/ckpt-actor-node" --checkpoint-path "$scratch/work/checkpoint" --device host \
-  --inference-parallel-size 1 --endpoint "http://127.0.0.1:$(<"$scratch/work/port")"
+run "$where/bin/ckpt-actor-node" --checkpoint-path "$scratch/own/checkpoint" --device host \
+  --inference-parallel-size 1 --endpoint "http://127.0.0.1:$(<"$scratch/own/port")"
 wait "$sink"
 sink=
-grep 'verified bit for bit' "$scratch/work/sink.log"
+grep 'verified bit for bit' "$scratch/own/sink.log"
