@@ -3,6 +3,8 @@
 
 #include "apps/sink/worker.hpp"
 
+#include "apps/sink/tensor_place.hpp"
+
 #include <chrono>
 #include <csignal>
 #include <stdexcept>

@@ -4,12 +4,13 @@
 // Any bytes as a message to a worker: they are refused, or every tensor that a list names is refused, or lies
 // inside the buffer. All bytes of those are read.
 
-#include "apps/sink/shared_buffer.hpp"
+#include "apps/sink/tensor_place.hpp"
 #include "apps/sink/worker_message.hpp"
 
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <stdexcept>
 #include <string_view>
 #include <variant>
@@ -23,7 +24,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto* list = std::get_if<tensor_list>(&message);
     for (const auto& tensor : list != nullptr ? list->tensors : std::vector<sent_tensor>{}) {
       try {
-        for (const auto byte : bytes_of(tensor, buffer))
+        const auto place = place_of(tensor, buffer.size());
+        for (const auto byte : std::span{buffer}.subspan(place.offset, place.length))
           sum = sum ^ byte;
       } catch (const std::runtime_error&) {
         // This tensor is refused; the next one may be good.
