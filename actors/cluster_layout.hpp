@@ -10,6 +10,7 @@
 //
 // An engine is led by the host of its first rank: there is its server. Pure; any thread.
 
+#include <algorithm>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -55,6 +56,13 @@ struct cluster_layout {
   }
   [[nodiscard]] constexpr bool spans_hosts(std::uint32_t engine) const {
     return hosts_of_engine(engine).size() > 1;
+  }
+
+  /// The devices of this host, counted from 0 here, that belong to `engine`, which has some here.
+  [[nodiscard]] constexpr range devices_of_engine(std::uint32_t engine) const {
+    const auto here = ranks_of_host(host);
+    const auto ranks = ranks_of_engine(engine);
+    return {std::max(here.begin, ranks.begin) - here.begin, std::min(here.end, ranks.end) - here.begin};
   }
 
   /// The engines that have ranks on host `which`.

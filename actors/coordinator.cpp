@@ -119,12 +119,6 @@ void lose(self_pointer self, std::uint32_t host, const std::string& why) {
   finish_if_told(self);
 }
 
-[[nodiscard]] const std::string& endpoint_of(const coordinator_state& state, std::uint32_t engine) {
-  const auto leader = state.options.layout.leader_of_engine(engine);
-  return state.members[leader].introduction.endpoints.at(engine
-                                                         - state.options.layout.engines_led_by(leader).begin);
-}
-
 void begin(self_pointer self) {
   auto& state = self->state;
   const auto& layout = state.options.layout;
@@ -132,25 +126,11 @@ void begin(self_pointer self) {
   if (layout.hosts > 1)
     spdlog::info("all {} hosts are here and have the same plan", layout.hosts);
   const auto secret = make_secret();
-  const auto uuid_of = [&](std::uint32_t rank) {
-    return state.members[layout.host_of_rank(rank)].introduction.device_uuids[rank % layout.devices_per_host];
+  const auto introduction_of = [&](std::uint32_t host) -> const join_request& {
+    return state.members[host].introduction;
   };
-  for (std::uint32_t host = 0; host < layout.hosts; ++host) {
-    start_update start;
-    start.previous_data_address =
-        state.members[(host + layout.hosts - 1) % layout.hosts].introduction.data_address;
-    start.next_data_address = state.members[(host + 1) % layout.hosts].introduction.data_address;
-    start.first_data_address = state.members[0].introduction.data_address;
-    start.secret = secret;
-    const auto led = layout.engines_led_by(host);
-    for (auto rank = led.begin * layout.devices_per_engine; rank < led.end * layout.devices_per_engine;
-         ++rank)
-      start.engine_uuids.push_back(uuid_of(rank));
-    const auto here = layout.engines_on_host(host);
-    for (auto engine = here.begin; engine < here.end; ++engine)
-      start.engine_endpoints.push_back(endpoint_of(state, engine));
-    self->send(state.members[host].node, std::move(start));
-  }
+  for (std::uint32_t host = 0; host < layout.hosts; ++host)
+    self->send(state.members[host].node, make_start(host, layout, secret, introduction_of));
 }
 
 /// Asks a host with another plan for its files, and host 0 for its own, and ends the update with what is

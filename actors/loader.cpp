@@ -6,13 +6,13 @@
 #include "actors/broadcaster.hpp"
 #include "actors/deadlines.hpp"
 #include "actors/disk_reader.hpp"
+#include "actors/loader_verdict.hpp"
 #include "actors/server_notifier.hpp"
 #include "actors/stager.hpp"
 #include "actors/worker_session.hpp"
 
 #include <algorithm>
 #include <cassert>
-#include <span>
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -30,83 +30,9 @@ using phase = loader_state::phase;
 constexpr auto give_up_margin = std::chrono::milliseconds{3'000};
 constexpr auto end_wait = std::chrono::milliseconds{8'000};
 
-[[nodiscard]] double seconds_since(meter::clock::time_point start) {
-  return std::chrono::duration<double>{meter::clock::now() - start}.count();
-}
-
 template <class Parts, class Predicate>
 [[nodiscard]] bool all(const Parts& parts, Predicate predicate) {
   return std::ranges::all_of(parts, predicate);
-}
-
-/// The workers of this host that belong to `engine`.
-[[nodiscard]] std::span<loader_state::device_part> workers_of(loader_state& state, std::uint32_t engine) {
-  const auto& layout = state.context->layout;
-  const auto here = layout.ranks_of_host(layout.host);
-  const auto ranks = layout.ranks_of_engine(engine);
-  const auto begin = std::max(here.begin, ranks.begin);
-  const auto end = std::min(here.end, ranks.end);
-  return std::span{state.devices}.subspan(begin - here.begin, end - begin);
-}
-
-/// What this host has to say of `engine`.
-[[nodiscard]] engine_share share_of(loader_state& state, std::uint32_t engine) {
-  const auto& context = *state.context;
-  const auto workers = workers_of(state, engine);
-  engine_share share;
-  share.engine = engine;
-  share.listed = std::ranges::any_of(workers, &loader_state::device_part::listed);
-  share.finished = all(workers, &loader_state::device_part::finished);
-  share.bytes =
-      std::ranges::min(workers, {}, &loader_state::device_part::acknowledged_bytes).acknowledged_bytes;
-  share.seconds = seconds_since(state.started);
-  const auto led = context.layout.engines_led_by(context.layout.host);
-  if (!led.contains(engine))
-    return share;
-  const auto& part = state.engines[engine - led.begin];
-  share.endpoint = context.options.endpoints[engine - led.begin].url;
-  share.answered = part.answered;
-  share.closed = part.closed;
-  share.said = part.said;
-  if (part.closed)
-    share.seconds = part.seconds;
-  return share;
-}
-
-[[nodiscard]] std::vector<stage_report> stages(const update& context) {
-  std::vector<stage_report> result;
-  result.push_back({"disk", context.disk_meter.bytes(), context.disk_meter.busy_seconds()});
-  // Devices copy and reload at the same time: the slowest one is the stage.
-  const auto slowest = [&](const char* stage, meter device_meters::*of) {
-    stage_report report{stage, 0, 0};
-    for (const auto& meters : context.device_meter_list) {
-      report.bytes += (meters.get()->*of).bytes();
-      report.busy_seconds = std::max(report.busy_seconds, (meters.get()->*of).busy_seconds());
-    }
-    result.push_back(report);
-  };
-  slowest("copy", &device_meters::copy);
-  result.push_back({"broadcast", context.broadcast_meter.bytes(), context.broadcast_meter.busy_seconds()});
-  slowest("reload", &device_meters::reload);
-  return result;
-}
-
-[[nodiscard]] host_verdict judge(loader_state& state) {
-  host_verdict verdict;
-  const auto& context = *state.context;
-  verdict.host = context.layout.host;
-  verdict.first_cause = state.first_cause;
-  verdict.seconds = seconds_since(state.started);
-  verdict.ready_seconds = state.ready_seconds;
-  const auto engines = context.layout.engines_on_host(context.layout.host);
-  for (auto engine = engines.begin; engine < engines.end; ++engine)
-    verdict.engines.push_back(share_of(state, engine));
-  verdict.stages = stages(context);
-  verdict.from_page_cache_bytes = context.page_cache_bytes;
-  verdict.in_place_bytes = context.in_place_bytes;
-  verdict.reader_engine = context.reader_engine;
-  verdict.parts_left = !state.living.empty();
-  return verdict;
 }
 
 template <class Handle>
@@ -146,7 +72,7 @@ void spawn_parts(self_pointer self) {
 void deliver(self_pointer self) {
   auto& state = self->state;
   state.at = phase::over;
-  state.promise.deliver(judge(state));
+  state.promise.deliver(judge_host(state));
   self->quit();
 }
 
@@ -207,7 +133,7 @@ void open(self_pointer self, std::uint32_t engine) {
   const auto led = state.context->layout.engines_led_by(state.context->layout.host);
   if (led.contains(engine))
     self->send(state.engines[engine - led.begin].notifier, post_atom_v);
-  for (auto& worker : workers_of(state, engine))
+  for (auto& worker : state.workers_of(engine))
     self->send(worker.session, open_atom_v);
 }
 
@@ -218,7 +144,7 @@ void open_if_ready(self_pointer self, std::uint32_t index) {
   auto& part = state.engines[index];
   const auto& layout = state.context->layout;
   const auto engine = layout.engines_led_by(layout.host).begin + index;
-  if (part.announced || !part.ready || !all(workers_of(state, engine), &loader_state::device_part::bound))
+  if (part.announced || !part.ready || !all(state.workers_of(engine), &loader_state::device_part::bound))
     return;
   part.announced = true;
   if (layout.spans_hosts(engine))
@@ -272,7 +198,7 @@ void expect_answers(self_pointer self, bool from_spanning_engines) {
   const auto led = layout.engines_led_by(layout.host);
   for (auto engine = led.begin; engine < led.end; ++engine)
     if (layout.spans_hosts(engine) == from_spanning_engines
-        && all(workers_of(state, engine), &loader_state::device_part::finished))
+        && all(state.workers_of(engine), &loader_state::device_part::finished))
       self->send(state.engines[engine - led.begin].notifier, finish_atom_v);
 }
 
@@ -330,7 +256,7 @@ void on_session(self_pointer self, const session_progress& progress) {
     state.context->devices[progress.device]->hide_export();
     if (state.at == phase::starting && all(state.devices, [](const auto& part) { return part.opened; })) {
       state.at = phase::transferring;
-      state.ready_seconds = seconds_since(state.started);
+      state.ready_seconds = state.seconds();
     }
     break;
   case step::listed:
@@ -378,7 +304,7 @@ void on_server(self_pointer self, const server_progress& progress) {
     break;
   case step::closed:
     engine.closed = true;
-    engine.seconds = seconds_since(state.started);
+    engine.seconds = state.seconds();
     end_if_closed(self);
     break;
   case step::ended:

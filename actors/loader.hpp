@@ -17,6 +17,8 @@
 #include "actors/cluster_interfaces.hpp"
 #include "actors/update.hpp"
 
+#include <chrono>
+#include <span>
 #include <vector>
 
 #include <caf/typed_response_promise.hpp>
@@ -65,6 +67,21 @@ struct loader_state {
   meter::clock::time_point started;
   double ready_seconds = 0;
   caf::typed_response_promise<host_verdict> promise;
+
+  /// The workers of this host that belong to `engine`.
+  [[nodiscard]] std::span<device_part> workers_of(std::uint32_t engine) {
+    const auto here = context->layout.devices_of_engine(engine);
+    return std::span{devices}.subspan(here.begin, here.size());
+  }
+  [[nodiscard]] std::span<const device_part> workers_of(std::uint32_t engine) const {
+    const auto here = context->layout.devices_of_engine(engine);
+    return std::span{devices}.subspan(here.begin, here.size());
+  }
+
+  /// Since the update began.
+  [[nodiscard]] double seconds() const {
+    return std::chrono::duration<double>{meter::clock::now() - started}.count();
+  }
 };
 
 /// Scheduled. Ends by itself once it has answered.

@@ -56,4 +56,24 @@ std::string describe_misfit(const join_request& first, const join_request& other
   return {};
 }
 
+start_update make_start(std::uint32_t host, const cluster_layout& layout, const std::string& secret,
+                        const std::function<const join_request&(std::uint32_t)>& introduction_of) {
+  start_update start;
+  start.previous_data_address = introduction_of((host + layout.hosts - 1) % layout.hosts).data_address;
+  start.next_data_address = introduction_of((host + 1) % layout.hosts).data_address;
+  start.first_data_address = introduction_of(0).data_address;
+  start.secret = secret;
+  const auto led = layout.engines_led_by(host);
+  for (auto rank = led.begin * layout.devices_per_engine; rank < led.end * layout.devices_per_engine; ++rank)
+    start.engine_uuids.push_back(
+        introduction_of(layout.host_of_rank(rank)).device_uuids.at(rank % layout.devices_per_host));
+  const auto here = layout.engines_on_host(host);
+  for (auto engine = here.begin; engine < here.end; ++engine) {
+    const auto leader = layout.leader_of_engine(engine);
+    start.engine_endpoints.push_back(
+        introduction_of(leader).endpoints.at(engine - layout.engines_led_by(leader).begin));
+  }
+  return start;
+}
+
 } // namespace ckpt::actors

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// How hosts are named in messages, and whether two of them fit together. Pure; any thread.
+// How hosts are named in messages, whether two of them fit together, and what each has to know of the others.
+// Pure; any thread.
 
 #include "actors/cluster_interfaces.hpp"
 #include "actors/cluster_layout.hpp"
@@ -30,5 +31,10 @@ inline constexpr auto alive_interval = std::chrono::milliseconds{500};
 /// --bucket-size 4096, host 0 with 8192". Empty when they fit, plans aside.
 [[nodiscard]] std::string describe_misfit(const join_request& first, const join_request& other,
                                           const cluster_layout& layout);
+
+/// What `host` has to know to begin, from the introductions of all.
+[[nodiscard]] start_update
+make_start(std::uint32_t host, const cluster_layout& layout, const std::string& secret,
+           const std::function<const join_request&(std::uint32_t)>& introduction_of);
 
 } // namespace ckpt::actors

@@ -4,6 +4,8 @@
 #include "actors/members.hpp"
 
 #include <set>
+#include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -55,6 +57,31 @@ TEST(members, names_a_host_with_another_number_of_endpoints_than_engines) {
   other.endpoints.clear();
   EXPECT_EQ(describe_misfit(host(0), other, four_engines),
             "host 3 (node3) gives 0 --endpoint for 1 engine(s)");
+}
+
+TEST(members, begin_with_their_neighbours_addresses_and_the_devices_of_the_engines_they_lead) {
+  const cluster_layout one_engine_over_two_hosts{4, 0, 1, 2};
+  const auto introduce = [](std::uint32_t number) {
+    auto request = host(number);
+    request.data_address = "address " + std::to_string(number);
+    request.device_uuids = {"GPU-" + std::to_string(number)};
+    request.endpoints =
+        number % 2 == 0 ? std::vector{"http://engine" + std::to_string(number)} : std::vector<std::string>{};
+    return request;
+  };
+  const std::vector hosts{introduce(0), introduce(1), introduce(2), introduce(3)};
+  const auto introduction_of = [&](std::uint32_t number) -> const join_request& { return hosts[number]; };
+  const auto leader = make_start(2, one_engine_over_two_hosts, "secret", introduction_of);
+  EXPECT_EQ(leader.previous_data_address, "address 1");
+  EXPECT_EQ(leader.next_data_address, "address 3");
+  EXPECT_EQ(leader.first_data_address, "address 0");
+  EXPECT_EQ(leader.secret, "secret");
+  EXPECT_EQ(leader.engine_uuids, (std::vector<std::string>{"GPU-2", "GPU-3"}));
+  EXPECT_EQ(leader.engine_endpoints, std::vector<std::string>{"http://engine2"});
+  const auto follower = make_start(3, one_engine_over_two_hosts, "secret", introduction_of);
+  EXPECT_EQ(follower.next_data_address, "address 0");
+  EXPECT_TRUE(follower.engine_uuids.empty());
+  EXPECT_EQ(follower.engine_endpoints, std::vector<std::string>{"http://engine2"});
 }
 
 } // namespace
