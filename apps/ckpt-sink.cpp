@@ -8,6 +8,7 @@
 #include "apps/sink/http_server.hpp"
 #include "apps/sink/options.hpp"
 #include "apps/sink/report.hpp"
+#include "apps/sink/worker_process.hpp"
 
 #include <csignal>
 #include <exception>
@@ -57,6 +58,8 @@ int main(int argc, char** argv) {
     if (!options.verify_path.empty())
       expected = std::make_shared<const expectation>(options.verify_path);
     status = failure_status;
+    if (options.as_worker)
+      return serve_as_worker(options, std::move(expected), *options.as_worker);
     return serve(options, std::move(expected));
   } catch (const std::exception& error) {
     std::cerr << "ckpt-sink: " << error.what() << '\n';

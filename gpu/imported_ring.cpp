@@ -8,6 +8,7 @@
 #include "gpu/cuda_stream.hpp"
 #include "gpu/ipc_counter.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 
@@ -15,6 +16,9 @@
 
 namespace ckpt::gpu {
 namespace {
+
+/// Far more than the GPU's caches hold, so that copies cost memory bandwidth.
+constexpr std::uint64_t scratch_bytes = 256 << 20;
 
 constexpr std::string_view versioned_prefix{"\x01"
                                             "c",
@@ -34,7 +38,7 @@ class cuda_imported_ring final : public imported_ring {
 public:
   cuda_imported_ring(const exported_cuda_memory& exported, int ordinal)
       : counter_name_{exported.counter_name},
-        counter_slot_{exported.counter_slot}, bytes_{exported.bytes}, ordinal_{ordinal} {
+        counter_slot_{exported.counter_slot}, bytes_{exported.bytes}, ordinal_{ordinal}, stream_{ordinal} {
     const current_gpu current{ordinal_};
     void* memory = nullptr;
     check_cuda(cudaIpcOpenMemHandle(&memory, handle_in(exported.ipc_handle), cudaIpcMemLazyEnablePeerAccess),
@@ -47,24 +51,52 @@ public:
 
   ~cuda_imported_ring() noexcept override {
     const current_gpu current{ordinal_};
+    static_cast<void>(cudaStreamSynchronize(stream_.raw()));
+    static_cast<void>(cudaFree(scratch_));
     static_cast<void>(cudaIpcCloseMemHandle(memory_));
     sign_off(counter_name_, counter_slot_);
   }
 
+  void copy_out(std::uint64_t offset, std::uint64_t length) override {
+    require_inside(offset, length);
+    const current_gpu current{ordinal_};
+    if (scratch_ == nullptr) {
+      void* made = nullptr;
+      check_cuda(cudaMalloc(&made, scratch_bytes), "cudaMalloc on GPU " + std::to_string(ordinal_));
+      scratch_ = static_cast<std::byte*>(made);
+    }
+    for (std::uint64_t done = 0; done < length; done += scratch_bytes)
+      check_cuda(cudaMemcpyAsync(scratch_, memory_ + offset + done, std::min(scratch_bytes, length - done),
+                                 cudaMemcpyDeviceToDevice, stream_.raw()),
+                 "cudaMemcpyAsync on GPU " + std::to_string(ordinal_));
+  }
+
+  void settle() override {
+    const current_gpu current{ordinal_};
+    check_cuda(cudaStreamSynchronize(stream_.raw()),
+               "cudaStreamSynchronize on GPU " + std::to_string(ordinal_));
+  }
+
   void read(std::uint64_t offset, std::span<std::byte> destination) override {
-    if (offset > bytes_ || destination.size() > bytes_ - offset)
-      throw cuda_error{"bytes beyond the end of the ring are wanted"};
+    require_inside(offset, destination.size());
     const current_gpu current{ordinal_};
     check_cuda(cudaMemcpy(destination.data(), memory_ + offset, destination.size(), cudaMemcpyDeviceToHost),
                "cudaMemcpy from GPU " + std::to_string(ordinal_));
   }
 
 private:
+  void require_inside(std::uint64_t offset, std::uint64_t length) const {
+    if (offset > bytes_ || length > bytes_ - offset)
+      throw cuda_error{"bytes beyond the end of the ring are wanted"};
+  }
+
   std::string counter_name_;
   std::uint64_t counter_slot_;
   std::uint64_t bytes_;
   int ordinal_;
   std::byte* memory_ = nullptr;
+  std::byte* scratch_ = nullptr;
+  cuda_stream stream_;
 };
 
 } // namespace

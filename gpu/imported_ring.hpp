@@ -19,6 +19,13 @@ class imported_ring {
 public:
   virtual ~imported_ring() noexcept = default;
 
+  /// Copies `length` bytes from `offset` on to other memory of that GPU, as a worker does that loads them,
+  /// and forgets them there. Goes on until settle(). Throws cuda_error.
+  virtual void copy_out(std::uint64_t offset, std::uint64_t length) = 0;
+
+  /// Waits for what copy_out() has begun. Throws cuda_error.
+  virtual void settle() = 0;
+
   /// Copies what lies from `offset` on to host memory, and waits for it. Throws cuda_error.
   virtual void read(std::uint64_t offset, std::span<std::byte> destination) = 0;
 };

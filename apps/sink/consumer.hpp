@@ -17,6 +17,8 @@ class consumer {
 public:
   explicit consumer(consumption how);
 
+  [[nodiscard]] consumption how() const noexcept { return how_; }
+
   void consume(std::span<const std::byte> tensor);
 
 private:

@@ -34,11 +34,13 @@ std::set<std::string> all_tags() { return {"weights", "kv_cache"}; }
 
 engine::engine(boost::asio::io_context& io, const sink_options& options,
                std::shared_ptr<const expectation> expected, report& log)
-    : io_{io}, options_{options}, log_{log}, resources_{options, std::move(expected), {}},
+    : io_{io}, options_{options}, log_{log}, resources_{options, std::move(expected), {}, {}},
       ready_at_{clock::now() + options.ready_after}, quiet_{io}, patience_{io} {
-  resources_.consumers.reserve(options.workers);
   for (unsigned index = 0; index < options.workers; ++index)
-    resources_.consumers.emplace_back(options.consume);
+    if (options.worker_processes)
+      resources_.processes.emplace_back(options, index);
+    else
+      resources_.consumers.emplace_back(options.consume);
   // LMDeploy starts (with --empty-init) without its KV cache.
   if (options.engine == io::engine_kind::lmdeploy)
     sleeping_tags_ = options.starts_asleep ? all_tags() : std::set<std::string>{"kv_cache"};

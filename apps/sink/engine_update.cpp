@@ -67,7 +67,8 @@ void engine::start(update_request request, const std::shared_ptr<exchange>& wait
   current_ = std::make_unique<running_update>();
   auto& now = *current_;
   now.serial = ++attempts_;
-  if (!options_.fault_updates || now.serial <= *options_.fault_updates)
+  now.is_faulty = !options_.fault_updates || now.serial <= *options_.fault_updates;
+  if (now.is_faulty)
     now.faults = options_.faults;
   now.request = std::move(request);
   now.waiting = waiting;
@@ -92,7 +93,7 @@ void engine::start_workers() {
   auto& now = *current_;
   const auto serial = now.serial;
   now.workers = std::make_unique<update>(
-      resources_, now.faults, now.request,
+      resources_, now.is_faulty, now.request,
       [this, serial](std::uint64_t lists) {
         boost::asio::post(io_, [this, serial, lists] { list_answered(serial, lists); });
       },

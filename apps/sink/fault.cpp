@@ -166,7 +166,7 @@ std::string_view fault_help() {
   handle-error               a worker answers the buffer handle with an error text
   bucket-error:LIST          a worker answers a list with an error text
   post-hook-raises           a worker raises in its post hook: no reply, and the server reports it
-  die-at:MOMENT              the whole process kills itself (SIGKILL)
+  die-at:MOMENT              the sink and its workers are killed (SIGKILL)
   worker-dies:MOMENT         a worker's socket closes; the server never answers
   hang-at:MOMENT             a worker never replies
   slow-handle:SECONDS        a worker takes its time to open the buffer

@@ -53,6 +53,11 @@ struct fault_plan {
   /// True when a fault cannot be placed without knowing how many tensors will come.
   [[nodiscard]] bool needs_tensor_count() const;
 
+  /// True when the workers are to fall silent once one of them has answered this many lists.
+  [[nodiscard]] bool freezes_after(std::uint64_t lists) const {
+    return status_during && lists >= lists_before_trouble;
+  }
+
   /// True when no answer must ever be sent, whatever the workers do.
   [[nodiscard]] bool never_answers() const { return close_at.has_value() || starts_no_workers; }
 

@@ -43,6 +43,7 @@ struct raw_options {
   sink_options parsed;
   std::string engine = "sglang";
   std::string consume = "copy";
+  std::string device = "host";
   std::string key_file;
   std::string admin_key_file;
   std::vector<std::string> followers;
@@ -63,6 +64,13 @@ void declare(CLI::App& app, raw_options& raw) {
   app.add_option("--workers", options.workers, "workers, one for each device of the engine on this host")
       ->check(CLI::Range(1U, 1024U))
       ->capture_default_str();
+  app.add_option("--device", raw.device,
+                 "host: buffers are shared memory; cuda: they are memory of GPUs, as --worker-processes")
+      ->check(CLI::IsMember({"host", "cuda"}))
+      ->capture_default_str();
+  app.add_flag("--worker-processes", options.worker_processes,
+               "let every worker be a process of its own, as an engine's are");
+  app.add_option("--as-worker", options.as_worker)->group(""); // How the sink starts one; not for users.
   app.add_option("--follower", raw.followers,
                  "the engine spans several hosts: another ckpt-sink with as many workers as this one\n"
                  "(repeatable, in the order of the hosts); this one hands each update on to it")
@@ -101,6 +109,7 @@ sink_options check(raw_options raw) {
   options.consume = raw.consume == "copy"    ? consumption::copy
                     : raw.consume == "touch" ? consumption::touch
                                              : consumption::none;
+  options.worker_processes = options.worker_processes || raw.device == "cuda";
   options.api_key = read_key(raw.key_file);
   options.admin_api_key = read_key(raw.admin_key_file);
   options.ready_after = milliseconds(raw.ready_after_seconds);
@@ -130,6 +139,7 @@ std::variant<sink_options, int> parse_command_line(int argc, const char* const* 
   declare(app, raw);
   try {
     app.parse(argc, argv);
+    raw.parsed.arguments = {argv + 1, argv + argc};
     return check(std::move(raw));
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : usage_status;

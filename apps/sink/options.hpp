@@ -27,6 +27,10 @@ enum class consumption : std::uint8_t {
 struct sink_options {
   io::engine_kind engine = io::engine_kind::sglang;
   unsigned workers = 1;                     ///< on this host
+  bool worker_processes = false;            ///< each of them is a process of its own
+  std::optional<unsigned> as_worker;        ///< this process is that worker, and nothing else
+  std::string program = "/proc/self/exe";   ///< what worker processes are started with
+  std::vector<std::string> arguments;       ///< and the arguments of this command line
   std::vector<io::http_endpoint> followers; ///< with as many workers each
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;

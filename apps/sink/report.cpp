@@ -22,16 +22,6 @@ json::value or_null(const std::optional<bool>& value) {
   return value ? json::value(*value) : json::value(nullptr);
 }
 
-json::object describe(const worker_outcome& worker) {
-  return {{"device", worker.device},
-          {"error", worker.error},
-          {"lists", worker.lists},
-          {"tensors", worker.tensors},
-          {"bytes", worker.bytes},
-          {"busy_seconds", worker.busy_seconds},
-          {"verified", or_null(worker.verified)}};
-}
-
 json::object describe(const report_entry& entry) {
   json::array workers;
   std::uint64_t tensors = 0;

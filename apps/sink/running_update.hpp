@@ -10,7 +10,8 @@ namespace ckpt::apps::sink {
 
 struct engine::running_update {
   std::uint64_t serial = 0; ///< counts update requests from 1
-  fault_plan faults;
+  bool is_faulty = false;
+  fault_plan faults; ///< none, or those of the command line
   update_request request;
   std::shared_ptr<exchange> waiting;
   bool client_is_gone = false;

@@ -47,6 +47,8 @@ public:
   ~mapped_file() noexcept override { ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size()); }
 
   [[nodiscard]] std::uint64_t size() const noexcept override { return bytes_.size(); }
+  void load(io::extent place, consumer& work) override { work.consume(read(place)); }
+  void settle() override {}
   [[nodiscard]] std::span<const std::byte> read(io::extent place) override {
     return bytes_.subspan(place.offset, place.length);
   }
@@ -63,6 +65,11 @@ public:
                                   device)} {}
 
   [[nodiscard]] std::uint64_t size() const noexcept override { return bytes_; }
+  void load(io::extent place, consumer& work) override {
+    if (work.how() != consumption::none)
+      ring_->copy_out(place.offset, place.length);
+  }
+  void settle() override { ring_->settle(); }
   [[nodiscard]] std::span<const std::byte> read(io::extent place) override {
     copy_.resize(std::max<std::size_t>(copy_.size(), place.length));
     const std::span wanted{copy_.data(), place.length};

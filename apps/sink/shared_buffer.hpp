@@ -4,6 +4,7 @@
 
 // The buffer that a pusher shares with a worker: a file, or memory of a GPU. One thread uses a buffer.
 
+#include "apps/sink/consumer.hpp"
 #include "apps/sink/worker_message.hpp"
 #include "io/extent.hpp"
 
@@ -20,7 +21,14 @@ public:
 
   [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
 
-  /// The bytes at `place`, which lies inside; valid until the next call.
+  /// Does with the bytes at `place`, which lies inside, what an engine would; on a GPU that goes on until
+  /// settle().
+  virtual void load(io::extent place, consumer& work) = 0;
+
+  /// Waits until nothing is done with the buffer any more.
+  virtual void settle() = 0;
+
+  /// The bytes at `place`, in host memory; valid until the next call.
   [[nodiscard]] virtual std::span<const std::byte> read(io::extent place) = 0;
 };
 

@@ -4,6 +4,9 @@
 #include "apps/sink/update.hpp"
 
 #include <cassert>
+#include <csignal>
+
+#include <unistd.h>
 
 namespace ckpt::apps::sink {
 
@@ -27,17 +30,18 @@ std::optional<bool> update_outcome::verified() const {
   return all;
 }
 
-update::update(worker_resources& resources, const fault_plan& faults, const update_request& request,
+update::update(worker_resources& resources, bool is_faulty, const update_request& request,
                list_handler on_list, end_handler on_end)
-    : faults_{faults}, request_{request}, on_end_{std::move(on_end)} {
+    : is_faulty_{is_faulty}, request_{request}, on_end_{std::move(on_end)} {
   const auto& options = resources.options;
   assert(request.devices.size() == options.workers * (1 + options.followers.size()));
   done_.workers.resize(options.workers);
   done_.followers.resize(options.followers.size());
   running_ = options.workers + static_cast<unsigned>(options.followers.size());
-  signals_.list_answered = [this, on_list = std::move(on_list)](std::uint64_t lists) {
+  signals_.die = [] { ::kill(::getpid(), SIGKILL); };
+  signals_.list_answered = [this, &options, on_list = std::move(on_list)](std::uint64_t lists) {
     // Frozen here and now: on the way over the HTTP side some workers would answer one more list.
-    if (faults_.status_during && lists >= faults_.lists_before_trouble)
+    if (is_faulty_ && options.faults.freezes_after(lists))
       signals_.frozen = true;
     on_list(lists);
   };
@@ -52,12 +56,19 @@ update::~update() noexcept { signals_.stop = true; }
 
 void update::run_worker(worker_resources& resources, unsigned index) {
   const auto& [device, address] = request_.devices[index];
-  worker one{resources.options, faults_.for_worker(index), resources.consumers[index], resources.expected,
-             signals_};
-  auto outcome = one.run(resources.context, device, address);
+  auto outcome = resources.processes.empty()
+                     ? run_in_place(resources, index)
+                     : resources.processes[index].run({device, address, is_faulty_}, signals_);
   const std::lock_guard lock{mutex_};
   done_.workers[index] = std::move(outcome);
   end_one();
+}
+
+worker_outcome update::run_in_place(worker_resources& resources, unsigned index) {
+  const auto& [device, address] = request_.devices[index];
+  const auto faults = is_faulty_ ? resources.options.faults.for_worker(index) : fault_plan{};
+  worker one{resources.options, faults, resources.consumers[index], resources.expected, signals_};
+  return one.run(resources.context, device, address);
 }
 
 void update::run_follower(const sink_options& options, unsigned index) {

@@ -2,13 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// One update under way: a thread for each worker of the engine, and for each follower. Made and destroyed by
+// One update under way: a thread for each worker of the engine, which may have a process of its own, and for
+// each follower. Made and destroyed by
 // the HTTP side; destroying it tells the workers to end and waits for them.
 
 #include "apps/sink/follower.hpp"
 #include "apps/sink/worker.hpp"
+#include "apps/sink/worker_process.hpp"
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <mutex>
 #include <optional>
@@ -41,7 +44,8 @@ struct update_outcome {
 struct worker_resources {
   const sink_options& options;
   std::shared_ptr<const expectation> expected; ///< null without --verify
-  std::vector<consumer> consumers;             ///< one for each worker
+  std::vector<consumer> consumers;             ///< one for each worker that is a thread
+  std::deque<worker_process> processes;        ///< one for each worker that is a process
   zmq::context_t context{1};
 };
 
@@ -50,20 +54,21 @@ public:
   using list_handler = std::function<void(std::uint64_t lists)>;
   using end_handler = std::function<void(update_outcome)>;
 
-  /// Starts the workers. Both handlers are called on the update's threads: `on_list` after a worker has
-  /// agreed to a list, `on_end` once, by the last of all.
-  update(worker_resources& resources, const fault_plan& faults, const update_request& request,
-         list_handler on_list, end_handler on_end);
+  /// Starts the workers, with the faults of the command line if `is_faulty`. Both handlers are called on the
+  /// update's threads: `on_list` after a worker has agreed to a list, `on_end` once, by the last of all.
+  update(worker_resources& resources, bool is_faulty, const update_request& request, list_handler on_list,
+         end_handler on_end);
   update(const update&) = delete;
   update& operator=(const update&) = delete;
   ~update() noexcept;
 
 private:
   void run_worker(worker_resources& resources, unsigned index);
+  [[nodiscard]] worker_outcome run_in_place(worker_resources& resources, unsigned index);
   void run_follower(const sink_options& options, unsigned index);
   void end_one();
 
-  fault_plan faults_;
+  bool is_faulty_;
   update_request request_;
   end_handler on_end_;
   update_signals signals_;

@@ -6,12 +6,9 @@
 #include "apps/sink/tensor_place.hpp"
 
 #include <chrono>
-#include <csignal>
 #include <stdexcept>
 #include <type_traits>
 #include <variant>
-
-#include <unistd.h>
 
 namespace ckpt::apps::sink {
 namespace {
@@ -120,12 +117,13 @@ void worker::use(const worker_socket& socket, const tensor_list& list) {
   const auto start = clock::now();
   std::uint64_t list_bytes = 0;
   for (const auto& tensor : list.tensors) {
-    const auto bytes = buffer_->read(place_of(tensor, buffer_->size()));
-    work_.consume(bytes);
+    const auto place = place_of(tensor, buffer_->size());
+    buffer_->load(place, work_);
     if (verifier_)
-      verifier_->receive(tensor, bytes);
-    list_bytes += bytes.size();
+      verifier_->receive(tensor, buffer_->read(place));
+    list_bytes += place.length;
   }
+  buffer_->settle();
   const std::chrono::duration<double> least{options_.worker_seconds_per_gib * static_cast<double>(list_bytes)
                                             / gib};
   socket.pause(start + std::chrono::duration_cast<clock::duration>(least) - clock::now());
@@ -178,7 +176,7 @@ bool worker::strikes(const std::optional<moment>& when, moment::at now,
 
 void worker::misbehave(worker_socket& socket, moment::at now, std::uint64_t arriving_tensors) {
   if (strikes(faults_.die_at, now, arriving_tensors))
-    ::kill(::getpid(), SIGKILL);
+    signals_.die();
   if (strikes(faults_.close_at, now, arriving_tensors))
     throw channel_closed{"fault: the worker dies"};
   if (signals_.frozen || strikes(faults_.hang_at, now, arriving_tensors)) {

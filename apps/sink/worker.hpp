@@ -3,7 +3,8 @@
 #pragma once
 
 // One worker of the engine during one update: the worker's side of the weight channel from the handle to the
-// post hook, with the faults it was told to commit. Runs on a thread of its own and blocks there.
+// post hook, with the faults it was told to commit. Runs on a thread of its own, or of a process of its own,
+// and blocks there.
 //
 // Source: `checkpoint_engine.worker.update_weights_from_ipc`.
 
@@ -11,6 +12,7 @@
 #include "apps/sink/options.hpp"
 #include "apps/sink/shared_buffer.hpp"
 #include "apps/sink/verifier.hpp"
+#include "apps/sink/worker_outcome.hpp"
 #include "apps/sink/worker_socket.hpp"
 
 #include <atomic>
@@ -22,22 +24,12 @@
 
 namespace ckpt::apps::sink {
 
-/// What a worker has to say when it is through. The update was good for it when `error` is empty.
-struct worker_outcome {
-  std::string device;
-  std::string error;
-  std::uint64_t lists = 0;
-  std::uint64_t tensors = 0;
-  std::uint64_t bytes = 0;
-  double busy_seconds = 0;      ///< spent on the tensors, comparing included
-  std::optional<bool> verified; ///< absent without --verify
-};
-
 /// Shared by the workers of one update and whoever started them.
 struct update_signals {
   std::atomic<bool> stop{false};                          ///< the sink ends
   std::atomic<bool> frozen{false};                        ///< answer no more messages
   std::function<void(std::uint64_t lists)> list_answered; ///< called on the workers' threads
+  std::function<void()> die = {};                         ///< ends the engine as a crash would
 };
 
 class worker {

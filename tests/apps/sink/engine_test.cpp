@@ -1,12 +1,11 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The engine over real connections, good and misbehaving.
+// The engine over real connections.
 
 #include "apps/sink/engine.hpp"
 
-#include "io/pickle_writer.hpp"
-#include "tests/apps/sink/harness.hpp"
+#include "tests/apps/sink/engine_fixture.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -34,52 +33,6 @@ using tests::running_sink;
 using namespace std::chrono_literals;
 
 constexpr const char* update_route = "/update_weights_from_ipc";
-
-class engine_test : public testing::Test {
-protected:
-  /// Options of a sink that verifies and commits these faults.
-  [[nodiscard]] sink_options options(engine_kind engine, const std::vector<std::string>& faults = {}) const {
-    sink_options result;
-    result.engine = engine;
-    result.verify_path = source_.path();
-    result.faults = parse_faults(faults);
-    return result;
-  }
-
-  [[nodiscard]] sink_options sglang(const std::vector<std::string>& faults = {}) const {
-    return options(engine_kind::sglang, faults);
-  }
-
-  /// A whole good update; the answer to its request.
-  [[nodiscard]] tests::http_result update(const running_sink& sink, const std::string& version = "v1") {
-    hand_pusher pusher;
-    auto answer = sink.start_update({&pusher}, version);
-    EXPECT_THAT(push_all(pusher, source_), Each(IsEmpty()));
-    return answer.get();
-  }
-
-  /// Like update(), again and again for as long as it is refused: the sink learns a little later than the
-  /// test that the last pusher is gone. The status of the last answer.
-  [[nodiscard]] unsigned update_when_free(const running_sink& sink) {
-    auto status = 400U;
-    const auto end = std::chrono::steady_clock::now() + tests::patience;
-    while (status == 400U && std::chrono::steady_clock::now() < end) {
-      hand_pusher pusher;
-      auto answer = sink.start_update({&pusher});
-      while (!pusher.connected() && answer.wait_for(20ms) == std::future_status::timeout) {
-      }
-      if (pusher.connected()) {
-        EXPECT_THAT(push_all(pusher, source_), Each(IsEmpty()));
-      }
-      status = answer.get().response.status;
-    }
-    return status;
-  }
-
-  std::string handle() const { return io::pickle_file_handle(source_.buffer_path(), source_.buffer_bytes()); }
-
-  tests::sample_checkpoint source_;
-};
 
 // SGLang.
 
@@ -324,121 +277,6 @@ TEST_F(engine_test, ends_with_an_error_after_a_failed_update) {
   hand_pusher pusher;
   EXPECT_EQ(sink.start_update({&pusher}).get().response.status, 400U);
   EXPECT_EQ(sink.wait(), 1);
-}
-
-// Faults of the HTTP side.
-
-TEST_F(engine_test, can_answer_any_status_before_the_transfer_for_some_updates) {
-  auto wanted = sglang({"http-status:404"});
-  wanted.fault_updates = 1;
-  const running_sink sink{wanted};
-  hand_pusher pusher;
-  EXPECT_EQ(sink.start_update({&pusher}).get().response.status, 404U);
-  EXPECT_EQ(update(sink).response.status, 200U);
-}
-
-TEST_F(engine_test, can_answer_an_error_in_the_middle_while_workers_fall_silent) {
-  auto wanted = sglang({"http-status-during:500:2"});
-  wanted.fault_updates = 1;
-  const running_sink sink{wanted};
-  {
-    hand_pusher pusher;
-    auto answer = sink.start_update({&pusher});
-    EXPECT_EQ(pusher.ask(handle()), "");
-    EXPECT_EQ(pusher.ask(list_message({source_.tensors()[0]})), "");
-    EXPECT_EQ(answer.wait_for(100ms), std::future_status::timeout);
-    EXPECT_EQ(pusher.ask(list_message({source_.tensors()[1]})), "");
-    EXPECT_EQ(answer.get().response.status, 500U);
-    pusher.send(list_message({source_.tensors()[2]}));
-    EXPECT_EQ(pusher.reply(200ms), std::nullopt);
-  }
-  // With the pusher gone the workers give up; until then a new update is refused.
-  EXPECT_EQ(update_when_free(sink), 200U);
-}
-
-TEST_F(engine_test, can_answer_an_error_after_a_good_transfer) {
-  const running_sink sink{sglang({"http-status-after:500"})};
-  EXPECT_EQ(update(sink).response.status, 500U);
-  EXPECT_THAT(sink.get("/model_info").response.body, HasSubstr("default"));
-}
-
-TEST_F(engine_test, can_answer_success_early) {
-  const running_sink sink{sglang({"early-200"})};
-  hand_pusher pusher;
-  const auto answer = sink.start_update({&pusher}).get();
-  EXPECT_EQ(answer.response.status, 200U);
-  EXPECT_THAT(answer.response.body, HasSubstr(R"("success":true)"));
-  EXPECT_THAT(push_all(pusher, source_), Each(IsEmpty()));
-}
-
-TEST_F(engine_test, can_take_an_update_and_start_no_worker) {
-  auto wanted = sglang({"never-start-workers"});
-  wanted.timeout = 300ms;
-  const running_sink sink{wanted};
-  hand_pusher pusher;
-  EXPECT_TRUE(sink.start_update({&pusher}).get().error); // Closed without a word at the sink's own deadline.
-}
-
-TEST_F(engine_test, is_free_again_when_the_client_it_never_answers_is_gone) {
-  auto wanted = sglang({"never-start-workers"});
-  wanted.fault_updates = 1;
-  const running_sink sink{wanted};
-  hand_pusher pusher;
-  EXPECT_TRUE(sink.start_update({&pusher}, "v1", 200ms).get().error);
-  EXPECT_EQ(update_when_free(sink), 200U);
-}
-
-TEST_F(engine_test, never_answers_when_a_worker_dies) {
-  auto wanted = sglang({"worker-dies:0"});
-  const running_sink sink{wanted};
-  hand_pusher pusher;
-  auto answer = sink.start_update({&pusher}, "v1", 1s);
-  EXPECT_EQ(pusher.ask(handle()), "");
-  pusher.send(list_message(source_.tensors()));
-  EXPECT_EQ(pusher.reply(200ms), std::nullopt);
-  EXPECT_EQ(answer.get().error, std::errc::timed_out);
-}
-
-TEST_F(engine_test, can_answer_something_that_is_not_http) {
-  const running_sink sink{sglang({"garbage-http"})};
-  hand_pusher pusher;
-  EXPECT_EQ(sink.start_update({&pusher}).get().error, io::make_error_code(io::http_errc::not_http));
-}
-
-TEST_F(engine_test, can_drop_the_connection_in_the_middle) {
-  const running_sink sink{sglang({"drop-connection:2"})};
-  hand_pusher pusher;
-  auto answer = sink.start_update({&pusher});
-  EXPECT_EQ(pusher.ask(handle()), "");
-  EXPECT_EQ(pusher.ask(list_message({source_.tensors()[0]})), "");
-  EXPECT_EQ(answer.wait_for(100ms), std::future_status::timeout);
-  EXPECT_EQ(pusher.ask(list_message({source_.tensors()[1]})), "");
-  EXPECT_TRUE(answer.get().error);
-  EXPECT_EQ(pusher.ask(list_message({source_.tensors()[2]})), ""); // The workers know nothing of it.
-}
-
-TEST_F(engine_test, can_tell_a_wrong_version_after_a_good_update) {
-  const running_sink sink{sglang({"wrong-version"})};
-  EXPECT_EQ(update(sink, "v9").response.status, 200U);
-  const auto info = boost::json::parse(sink.get("/model_info").response.body);
-  EXPECT_NE(info.at("weight_version"), "v9");
-}
-
-TEST_F(engine_test, can_let_one_worker_of_two_fail) {
-  auto wanted = sglang({"bucket-error:first", "one-worker-only:1"});
-  wanted.workers = 2;
-  const running_sink sink{wanted};
-  hand_pusher first;
-  hand_pusher second;
-  auto answer = sink.start_update({&first, &second});
-  EXPECT_THAT(push_all(first, source_), Each(IsEmpty()));
-  EXPECT_EQ(second.ask(handle()), "");
-  EXPECT_THAT(second.ask(list_message(source_.tensors())), HasSubstr("fault"));
-  second.send(io::pickle_abort("one failed"));
-  const auto result = answer.get();
-  EXPECT_EQ(result.response.status, 400U);
-  EXPECT_THAT(result.response.body, HasSubstr("worker 1 (GPU-1)"));
-  EXPECT_THAT(result.response.body, testing::Not(HasSubstr("worker 0")));
 }
 
 } // namespace
