@@ -23,6 +23,10 @@ using self_pointer = disk_reader_actor::stateful_pointer<disk_reader_state>;
 /// Chunks of files in memory that may wait for their copy: they take no slab, only a message.
 constexpr std::uint32_t mapped_chunks_max = 64;
 
+/// How much of a file in memory is made known to the devices at a time: long enough for several threads, and
+/// no more than is copied meanwhile.
+constexpr std::uint64_t pinned_run_max = 256 << 20;
+
 /// How long one look for completions may keep messages waiting.
 constexpr auto completion_wait = 2ms;
 
@@ -37,16 +41,23 @@ void fail(self_pointer self, cause why) {
   self->send(state.loader, part_failed{std::move(why)});
 }
 
-const io::source_file& open(disk_reader_state& state, std::uint32_t file) {
+open_file& open(disk_reader_state& state, std::uint32_t file) {
   auto& entry = state.context->files[file];
   if (!entry.file) {
     entry.chunks_left = state.chunks_left_by_file[file];
     entry.file = std::make_unique<io::source_file>(state.context->checkpoint.files[file]);
+    entry.is_in_place = entry.file->mapping() != nullptr;
     if (entry.file->direct_fd() < 0 && entry.file->mapping() == nullptr)
       spdlog::info("{}: its file system has no direct I/O; reading through the page cache",
                    entry.file->path());
   }
-  return *entry.file;
+  return entry;
+}
+
+/// The device that gets the chunk.
+const gpu::device& owner_of(const disk_reader_state& state, const io::planned_chunk& chunk) {
+  const auto& context = *state.context;
+  return *context.devices[context.plan.buckets[chunk.bucket].owner - context.rank_of(0)];
 }
 
 void hand_over(self_pointer self, std::uint32_t chunk, std::optional<io::slab_index> slab,
@@ -58,6 +69,53 @@ void hand_over(self_pointer self, std::uint32_t chunk, std::optional<io::slab_in
   self->send(state.stagers[owner - state.context->rank_of(0)], chunk_ready{chunk, slab, data});
 }
 
+/// Makes the next run of chunks of a file in memory known to all devices. False where one of them cannot have
+/// it.
+[[nodiscard]] bool pin_next_run(disk_reader_state& state, const io::source_file& file) {
+  const auto& plan = state.context->plan;
+  const auto first = plan.chunks[state.chunks[state.next]];
+  auto run = first.window;
+  auto& end = state.pinned_end;
+  for (end = state.next + 1; end < state.chunks.size(); ++end) {
+    const auto& next = plan.chunks[state.chunks[end]];
+    const bool continues = next.file == first.file && next.window.offset >= run.offset
+                           && next.window.offset <= run.end()
+                           && next.window.end() - run.offset <= pinned_run_max;
+    if (!continues)
+      break;
+    run.length = std::max(run.end(), next.window.end()) - run.offset;
+  }
+  run.length = std::min(run.end(), file.bytes()) - run.offset;
+  auto& meter = state.context->disk_meter;
+  meter.set_busy(true);
+  const bool is_known = std::ranges::all_of(state.context->devices, [&](const auto& device) {
+    return device->pin_source({file.mapping() + run.offset, run.length});
+  });
+  meter.set_busy(!state.reading.empty());
+  return is_known;
+}
+
+/// Hands over the next chunk, of a file in memory. False when that has to wait.
+[[nodiscard]] bool hand_over_in_place(self_pointer self, open_file& source) {
+  auto& state = self->state;
+  if (state.mapped_chunks == mapped_chunks_max)
+    return false;
+  const auto chunk = state.chunks[state.next];
+  const auto& planned = state.context->plan.chunks[chunk];
+  const auto& file = *source.file;
+  if (state.next >= state.pinned_end && !pin_next_run(state, file)) {
+    source.is_in_place = false; // From here on; what has been handed over stays known.
+    spdlog::info("{}: the devices cannot copy from where it lies; copying it through staging memory",
+                 file.path());
+    return true;
+  }
+  ++state.mapped_chunks;
+  ++state.next;
+  state.context->in_place_bytes += planned.needed_bytes;
+  hand_over(self, chunk, std::nullopt, file.mapping() + planned.window.offset);
+  return true;
+}
+
 /// Starts whatever slabs and queue have room for.
 void pump(self_pointer self) {
   auto& state = self->state;
@@ -65,20 +123,16 @@ void pump(self_pointer self) {
   while (!state.failed && state.next < state.chunks.size()) {
     const auto chunk = state.chunks[state.next];
     const auto& planned = plan.chunks[chunk];
-    const auto& file = open(state, planned.file);
-    if (file.mapping() != nullptr) {
-      if (state.mapped_chunks == mapped_chunks_max)
+    auto& source = open(state, planned.file);
+    if (source.is_in_place) {
+      if (!hand_over_in_place(self, source))
         break;
-      ++state.mapped_chunks;
-      ++state.next;
-      state.context->in_place_bytes += planned.needed_bytes;
-      hand_over(self, chunk, std::nullopt, file.mapping() + planned.window.offset);
       continue;
     }
-    const auto slab = state.context->slabs->take();
+    const auto slab = state.context->slabs->take(owner_of(state, planned).memory_node());
     if (!slab)
       break;
-    const io::read_request request{&file, planned.window, planned.needed_bytes,
+    const io::read_request request{source.file.get(), planned.window, planned.needed_bytes,
                                    state.context->slabs->bytes(*slab).data(), chunk};
     if (!state.reader->submit(request)) {
       state.context->slabs->give_back(*slab);
@@ -142,7 +196,9 @@ void release(self_pointer self, const slab_free& freed) {
   else
     --state.mapped_chunks;
   const auto file = state.context->plan.chunks[freed.chunk].file;
-  if (--state.context->files.at(file).chunks_left == 0)
+  auto& source = state.context->files.at(file);
+  // To forget a file in memory takes the devices long: that is for the end.
+  if (--source.chunks_left == 0 && source.file->mapping() == nullptr)
     state.context->files.erase(file);
   pump(self);
 }

@@ -29,6 +29,7 @@ struct disk_reader_state {
   std::vector<std::uint32_t> chunks_left_by_file;
   std::map<std::uint32_t, io::slab_index> reading; ///< slab by chunk
   std::uint32_t mapped_chunks = 0;
+  std::size_t pinned_end = 0; ///< into chunks: files in memory are known to the devices up to there
   meter::clock::time_point last_completion;
   bool ticking = false;
   bool failed = false;

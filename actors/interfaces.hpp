@@ -165,9 +165,14 @@ typename Inspector::result_type inspect(Inspector& f, stage_report& x) {
 }
 
 template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, startup_report& x) {
+  return f(caf::meta::type_name("startup_report"), x.devices_seconds, x.memory_seconds);
+}
+
+template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, host_verdict& x) {
   return f(caf::meta::type_name("host_verdict"), x.host, x.name, x.first_cause, x.engines, x.stages,
-           x.seconds, x.ready_seconds, x.from_page_cache_bytes, x.in_place_bytes, x.reader_engine,
+           x.startup, x.seconds, x.ready_seconds, x.from_page_cache_bytes, x.in_place_bytes, x.reader_engine,
            x.parts_left);
 }
 

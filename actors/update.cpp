@@ -4,7 +4,10 @@
 #include "actors/update.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
+
+#include <spdlog/spdlog.h>
 
 namespace ckpt::actors {
 
@@ -17,6 +20,21 @@ std::uint32_t slab_count(std::uint64_t host_memory_bytes, const io::bucket_plan&
   return static_cast<std::uint32_t>(
       std::clamp<std::uint64_t>(host_memory_bytes / chunk_bytes, 1, std::max<std::uint64_t>(wanted, 1)));
 }
+
+namespace {
+
+/// Lets every device find slabs next to it, where the host has several memory nodes.
+void place_slabs(update& made) {
+  std::vector<unsigned> nodes;
+  for (const auto& device : made.devices)
+    if (const auto node = device->memory_node())
+      nodes.push_back(*node);
+  const bool is_spread = std::ranges::adjacent_find(nodes, std::ranges::not_equal_to{}) != nodes.end();
+  if (is_spread && !made.slabs->place_on(nodes))
+    spdlog::warn("staging memory cannot be placed next to the devices: copies may cross memory nodes");
+}
+
+} // namespace
 
 update_ptr make_update(update_options options, const cluster_layout& layout, io::checkpoint checkpoint,
                        io::bucket_plan plan, std::vector<std::unique_ptr<gpu::device>> devices,
@@ -31,8 +49,9 @@ update_ptr make_update(update_options options, const cluster_layout& layout, io:
   made->slabs = std::make_unique<io::slab_pool>(
       slab_count(made->options.host_memory_bytes, made->plan, made->options.chunk_bytes, layout),
       made->options.chunk_bytes);
+  place_slabs(*made);
   for (auto& device : made->devices) {
-    device->pin(made->slabs->memory(), made->options.chunk_bytes);
+    device->pin(made->slabs->memory());
     device->allocate_ring(made->plan.ring_bytes);
     made->device_meter_list.push_back(std::make_unique<device_meters>());
   }

@@ -7,6 +7,7 @@
 
 #include "actors/cluster_layout.hpp"
 #include "actors/meter.hpp"
+#include "actors/verdict.hpp"
 #include "gpu/collective.hpp"
 #include "gpu/device.hpp"
 #include "io/bucket_plan.hpp"
@@ -48,10 +49,11 @@ struct update_options {
   return urls;
 }
 
-/// A file that is open, and how many chunks of it still have to be read and copied.
+/// A file that is open.
 struct open_file {
   std::unique_ptr<io::source_file> file;
-  std::uint32_t chunks_left = 0;
+  std::uint32_t chunks_left = 0; ///< that still have to be read and copied
+  bool is_in_place = false;      ///< copied to the devices from where it is mapped
 };
 
 /// The meters of one device.
@@ -78,6 +80,8 @@ struct update {
   /// Of all devices of the engines that this host leads, by rank; known when all hosts are.
   std::vector<std::string> engine_uuids;
   std::vector<std::string> engine_endpoints; ///< of the engines that have workers here; known then, too
+
+  startup_report startup; ///< written before the actors start
 
   std::atomic<bool> is_running = false;                          ///< all hosts are here and agree; the node's
   meter disk_meter;                                              ///< the disk reader's

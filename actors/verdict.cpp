@@ -60,6 +60,16 @@ namespace json = boost::json;
   return stages;
 }
 
+/// Of the host that took longest: the others waited for it.
+[[nodiscard]] json::object describe_startup(const std::vector<host_verdict>& hosts) {
+  startup_report slowest;
+  for (const auto& host : hosts) {
+    slowest.devices_seconds = std::max(slowest.devices_seconds, host.startup.devices_seconds);
+    slowest.memory_seconds = std::max(slowest.memory_seconds, host.startup.memory_seconds);
+  }
+  return {{"devices_seconds", slowest.devices_seconds}, {"memory_seconds", slowest.memory_seconds}};
+}
+
 [[nodiscard]] json::array describe_hosts(const update_verdict& verdict) {
   json::array hosts;
   for (const auto& host : verdict.hosts) {
@@ -69,6 +79,7 @@ namespace json = boost::json;
                                                                    : json::value(host.first_cause.what)},
                        {"seconds", host.seconds},
                        {"ready_seconds", host.ready_seconds},
+                       {"startup", describe_startup({host})},
                        {"stages", describe_stages({host})}};
     hosts.push_back(std::move(entry));
   }
@@ -94,6 +105,7 @@ namespace json = boost::json;
                                 {"devices", context.devices.size()}};
   report["seconds"] = verdict.seconds;
   report["ready_seconds"] = verdict.ready_seconds;
+  report["startup"] = describe_startup(verdict.hosts);
   report["bytes_per_second"] =
       updated ? rate(context.checkpoint.tensor_bytes, verdict.seconds) : json::value(nullptr);
   report["engines"] = describe_engines(verdict);

@@ -47,6 +47,12 @@ struct stage_report {
   double busy_seconds = 0;
 };
 
+/// What a host needed before it could begin, when nothing could go on beside it.
+struct startup_report {
+  double devices_seconds = 0; ///< to open them: with GPUs, drivers and contexts
+  double memory_seconds = 0;  ///< to make staging memory known to them, and their rings
+};
+
 /// How the update ended on one host. Travels between hosts.
 struct host_verdict {
   std::uint32_t host = 0;
@@ -54,6 +60,7 @@ struct host_verdict {
   cause first_cause; ///< the first thing that this host saw fail, if anything did
   std::vector<engine_share> engines;
   std::vector<stage_report> stages;
+  startup_report startup; ///< not counted in `seconds`
   double seconds = 0;
   double ready_seconds = 0; ///< until every engine was ready and its workers here had opened the ring
   std::uint64_t from_page_cache_bytes = 0;

@@ -7,6 +7,7 @@
 #include "gpu/cuda_error.hpp"
 #include "gpu/imported_ring.hpp"
 #include "gpu/nccl_collective.hpp"
+#include "gpu/plain_copy.hpp"
 
 namespace ckpt::gpu {
 namespace {
@@ -24,6 +25,10 @@ std::vector<std::unique_ptr<device>> open_cuda_devices(std::span<const std::uint
 std::unique_ptr<imported_ring> import_ring(const exported_cuda_memory&, const std::string&) { refuse(); }
 
 cuda_ring ring_of(const device&) { refuse(); }
+
+std::unique_ptr<plain_copy> make_plain_copy(std::uint32_t) { refuse(); }
+
+void read_back(const device&, std::uint64_t, std::span<std::byte>) { refuse(); }
 
 std::unique_ptr<collective> make_cuda_collective(const std::vector<const device*>&, std::uint32_t) {
   refuse();

@@ -26,6 +26,7 @@ public:
       : ordinal_{ordinal}, options_{std::move(options)}, pinned_{std::move(pinned)}, copies_{ordinal} {
     auto identity = describe_gpu(ordinal);
     uuid_ = std::move(identity.uuid);
+    node_ = identity.memory_node;
     description_ = "GPU " + std::to_string(ordinal) + " (" + identity.name + ")";
   }
 
@@ -43,8 +44,17 @@ public:
   [[nodiscard]] const std::string& uuid() const noexcept override { return uuid_; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
 
-  void pin(std::span<std::byte> memory, std::uint64_t unit_bytes) override {
-    pinned_->add(memory, unit_bytes);
+  [[nodiscard]] std::optional<unsigned> memory_node() const override { return node_; }
+
+  void pin(std::span<std::byte> memory) override { pinned_->add(memory, pinned_memory::access::read_write); }
+
+  [[nodiscard]] bool pin_source(std::span<const std::byte> memory) noexcept override {
+    try {
+      pinned_->add(memory, pinned_memory::access::read_only);
+      return true;
+    } catch (const std::exception&) {
+      return false; // No such pages, not enough memory that may be locked, or a driver that cannot.
+    }
   }
 
   void allocate_ring(std::uint64_t bytes) override {
@@ -89,13 +99,9 @@ public:
 
   ticket copy(const std::byte* source, std::span<const copy_piece> pieces) override {
     return copies_.enqueue("cudaMemcpyAsync", [&](CUstream_st* stream) {
-      for (const auto& piece : pieces) {
-        assert(piece.ring_offset + piece.length <= bytes_);
-        const auto status = cudaMemcpyAsync(memory_ + piece.ring_offset, source + piece.source_offset,
-                                            piece.length, cudaMemcpyHostToDevice, stream);
-        if (status != cudaSuccess)
+      for (const auto& piece : pieces)
+        if (const auto status = copy_piece_of(source, piece, stream); status != cudaSuccess)
           return status;
-      }
       return cudaSuccess;
     });
   }
@@ -107,10 +113,28 @@ public:
   [[nodiscard]] cuda_ring ring() const noexcept { return {memory_, bytes_, ordinal_}; }
 
 private:
+  /// One copy for each registration that the piece touches.
+  [[nodiscard]] cudaError_t copy_piece_of(const std::byte* source, copy_piece piece, cudaStream_t stream) {
+    assert(piece.ring_offset + piece.length <= bytes_);
+    while (piece.length > 0) {
+      const auto* begin = source + piece.source_offset;
+      const auto bytes = pinned_->copyable(begin, piece.length);
+      const auto status =
+          cudaMemcpyAsync(memory_ + piece.ring_offset, begin, bytes, cudaMemcpyHostToDevice, stream);
+      if (status != cudaSuccess)
+        return status;
+      piece.source_offset += bytes;
+      piece.ring_offset += bytes;
+      piece.length -= bytes;
+    }
+    return cudaSuccess;
+  }
+
   int ordinal_;
   cuda_options options_;
   std::string uuid_;
   std::string description_;
+  std::optional<unsigned> node_;
   std::byte* memory_ = nullptr;
   std::uint64_t bytes_ = 0;
   std::optional<ipc_counter> counter_; ///< of the last export
@@ -123,7 +147,8 @@ private:
 std::vector<std::unique_ptr<device>> open_cuda_devices(std::span<const std::uint32_t> ordinals,
                                                        const cuda_options& options) {
   const int count = count_gpus();
-  const auto pinned = std::make_shared<pinned_memory>();
+  const auto pinned =
+      std::make_shared<pinned_memory>(ordinals.empty() ? 0 : static_cast<int>(ordinals.front()));
   std::vector<std::unique_ptr<device>> devices;
   for (const auto ordinal : ordinals) {
     if (ordinal >= static_cast<std::uint32_t>(count))

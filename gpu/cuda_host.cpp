@@ -5,7 +5,9 @@
 
 #include "gpu/cuda_error.hpp"
 
+#include <cctype>
 #include <cstdio>
+#include <fstream>
 
 #include <cuda_runtime_api.h>
 
@@ -22,6 +24,20 @@ std::string uuid_text(const cudaUUID_t& uuid) {
     text += digits;
   }
   return text;
+}
+
+/// What the kernel says of the slot that the GPU sits in.
+std::optional<unsigned> memory_node_of(int ordinal) {
+  char bus_id[32] = {};
+  if (cudaDeviceGetPCIBusId(bus_id, sizeof bus_id, ordinal) != cudaSuccess) {
+    static_cast<void>(cudaGetLastError());
+    return std::nullopt;
+  }
+  for (auto& letter : bus_id)
+    letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+  int node = -1; // Also what the kernel says where it does not know.
+  std::ifstream{std::string{"/sys/bus/pci/devices/"} + bus_id + "/numa_node"} >> node;
+  return node < 0 ? std::nullopt : std::optional{static_cast<unsigned>(node)};
 }
 
 } // namespace
@@ -42,7 +58,7 @@ gpu_identity describe_gpu(int ordinal) {
   cudaDeviceProp properties{};
   check_cuda(cudaGetDeviceProperties(&properties, ordinal),
              "cudaGetDeviceProperties of GPU " + std::to_string(ordinal));
-  return {uuid_text(properties.uuid), properties.name};
+  return {uuid_text(properties.uuid), properties.name, memory_node_of(ordinal)};
 }
 
 } // namespace ckpt::gpu

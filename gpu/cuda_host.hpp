@@ -4,13 +4,15 @@
 
 // Which GPUs this process sees.
 
+#include <optional>
 #include <string>
 
 namespace ckpt::gpu {
 
 struct gpu_identity {
-  std::string uuid; ///< as engines know it
-  std::string name; ///< the product's
+  std::string uuid;                    ///< as engines know it
+  std::string name;                    ///< the product's
+  std::optional<unsigned> memory_node; ///< of this host, that it is next to; nothing where nobody knows
 };
 
 /// At least 1. Throws cuda_error, in one sentence: no driver, no GPU, or what CUDA says.

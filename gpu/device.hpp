@@ -69,9 +69,17 @@ public:
   /// For the log: what and which one.
   [[nodiscard]] virtual const std::string& description() const noexcept = 0;
 
-  /// Makes host memory known to the copy engine. Called once, before the first copy from it; no copy reaches
-  /// over the border between two units.
-  virtual void pin(std::span<std::byte> memory, std::uint64_t unit_bytes) = 0;
+  /// The memory node of this host that the device is next to; nothing where there is only one, or nobody
+  /// knows.
+  [[nodiscard]] virtual std::optional<unsigned> memory_node() const { return std::nullopt; }
+
+  /// Makes host memory known to the copy engine, before the first copy from it. Throws what the device
+  /// throws.
+  virtual void pin(std::span<std::byte> memory) = 0;
+
+  /// The same for memory that can only be read, a mapped file; it may be known already, and stays as long as
+  /// the device. False when it cannot be had: copies from it would be slow. Any thread.
+  [[nodiscard]] virtual bool pin_source(std::span<const std::byte> memory) noexcept = 0;
 
   /// Makes the ring, once. Throws std::system_error or the device's own error, naming the device and the
   /// size.

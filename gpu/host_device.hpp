@@ -27,7 +27,9 @@ public:
 
   [[nodiscard]] const std::string& uuid() const noexcept override { return uuid_; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
-  void pin(std::span<std::byte>, std::uint64_t) override {} // Host memory is what it copies from.
+  // Host memory is what it copies from.
+  void pin(std::span<std::byte>) override {}
+  [[nodiscard]] bool pin_source(std::span<const std::byte>) noexcept override { return true; }
   void allocate_ring(std::uint64_t bytes) override;
   [[nodiscard]] ring_export export_ring() override;
   void hide_export() noexcept override;

@@ -57,13 +57,11 @@ struct member {
 
 class nccl_collective final : public collective {
 public:
-  nccl_collective(const std::vector<const device*>& devices, std::uint32_t hosts) : library_{nccl()} {
+  explicit nccl_collective(const std::vector<const device*>& devices) : library_{nccl()} {
     for (const auto* each : devices)
       members_.emplace_back(*each);
     // Every host makes an id; the first host's is the one that counts.
     check(library_.get_unique_id(&id_), "ncclGetUniqueId");
-    if (hosts == 1)
-      connect({0, 1, {}, {}, {}, address()});
   }
 
   nccl_collective(const nccl_collective&) = delete;
@@ -252,7 +250,7 @@ std::unique_ptr<collective> make_cuda_collective(const std::vector<const device*
                                                  std::uint32_t hosts) {
   if (devices.size() * hosts == 1)
     return std::make_unique<lone_collective>();
-  return std::make_unique<nccl_collective>(devices, hosts);
+  return std::make_unique<nccl_collective>(devices);
 }
 
 } // namespace ckpt::gpu

@@ -3,31 +3,41 @@
 #pragma once
 
 // Host memory that the GPUs' copy engines know, for all GPUs of this process at once. Registering takes
-// seconds for some gigabytes and goes on in parallel.
+// seconds for some gigabytes and goes on in parallel; so does releasing. A copy must not touch two
+// registrations: whoever copies asks where one ends.
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <mutex>
 #include <span>
-#include <vector>
 
 namespace ckpt::gpu {
 
 class pinned_memory {
 public:
-  pinned_memory() = default;
+  /// `ordinal` is a GPU that this process uses anyway: CUDA needs one to register with.
+  explicit pinned_memory(int ordinal) : ordinal_{ordinal} {}
   pinned_memory(const pinned_memory&) = delete;
   pinned_memory& operator=(const pinned_memory&) = delete;
   /// Releases everything; the memory is still there.
   ~pinned_memory() noexcept;
 
-  /// Whole pages, in units that no copy reaches over: one that would touch two registrations fails. Does
-  /// nothing for memory that it knows already. Throws cuda_error, and has nothing of `memory` then.
-  void add(std::span<std::byte> memory, std::size_t unit_bytes);
+  enum class access : std::uint8_t { read_write, read_only };
+
+  /// Registers the pages of `memory` that are not registered yet. Throws cuda_error, and has nothing more
+  /// than before then.
+  void add(std::span<const std::byte> memory, access allowed);
+
+  /// How many bytes from `begin` on, at most `length`, one copy may take.
+  [[nodiscard]] std::size_t copyable(const std::byte* begin, std::size_t length) const;
 
 private:
-  std::mutex mutex_;
-  std::vector<std::span<std::byte>> known_;
-  std::vector<std::span<std::byte>> parts_; ///< as they were registered
+  using address = std::uintptr_t;
+
+  int ordinal_;
+  mutable std::mutex mutex_;
+  std::map<address, address> parts_; ///< as they were registered: end by begin
 };
 
 } // namespace ckpt::gpu

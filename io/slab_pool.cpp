@@ -10,12 +10,17 @@
 #include "io/extent.hpp"
 #include "io/source_file.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cassert>
 #include <cerrno>
 #include <limits>
 #include <string>
 
+#include <linux/mempolicy.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace ckpt::io {
 
@@ -36,6 +41,17 @@ std::byte* map_aligned(std::uint64_t bytes) {
     ::munmap(begin, before);
   ::munmap(begin + before + bytes, huge_page_bytes - before);
   return begin + before;
+}
+
+/// Lets pages that come to be in `memory` lie on `node` as long as there is room.
+bool bind(std::span<std::byte> memory, unsigned node) {
+  constexpr unsigned nodes_max = 1024; // As many as the kernel can be built for.
+  constexpr unsigned bits = 8 * sizeof(unsigned long);
+  if (node >= nodes_max)
+    return false;
+  std::array<unsigned long, nodes_max / bits> mask{};
+  mask[node / bits] = 1UL << (node % bits);
+  return ::syscall(SYS_mbind, memory.data(), memory.size(), MPOL_PREFERRED, mask.data(), nodes_max, 0) == 0;
 }
 
 } // namespace
@@ -60,11 +76,30 @@ slab_pool::~slab_pool() noexcept {
     ::munmap(base_, count_ * slab_bytes_);
 }
 
-std::optional<slab_index> slab_pool::take() {
+bool slab_pool::place_on(std::span<const unsigned> nodes) {
+  bool all_placed = true;
+  nodes_.assign(count_, 0);
+  for (std::size_t share = 0; share < nodes.size(); ++share) {
+    const auto begin = static_cast<slab_index>(share * count_ / nodes.size());
+    const auto end = static_cast<slab_index>((share + 1) * count_ / nodes.size());
+    std::fill(nodes_.begin() + begin, nodes_.begin() + end, nodes[share]);
+    all_placed = bind({base_ + begin * slab_bytes_, (end - begin) * slab_bytes_}, nodes[share]) && all_placed;
+  }
+  return all_placed;
+}
+
+std::optional<slab_index> slab_pool::take(std::optional<unsigned> node) {
   if (free_.empty())
     return std::nullopt;
-  const auto slab = free_.back();
-  free_.pop_back();
+  auto chosen = free_.rbegin();
+  if (node && !nodes_.empty()) {
+    const auto near =
+        std::find_if(free_.rbegin(), free_.rend(), [&](slab_index slab) { return nodes_[slab] == *node; });
+    if (near != free_.rend())
+      chosen = near;
+  }
+  const auto slab = *chosen;
+  free_.erase(std::next(chosen).base());
   taken_[slab] = true;
   return slab;
 }

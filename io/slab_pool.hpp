@@ -31,9 +31,14 @@ public:
   [[nodiscard]] std::uint64_t slab_bytes() const noexcept { return slab_bytes_; }
   [[nodiscard]] std::size_t free_count() const noexcept { return free_.size(); }
 
-  /// A free slab, the one given back last first: its pages are resident and warm. Nothing when all are in
-  /// use.
-  [[nodiscard]] std::optional<slab_index> take();
+  /// Gives every entry of `nodes`, which are memory nodes of this host and may repeat, an equal share of the
+  /// slabs, to lie there from their first use on. False where the kernel refuses; the slabs work all the
+  /// same.
+  [[nodiscard]] bool place_on(std::span<const unsigned> nodes);
+
+  /// A free slab, the one given back last first: its pages are resident and warm. One that lies on `node`
+  /// when there is one. Nothing when all are in use.
+  [[nodiscard]] std::optional<slab_index> take(std::optional<unsigned> node = std::nullopt);
 
   /// Gives a slab back. Giving one back twice is a programmer's error.
   void give_back(slab_index slab);
@@ -52,6 +57,7 @@ private:
   std::uint64_t slab_bytes_ = 0;
   std::vector<slab_index> free_;
   std::vector<bool> taken_;
+  std::vector<unsigned> nodes_; ///< by slab; empty when they lie wherever they are first used
   bool abandoned_ = false;
 };
 

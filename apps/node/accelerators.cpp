@@ -44,7 +44,7 @@ namespace {
 [[nodiscard]] accelerators open_gpus(const node_options& options) {
   accelerators opened;
   try {
-    opened.devices = gpu::open_cuda_devices(gpu_numbers(options));
+    opened.devices = gpu::open_cuda_devices(gpu_numbers(options), options.cuda);
   } catch (const gpu::cuda_error& error) {
     throw gpu::cuda_error{std::string{"--device cuda: "} + error.what()
                           + " (--device host tries things out without GPUs)"};

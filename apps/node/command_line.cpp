@@ -52,6 +52,7 @@ struct raw_options {
   std::string engine = "sglang";
   std::string device = "auto";
   std::uint32_t devices = 0;
+  std::string ipc_handle = "versioned";
   std::string api_key_file;
   double timeout_seconds = 300;
   cluster_flags cluster;
@@ -149,6 +150,11 @@ void add_tuning_flags(CLI::App& app, raw_options& raw) {
       ->group("Tuning");
   app.add_option("--chunk-size", raw.chunk_bytes, "Bytes of one read [4MiB]")
       ->transform(size)
+      ->group("Tuning");
+  app.add_option("--ipc-handle", raw.ipc_handle,
+                 "How a GPU's memory is named to workers: versioned, or raw, as torch before 2.5 wrote it")
+      ->check(CLI::IsMember({"versioned", "raw"}))
+      ->capture_default_str()
       ->group("Tuning");
   app.add_option("--reads-in-flight", raw.reads_in_flight, "Reads under way at the same time")
       ->check(CLI::Range(1, 1024))
@@ -273,6 +279,8 @@ void refuse_what_is_not_built(const raw_options& raw) {
   options.update.host_memory_bytes = raw.host_memory_bytes;
   options.checkpoint_path = raw.checkpoint_path;
   options.device = raw.device == "host" ? device_kind::host : device_kind::cuda;
+  if (raw.ipc_handle == "raw")
+    options.cuda.form = gpu::handle_form::raw;
   options.bucket_bytes = raw.bucket_bytes;
   options.report = raw.report;
   options.dry_run = raw.dry_run;

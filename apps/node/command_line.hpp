@@ -7,6 +7,7 @@
 
 #include "actors/update.hpp"
 #include "apps/node/cluster_place.hpp"
+#include "gpu/cuda_device.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -35,6 +36,7 @@ struct node_options {
   std::chrono::milliseconds host_timeout{4'000};
   std::filesystem::path checkpoint_path;
   device_kind device = device_kind::cuda;
+  gpu::cuda_options cuda;
   std::uint64_t bucket_bytes = 0; ///< 0: by the checkpoint's size
   std::filesystem::path report;   ///< empty: none
   bool dry_run = false;

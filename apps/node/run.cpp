@@ -3,6 +3,7 @@
 
 #include "apps/node/run.hpp"
 
+#include "actors/meter.hpp"
 #include "actors/update.hpp"
 #include "actors/verdict.hpp"
 #include "apps/node/accelerators.hpp"
@@ -12,6 +13,7 @@
 #include "io/error.hpp"
 #include "io/update_lock.hpp"
 
+#include <chrono>
 #include <cstdlib>
 #include <iostream>
 #include <utility>
@@ -101,7 +103,13 @@ struct prepared_update {
                  checkpoint.files.size(), plan.buckets.size());
     prepared.locks = lock_engines(options);
     // What is missing on this host, the user asked for; what does not fit, nobody could know.
+    auto last = actors::meter::clock::now();
+    const auto seconds_since_last = [&] {
+      const auto before = std::exchange(last, actors::meter::clock::now());
+      return std::chrono::duration<double>{last - before}.count();
+    };
     auto opened = step(ec::usage, [&] { return open_accelerators(options); });
+    const auto devices_seconds = seconds_since_last();
     for (const auto& device : opened.devices)
       spdlog::info("{}: {}", device->uuid(), device->description());
     spdlog::info("broadcasts: {}", opened.collective->description());
@@ -109,6 +117,7 @@ struct prepared_update {
       return actors::make_update(options.update, options.layout, std::move(checkpoint), std::move(plan),
                                  std::move(opened.devices), std::move(opened.collective));
     });
+    prepared.update->startup = {devices_seconds, seconds_since_last()};
   } catch (const early_end& end) {
     spdlog::error("{}", end.what());
     prepared.failed = end.why();

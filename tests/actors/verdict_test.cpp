@@ -27,6 +27,7 @@ update_verdict half_failed() {
   host_verdict host;
   host.stages.push_back({"disk", 100, 0.5});
   host.stages.push_back({"copy", 0, 0});
+  host.startup = {0.5, 0.25};
   verdict.hosts.push_back(host);
   verdict.seconds = 2;
   return verdict;
@@ -44,6 +45,8 @@ TEST(verdict, is_written_as_json_with_cause_engines_and_rates) {
   EXPECT_EQ(report.at("engines").at(1).at("serves"), "mixed");
   EXPECT_EQ(report.at("engines").at(1).at("cause"), "worker 1 of engine B failed");
   EXPECT_EQ(report.at("stages").at("disk").at("bytes_per_second"), 200.0);
+  EXPECT_EQ(report.at("startup").at("devices_seconds"), 0.5);
+  EXPECT_EQ(report.at("startup").at("memory_seconds"), 0.25);
   EXPECT_TRUE(report.at("stages").at("copy").at("bytes_per_second").is_null()) << "nothing was copied";
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator{directory.path()}, {}), 1)
       << "nothing beside it";

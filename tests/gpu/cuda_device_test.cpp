@@ -67,7 +67,7 @@ TEST_F(cuda_device_test, completes_copies_from_pinned_memory_in_the_order_of_the
   constexpr std::size_t unit = 1 << 20;
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(4096, 4 * unit));
   std::memset(memory, 7, 4 * unit);
-  device_->pin({memory, 4 * unit}, unit);
+  device_->pin({memory, 4 * unit});
   device_->allocate_ring(3 * unit);
   ticket last = 0;
   for (std::uint64_t turn = 0; turn < 100; ++turn) {

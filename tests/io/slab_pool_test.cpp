@@ -10,8 +10,10 @@
 #include <cstring>
 #include <system_error>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -39,6 +41,34 @@ TEST(slab_pool, hands_out_the_slab_that_came_back_last) {
   pool.give_back(second);
   EXPECT_EQ(pool.take(), second);
   EXPECT_EQ(pool.take(), first);
+}
+
+TEST(slab_pool, hands_out_slabs_of_the_wanted_node_as_long_as_there_are_any) {
+  slab_pool pool{6, page_bytes};
+  const unsigned nodes[] = {0, 1,
+                            0}; // Not every machine has a second node: then it merely does not lie there.
+  std::ignore = pool.place_on(nodes);
+  std::vector<slab_index> near;
+  for (int turn = 0; turn < 2; ++turn)
+    near.push_back(*pool.take(1));
+  EXPECT_THAT(near, testing::UnorderedElementsAre(2, 3));
+  EXPECT_THAT(*pool.take(1), testing::AnyOf(0, 1, 4, 5));
+  pool.give_back(near.front());
+  EXPECT_THAT(*pool.take(0), testing::AnyOf(0, 1, 4, 5));
+  EXPECT_EQ(*pool.take(1), near.front());
+  EXPECT_EQ(pool.free_count(), 2U);
+}
+
+TEST(slab_pool, lies_on_the_node_that_it_was_placed_on) {
+  slab_pool pool{2, page_bytes};
+  const unsigned only[] = {0};
+  if (!pool.place_on(only))
+    GTEST_SKIP() << "this kernel knows no memory nodes";
+  std::memset(pool.memory().data(), 1, pool.memory().size());
+  int node = -1;
+  constexpr unsigned long node_of_address = 3; // MPOL_F_NODE | MPOL_F_ADDR
+  ASSERT_EQ(::syscall(SYS_get_mempolicy, &node, nullptr, 0, pool.memory().data(), node_of_address), 0);
+  EXPECT_EQ(node, 0);
 }
 
 TEST(slab_pool, slabs_are_aligned_do_not_overlap_and_fill_the_memory) {

@@ -1,0 +1,94 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Which memory is registered, in which parts. Runs where CUDA's stand-in is, which refuses what is registered
+// twice.
+
+#include "gpu/pinned_memory.hpp"
+
+#include "gpu/cuda_error.hpp"
+
+#include <cstdint>
+
+#include <gtest/gtest.h>
+#include <sys/mman.h>
+
+namespace ckpt::gpu {
+namespace {
+
+constexpr std::size_t page = 4096;
+constexpr auto writable = pinned_memory::access::read_write;
+
+/// Pages of anonymous memory.
+class pages {
+public:
+  explicit pages(std::size_t count, int protection = PROT_READ | PROT_WRITE)
+      : bytes_{count * page}, base_{static_cast<std::byte*>(::mmap(nullptr, bytes_, protection,
+                                                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
+                                                                   -1, 0))} {}
+  pages(const pages&) = delete;
+  pages& operator=(const pages&) = delete;
+  ~pages() { ::munmap(base_, bytes_); }
+
+  [[nodiscard]] std::span<std::byte> from(std::size_t first, std::size_t count) const {
+    return {base_ + first * page, count * page};
+  }
+  [[nodiscard]] std::byte* at(std::size_t offset) const { return base_ + offset; }
+
+private:
+  std::size_t bytes_;
+  std::byte* base_;
+};
+
+TEST(pinned_memory, takes_what_it_does_not_know_yet_and_only_that) {
+  const pages memory{16};
+  pinned_memory pinned{0};
+  pinned.add(memory.from(2, 4), writable);
+  pinned.add(memory.from(8, 2), writable);
+  pinned.add(memory.from(0, 16), writable); // The stand-in would refuse a page for the second time.
+  pinned.add(memory.from(0, 16), writable);
+  EXPECT_EQ(pinned.copyable(memory.at(0), 16 * page), 2 * page);
+  EXPECT_EQ(pinned.copyable(memory.at(2 * page), 16 * page), 4 * page);
+  EXPECT_EQ(pinned.copyable(memory.at(6 * page), 16 * page), 2 * page);
+  EXPECT_EQ(pinned.copyable(memory.at(15 * page), page), page);
+}
+
+TEST(pinned_memory, takes_the_whole_pages_of_what_begins_and_ends_within_them) {
+  const pages memory{4};
+  pinned_memory pinned{0};
+  pinned.add(std::span{memory.at(page + 100), 10}, writable);
+  EXPECT_EQ(pinned.copyable(memory.at(page), 4 * page), page);
+  pinned.add(std::span{memory.at(page + 200), page}, writable); // Begins in a page that is known.
+  EXPECT_EQ(pinned.copyable(memory.at(2 * page), 2 * page), page);
+}
+
+TEST(pinned_memory, says_how_far_a_copy_may_reach) {
+  const pages memory{8};
+  pinned_memory pinned{0};
+  pinned.add(memory.from(2, 2), writable);
+  pinned.add(memory.from(4, 2), writable);
+  EXPECT_EQ(pinned.copyable(memory.at(0), page), page) << "memory that it does not know";
+  EXPECT_EQ(pinned.copyable(memory.at(page), 3 * page), page) << "up to the first part";
+  EXPECT_EQ(pinned.copyable(memory.at(3 * page + 1), 3 * page), page - 1) << "up to the end of a part";
+  EXPECT_EQ(pinned.copyable(memory.at(4 * page), page / 2), page / 2) << "all of it";
+  EXPECT_EQ(pinned.copyable(memory.at(6 * page), 2 * page), 2 * page) << "behind the last part";
+}
+
+TEST(pinned_memory, has_nothing_of_what_it_could_not_have_whole) {
+  const pages memory{4, PROT_READ};
+  pinned_memory pinned{0};
+  EXPECT_THROW(pinned.add(memory.from(0, 4), writable), cuda_error);
+  EXPECT_EQ(pinned.copyable(memory.at(0), 4 * page), 4 * page);
+  pinned.add(memory.from(0, 4), pinned_memory::access::read_only);
+}
+
+TEST(pinned_memory, releases_everything_at_its_end) {
+  const pages memory{4};
+  for (int turn = 0; turn < 2; ++turn) {
+    pinned_memory pinned{0};
+    pinned.add(memory.from(0, 4), writable);
+  }
+}
+
+} // namespace
+} // namespace ckpt::gpu
