@@ -12,6 +12,7 @@
 #include <iterator>
 #include <map>
 #include <stdexcept>
+#include <utility>
 
 #include <CLI/CLI.hpp>
 
@@ -20,11 +21,15 @@ namespace {
 
 constexpr auto usage_status = 2;
 
+/// More than any host or GPU has; sums and counts of chunks stay small.
+constexpr auto memory_bytes_max = std::uint64_t{1} << 40;
+
 constexpr auto footer = R"(Examples:
   ckpt-bench write --path /data/synthetic --size 8GiB --shards 4
   ckpt-bench write --path /data/qwen3 --model Qwen3-8B
   ckpt-bench read --checkpoint /data/synthetic --mode cold
   ckpt-bench compare --checkpoint /data/synthetic --python .venv/bin/python --json figures.json
+  ckpt-bench gpu-copy --gpu 0 --strict
 Exit status: 0 done; 1 a measurement failed, or --strict and a bar was missed; 2 usage.)";
 
 /// What CLI11 fills in before it is checked.
@@ -37,6 +42,7 @@ struct raw_options {
   compare_options compare;
   std::string mode = "cold";
   std::vector<std::string> cases{"cold", "warm", "dirty", "plan"};
+  gpu_copy_options gpu_copy;
   std::string json;
   bool strict = false;
 };
@@ -110,6 +116,25 @@ void add_read(CLI::App& app, raw_options& raw) {
   add_reading(app, raw);
 }
 
+void add_gpu_copy(CLI::App& app, raw_options& raw) {
+  auto& options = raw.gpu_copy;
+  app.add_option("--size", options.bytes, "bytes to copy in one round [8GiB]")->transform(as_size());
+  app.add_option("--rounds", options.rounds, "rounds; the figures are their medians")
+      ->check(CLI::Range(1U, 1000U))
+      ->capture_default_str();
+  app.add_option("--gpu", options.gpu, "CUDA's number of the GPU to copy to")->capture_default_str();
+  app.add_option("--chunk-size", options.chunk_bytes, "bytes of one copy, and of one slab [4MiB]")
+      ->transform(as_size());
+  app.add_option("--bucket-size", options.bucket_bytes,
+                 "two of these make up the ring on the GPU that takes the copies [256MiB]")
+      ->transform(as_size());
+  app.add_option("--host-memory", options.host_memory_bytes,
+                 "pinned staging memory at most; copies of all its chunks may be under way at once [1GiB]")
+      ->transform(as_size());
+  app.add_option("--json", raw.json, "write the figures of every round to this file");
+  app.add_flag("--strict", raw.strict, "fail when the bar is missed");
+}
+
 write_command check_write(raw_options raw) {
   auto& options = raw.write;
   if (!raw.model.empty()) {
@@ -133,11 +158,14 @@ write_command check_write(raw_options raw) {
   return {std::move(options)};
 }
 
-compare_options check_reading(const raw_options& raw) {
-  auto options = raw.compare;
-  const auto chunk_bytes = options.reading.chunk_bytes;
+void check_chunk_bytes(std::uint64_t chunk_bytes) {
   if (chunk_bytes == 0 || chunk_bytes % io::page_bytes != 0 || chunk_bytes > (1U << 30))
     throw std::invalid_argument{"--chunk-size must be a multiple of 4096 bytes and at most 1GiB"};
+}
+
+compare_options check_reading(const raw_options& raw) {
+  auto options = raw.compare;
+  check_chunk_bytes(options.reading.chunk_bytes);
   if (options.scratch.empty() && !options.checkpoint.empty())
     options.scratch = std::filesystem::absolute(options.checkpoint).parent_path();
   return options;
@@ -156,10 +184,23 @@ read_command check_read(const raw_options& raw) {
   return parsed;
 }
 
+gpu_copy_command check_gpu_copy(const raw_options& raw) {
+  const auto& options = raw.gpu_copy;
+  check_chunk_bytes(options.chunk_bytes);
+  if (options.bytes == 0)
+    throw std::invalid_argument{"--size must be at least one byte"};
+  for (const auto& [flag, bytes] : {std::pair{"--bucket-size", options.bucket_bytes},
+                                    std::pair{"--host-memory", options.host_memory_bytes}})
+    if (bytes < options.chunk_bytes || bytes > memory_bytes_max)
+      throw std::invalid_argument{std::string{flag} + " must be at least --chunk-size and at most 1TiB"};
+  return {options, raw.json, raw.strict};
+}
+
 } // namespace
 
 command parse_command_line(int argc, const char* const* argv) {
-  CLI::App app{"Measures how fast checkpoints are read and handed over, and writes synthetic ones."};
+  CLI::App app{
+      "Measures how fast checkpoints are read, copied to a GPU and handed over, and writes synthetic ones."};
   app.name("ckpt-bench");
   app.footer(footer);
   app.require_subcommand(1);
@@ -168,15 +209,20 @@ command parse_command_line(int argc, const char* const* argv) {
   auto* read = app.add_subcommand("read", "read a checkpoint into staging memory");
   auto* compare =
       app.add_subcommand("compare", "compare with fio, pread, Python and the bars of this project");
+  auto* gpu_copy = app.add_subcommand(
+      "gpu-copy", "copy from staging memory to a GPU, and compare with plain cudaMemcpyAsync of 256MiB");
   add_write(*write, raw);
   add_read(*read, raw);
   add_compare(*compare, raw);
+  add_gpu_copy(*gpu_copy, raw);
   try {
     app.parse(argc, argv);
     if (*write)
       return check_write(std::move(raw));
     if (*read)
       return check_read(raw);
+    if (*gpu_copy)
+      return check_gpu_copy(raw);
     return compare_command{check_reading(raw), {raw.cases.begin(), raw.cases.end()}, raw.json, raw.strict};
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : usage_status;

@@ -5,6 +5,7 @@
 // The command line of ckpt-bench.
 
 #include "apps/bench/comparisons.hpp"
+#include "apps/bench/gpu_copy.hpp"
 #include "apps/synthetic.hpp"
 
 #include <optional>
@@ -34,9 +35,16 @@ struct compare_command {
   bool strict = false; ///< a bar that is missed is a failure
 };
 
+/// ckpt-bench gpu-copy
+struct gpu_copy_command {
+  gpu_copy_options options;
+  std::filesystem::path json;
+  bool strict = false; ///< a bar that is missed is a failure
+};
+
 inline constexpr const char* comparison_cases[] = {"cold", "warm", "dirty", "plan", "update"};
 
-using command = std::variant<int, write_command, read_command, compare_command>;
+using command = std::variant<int, write_command, read_command, compare_command, gpu_copy_command>;
 
 /// Parses the arguments. An int is the exit status when there is nothing to run; help or what is wrong has
 /// been printed.

@@ -55,6 +55,13 @@ struct runner {
     publish(report, command.json);
     return command.strict && !report.all_hold() ? 1 : 0;
   }
+
+  int operator()(const gpu_copy_command& command) const {
+    bench_report report;
+    compare_gpu_copy(command.options, report);
+    publish(report, command.json);
+    return command.strict && !report.all_hold() ? 1 : 0;
+  }
 };
 
 } // namespace

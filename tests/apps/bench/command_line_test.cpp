@@ -80,6 +80,47 @@ TEST(bench_command_line, compare_runs_all_cases_but_update_unless_told) {
   EXPECT_TRUE(std::get<compare_command>(some).strict);
 }
 
+TEST(bench_command_line, gpu_copy_needs_no_arguments_and_takes_those_of_the_node) {
+  const auto plain = parse({"gpu-copy"});
+  ASSERT_TRUE(std::holds_alternative<gpu_copy_command>(plain));
+  const auto& defaults = std::get<gpu_copy_command>(plain).options;
+  EXPECT_EQ(defaults.bytes, std::uint64_t{8} << 30);
+  EXPECT_EQ(defaults.rounds, 5U);
+  EXPECT_EQ(defaults.gpu, 0U);
+  EXPECT_EQ(defaults.chunk_bytes, 4U << 20);
+  EXPECT_EQ(defaults.bucket_bytes, 256U << 20);
+  EXPECT_EQ(defaults.host_memory_bytes, 1U << 30);
+  EXPECT_FALSE(std::get<gpu_copy_command>(plain).strict);
+  EXPECT_TRUE(std::get<gpu_copy_command>(plain).json.empty());
+
+  const auto parsed =
+      parse({"gpu-copy", "--size", "3GiB", "--rounds", "7", "--gpu", "5", "--chunk-size", "8MiB",
+             "--bucket-size", "64MiB", "--host-memory", "512MiB", "--json", "/j", "--strict"});
+  ASSERT_TRUE(std::holds_alternative<gpu_copy_command>(parsed));
+  const auto& command = std::get<gpu_copy_command>(parsed);
+  EXPECT_EQ(command.options.bytes, std::uint64_t{3} << 30);
+  EXPECT_EQ(command.options.rounds, 7U);
+  EXPECT_EQ(command.options.gpu, 5U);
+  EXPECT_EQ(command.options.chunk_bytes, 8U << 20);
+  EXPECT_EQ(command.options.bucket_bytes, 64U << 20);
+  EXPECT_EQ(command.options.host_memory_bytes, 512U << 20);
+  EXPECT_EQ(command.json, "/j");
+  EXPECT_TRUE(command.strict);
+}
+
+TEST(bench_command_line, gpu_copy_has_room_for_a_chunk_everywhere) {
+  EXPECT_EQ(status_of(parse({"gpu-copy", "--size", "0"})), 2);
+  EXPECT_EQ(status_of(parse({"gpu-copy", "--chunk-size", "4097"})), 2);
+  EXPECT_EQ(status_of(parse({"gpu-copy", "--chunk-size", "8MiB", "--bucket-size", "4MiB"})), 2);
+  EXPECT_EQ(status_of(parse({"gpu-copy", "--chunk-size", "8MiB", "--host-memory", "4MiB"})), 2);
+  EXPECT_EQ(status_of(parse({"gpu-copy", "--host-memory", "2TiB"})), 2);
+  EXPECT_EQ(status_of(parse({"gpu-copy", "--gpu", "-1"})), 2);
+  EXPECT_EQ(status_of(parse({"gpu-copy", "--rounds", "0"})), 2);
+  const auto smallest = parse(
+      {"gpu-copy", "--size", "1", "--chunk-size", "8MiB", "--bucket-size", "8MiB", "--host-memory", "8MiB"});
+  EXPECT_TRUE(std::holds_alternative<gpu_copy_command>(smallest));
+}
+
 TEST(bench_command_line, mistakes_are_usage_errors) {
   EXPECT_EQ(status_of(parse({})), 2);
   EXPECT_EQ(status_of(parse({"fly"})), 2);
@@ -95,6 +136,7 @@ TEST(bench_command_line, mistakes_are_usage_errors) {
 TEST(bench_command_line, help_is_no_mistake) {
   EXPECT_EQ(status_of(parse({"--help"})), 0);
   EXPECT_EQ(status_of(parse({"compare", "--help"})), 0);
+  EXPECT_EQ(status_of(parse({"gpu-copy", "--help"})), 0);
 }
 
 } // namespace

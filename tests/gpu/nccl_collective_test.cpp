@@ -1,0 +1,305 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Broadcasts among GPUs, on simulated ones: see tests/stand_in. Hosts are threads where all goes well, and
+// processes where one of them is lost. That the destructors come back at all is part of every test.
+
+#include "gpu/nccl_collective.hpp"
+
+#include "gpu/cuda_error.hpp"
+#include "tests/stand_in/gpu_host.hpp"
+#include "tests/stand_in/other_process.hpp"
+#include "tests/stand_in/stand_in.hpp"
+
+#include <csignal>
+#include <future>
+#include <random>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ckpt::gpu {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+using tests::gpu_host;
+using tests::wait_for;
+using tests::wait_for_failure;
+
+constexpr std::uint64_t slot_bytes = 300'000;
+constexpr std::uint64_t slots = 5;
+constexpr std::uint64_t ring_bytes = slots * slot_bytes;
+
+using gpu_hosts = std::vector<std::unique_ptr<gpu_host>>;
+
+struct bucket {
+  std::uint32_t root = 0;
+  std::uint64_t offset = 0;
+  std::uint64_t length = 0;
+};
+
+gpu_hosts connected_hosts(std::uint32_t count, std::uint32_t devices_each) {
+  gpu_hosts hosts;
+  for (std::uint32_t host = 0; host < count; ++host)
+    hosts.push_back(std::make_unique<gpu_host>(host * devices_each, devices_each, count, ring_bytes));
+  const auto first = hosts[0]->collective().address();
+  for (std::uint32_t host = 0; host < count; ++host)
+    hosts[host]->collective().connect({host, count, {}, {}, {}, first});
+  return hosts;
+}
+
+std::vector<bucket> random_buckets(std::mt19937& random, std::uint32_t ranks, std::size_t count) {
+  const std::vector<std::uint64_t> edges{1, 4095, 4096, 4097, slot_bytes};
+  std::vector<bucket> buckets;
+  for (std::size_t number = 0; number < count; ++number) {
+    const auto length = random() % 2 == 0 ? edges[random() % edges.size()] : 1 + random() % slot_bytes;
+    buckets.push_back({static_cast<std::uint32_t>(random() % ranks), number % slots * slot_bytes, length});
+  }
+  return buckets;
+}
+
+/// What the pipeline of one host does: a bucket is broadcast when its slot is free, which is when all local
+/// devices have had what was in it. Returns what went wrong.
+std::string play_host(gpu_host& host, std::uint32_t number, const std::vector<bucket>& buckets) {
+  const auto devices = host.device_count();
+  const auto check = [&](std::uint64_t done) -> std::string {
+    if (const auto progress = wait_for(host.collective(), done + 1); progress.completed <= done)
+      return "bucket " + std::to_string(done)
+             + " never came: " + (progress.failure ? progress.failure->what : "no failure");
+    for (std::uint32_t device = 0; device < devices; ++device)
+      if (!host.holds(device, buckets[done].offset, buckets[done].length, done))
+        return "bucket " + std::to_string(done) + " differs on device " + std::to_string(device);
+    return {};
+  };
+  for (std::uint64_t next = 0; next < buckets.size() + slots; ++next) {
+    if (next >= slots)
+      if (auto wrong = check(next - slots); !wrong.empty())
+        return "host " + std::to_string(number) + ": " + wrong;
+    if (next >= buckets.size())
+      continue;
+    const auto& [root, offset, length] = buckets[next];
+    if (root / devices == number)
+      host.write(root % devices, offset, length, next);
+    if (host.collective().broadcast(root, offset, length) != next + 1)
+      return "bucket " + std::to_string(next) + " got another ticket";
+  }
+  return {};
+}
+
+/// All hosts at once; every one in a thread of its own, as in a process of its own, to the end.
+void expect_all_arrive(gpu_hosts& hosts, const std::vector<bucket>& buckets) {
+  std::vector<std::future<std::string>> players;
+  for (std::uint32_t host = 0; host < hosts.size(); ++host)
+    players.push_back(std::async(std::launch::async, [&, host] {
+      auto wrong = play_host(*hosts[host], host, buckets);
+      hosts[host]->end_collective();
+      return wrong;
+    }));
+  for (auto& player : players)
+    EXPECT_EQ(player.get(), "");
+}
+
+struct shape {
+  std::uint32_t hosts;
+  std::uint32_t devices;
+};
+
+class nccl_collective_shapes : public testing::TestWithParam<shape> {};
+
+TEST_P(nccl_collective_shapes, brings_every_byte_from_any_rank_to_all_others) {
+  const auto [host_count, device_count] = GetParam();
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random{seed};
+  auto hosts = connected_hosts(host_count, device_count);
+  expect_all_arrive(hosts, random_buckets(random, host_count * device_count, 60));
+}
+
+INSTANTIATE_TEST_SUITE_P(nccl_collective, nccl_collective_shapes,
+                         testing::Values(shape{1, 1}, shape{1, 2}, shape{1, 4}, shape{2, 1}, shape{2, 2},
+                                         shape{4, 1}),
+                         [](const auto& one) {
+                           return std::to_string(one.param.hosts) + "_hosts_of_"
+                                  + std::to_string(one.param.devices);
+                         });
+
+TEST(nccl_collective, writes_nothing_before_the_broadcast_is_issued_here) {
+  auto hosts = connected_hosts(2, 1);
+  hosts[0]->write(0, 0, ring_bytes, 1);
+  hosts[1]->write(0, 0, ring_bytes, 2);
+  for (std::uint64_t slot = 0; slot < slots; ++slot)
+    hosts[0]->collective().broadcast(0, slot * slot_bytes, slot_bytes);
+  EXPECT_EQ(hosts[0]->collective().wait(0, 100ms).completed, 0u);
+  EXPECT_TRUE(hosts[1]->holds(0, 0, ring_bytes, 2));
+  for (std::uint64_t slot = 0; slot < slots; ++slot)
+    hosts[1]->collective().broadcast(0, slot * slot_bytes, slot_bytes);
+  // One host's work goes on only while somebody waits for it, as in the pipeline.
+  auto there = std::async(std::launch::async, [&] { return wait_for(hosts[1]->collective(), slots); });
+  EXPECT_EQ(wait_for(hosts[0]->collective(), slots).completed, slots);
+  EXPECT_EQ(there.get().completed, slots);
+  EXPECT_TRUE(hosts[1]->holds(0, 0, ring_bytes, 1));
+}
+
+TEST(nccl_collective, a_host_that_is_done_early_is_no_loss_for_those_that_are_not) {
+  auto hosts = connected_hosts(4, 1);
+  std::vector<std::future<queue_progress>> players;
+  for (auto& host : hosts)
+    players.push_back(std::async(std::launch::async, [&host] {
+      for (std::uint64_t slot = 0; slot < slots; ++slot)
+        host->collective().broadcast(0, slot * slot_bytes, slot_bytes);
+      auto progress = wait_for(host->collective(), slots);
+      host->end_collective();
+      return progress;
+    }));
+  for (auto& player : players) {
+    const auto progress = player.get();
+    EXPECT_EQ(progress.completed, slots);
+    EXPECT_FALSE(progress.failure.has_value()) << progress.failure->what;
+  }
+}
+
+TEST(nccl_collective, waiting_for_nothing_ends_at_its_deadline) {
+  auto hosts = connected_hosts(1, 2);
+  EXPECT_EQ(hosts[0]->collective().wait(0, 1ms).completed, 0u);
+}
+
+TEST(nccl_collective, refuses_an_id_of_another_length) {
+  gpu_host host{0, 1, 2, ring_bytes};
+  try {
+    host.collective().connect({1, 2, {}, {}, {}, "short"});
+    FAIL() << "that was no id";
+  } catch (const cuda_error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("5 bytes"));
+  }
+}
+
+TEST(nccl_collective, ends_while_it_still_waits_for_the_other_hosts) {
+  gpu_host host{0, 2, 2, ring_bytes};
+  host.collective().connect({0, 2, {}, {}, {}, host.collective().address()});
+  host.collective().broadcast(0, 0, slot_bytes);
+  EXPECT_EQ(host.collective().wait(0, 30ms).completed, 0u);
+}
+
+TEST(nccl_collective, ends_with_broadcasts_under_way) {
+  auto hosts = connected_hosts(2, 2);
+  for (std::uint64_t slot = 0; slot < slots; ++slot)
+    hosts[0]->collective().broadcast(0, slot * slot_bytes, slot_bytes);
+  for (int turn = 0; turn < 20; ++turn) // Until they are in their streams on one host and wait for the other.
+    for (const auto& host : hosts)
+      EXPECT_EQ(host->collective().wait(0, 5ms).completed, 0u);
+  hosts[0].reset();
+  hosts[1]->collective().broadcast(0, 0, slot_bytes);
+  EXPECT_THAT(wait_for_failure(hosts[1]->collective()), HasSubstr("NCCL on GPU"));
+}
+
+TEST(nccl_collective, tells_of_a_gpu_that_failed) {
+  auto hosts = connected_hosts(1, 2);
+  hosts[0]->collective().broadcast(0, 0, slot_bytes);
+  EXPECT_EQ(wait_for(hosts[0]->collective(), 1).completed, 1u);
+  stand_in::fail_copy(1);
+  EXPECT_THROW(hosts[0]->write(0, 0, slot_bytes, 1), std::runtime_error);
+}
+
+/// Broadcasts from rank 0 until `count` are issued, each as soon as its slot is free, and stops at a failure.
+queue_progress broadcast_many(collective& hosts, ticket count) {
+  queue_progress progress;
+  for (ticket next = 1; next <= count && !progress.failure; ++next) {
+    if (next > slots)
+      progress = wait_for(hosts, next - slots);
+    hosts.broadcast(0, next % slots * slot_bytes, slot_bytes);
+  }
+  return progress;
+}
+
+/// Host 1 of two, in a process of its own: makes its GPUs, connects when it is told to, and broadcasts
+/// without end.
+int be_host_1(tests::conversation& talk) {
+  const auto devices = static_cast<std::uint32_t>(std::stoul(talk.receive()));
+  gpu_host host{0, devices, 2, ring_bytes};
+  talk.send("here");
+  host.collective().connect({1, 2, {}, {}, {}, talk.receive()});
+  broadcast_many(host.collective(), ~ticket{0});
+  return 0;
+}
+
+class nccl_failure : public testing::TestWithParam<std::uint32_t> {
+protected:
+  void SetUp() override {
+    other_.talk().send(std::to_string(GetParam()));
+    ASSERT_EQ(other_.talk().receive(), "here");
+  }
+
+  [[nodiscard]] collective& here() { return host_.collective(); }
+
+  void connect_here() { here().connect({0, 2, {}, {}, {}, here().address()}); }
+  void connect_there() { other_.talk().send(here().address()); }
+
+  gpu_host host_{0, GetParam(), 2, ring_bytes};
+  tests::other_process other_{"host 1", {{"STAND_IN_HOST", "1"}}};
+};
+
+TEST_P(nccl_failure, none_while_both_hosts_are_there) {
+  connect_there();
+  connect_here();
+  const auto progress = broadcast_many(here(), 40 * slots);
+  EXPECT_FALSE(progress.failure.has_value()) << progress.failure->what;
+}
+
+TEST_P(nccl_failure, a_process_that_is_killed_is_a_failure_while_bytes_travel) {
+  connect_there();
+  connect_here();
+  ASSERT_FALSE(broadcast_many(here(), 3 * slots).failure.has_value());
+  other_.signal(SIGKILL);
+  here().broadcast(0, 0, slot_bytes);
+  EXPECT_THAT(wait_for_failure(here()), HasSubstr("NCCL on GPU"));
+  EXPECT_EQ(here().wait(0, 0ms).failure->at, here().wait(0, 0ms).completed + 1);
+}
+
+TEST_P(nccl_failure, a_process_that_is_killed_is_a_failure_for_the_next_broadcast) {
+  connect_there();
+  connect_here();
+  for (ticket next = 1; next <= slots; ++next)
+    here().broadcast(0, next % slots * slot_bytes, slot_bytes);
+  ASSERT_EQ(wait_for(here(), slots).completed, slots);
+  other_.signal(SIGKILL);
+  other_.wait();
+  for (ticket next = 1; next <= 2 * slots; ++next) // More than it can have issued before it died.
+    here().broadcast(0, next % slots * slot_bytes, slot_bytes);
+  EXPECT_THAT(wait_for_failure(here()), HasSubstr("remote"));
+}
+
+TEST_P(nccl_failure, ends_beside_a_process_that_is_stopped_while_bytes_travel) {
+  connect_there();
+  connect_here();
+  ASSERT_FALSE(broadcast_many(here(), 2 * slots).failure.has_value());
+  other_.signal(SIGSTOP);
+  for (ticket next = 1; next <= 2 * slots; ++next) // Into slots that may be in use: nobody reads these bytes.
+    here().broadcast(0, next % slots * slot_bytes, slot_bytes);
+  EXPECT_LT(here().wait(4 * slots, 50ms).completed, 4 * slots);
+}
+
+TEST_P(nccl_failure, ends_beside_a_process_that_was_stopped_before_it_connected) {
+  connect_here();
+  other_.signal(SIGSTOP);
+  here().broadcast(0, 0, slot_bytes);
+  EXPECT_EQ(here().wait(0, 50ms).completed, 0u);
+}
+
+TEST_P(nccl_failure, ends_beside_a_process_that_was_killed_before_it_connected) {
+  connect_here();
+  other_.signal(SIGKILL);
+  here().broadcast(0, 0, slot_bytes);
+  EXPECT_EQ(here().wait(0, 50ms).completed, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(of, nccl_failure, testing::Values(1, 2), [](const auto& one) {
+  return std::to_string(one.param) + (one.param == 1 ? "_gpu" : "_gpus");
+});
+
+} // namespace
+} // namespace ckpt::gpu
+
+int main(int argc, char** argv) {
+  return ckpt::tests::run_tests_or_role(argc, argv, {{"host 1", ckpt::gpu::be_host_1}});
+}

@@ -1,0 +1,193 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The CUDA runtime's functions that tell of GPUs and of errors.
+
+#include "tests/stand_in/call.hpp"
+#include "tests/stand_in/device_memory.hpp"
+#include "tests/stand_in/settings.hpp"
+#include "tests/stand_in/stand_in.hpp"
+#include "tests/stand_in/stream.hpp"
+
+#include <cstdio>
+#include <cstring>
+
+namespace {
+
+using namespace ckpt::stand_in;
+
+int visible_count() { return static_cast<int>(configured().visible.size()); }
+
+bool is_visible(int gpu) { return gpu >= 0 && gpu < visible_count(); }
+
+/// What is asked of GPUs here; all are alike.
+bool attribute(cudaDeviceAttr which, int& value) {
+  switch (which) {
+  case cudaDevAttrHostRegisterSupported:
+  case cudaDevAttrUnifiedAddressing:
+  case cudaDevAttrCanUseHostPointerForRegisteredMem:
+  case cudaDevAttrIpcEventSupport:
+    value = 1;
+    return true;
+  case cudaDevAttrHostRegisterReadOnlySupported:
+    value = configured().registers_read_only ? 1 : 0;
+    return true;
+  case cudaDevAttrPageableMemoryAccess:
+  case cudaDevAttrPageableMemoryAccessUsesHostPageTables:
+  case cudaDevAttrIntegrated:
+  case cudaDevAttrGPUDirectRDMASupported:
+    value = 0;
+    return true;
+  case cudaDevAttrAsyncEngineCount:
+    value = 2;
+    return true;
+  case cudaDevAttrComputeCapabilityMajor:
+    value = 9;
+    return true;
+  case cudaDevAttrComputeCapabilityMinor:
+    value = 0;
+    return true;
+  default:
+    return false;
+  }
+}
+
+struct error_text {
+  cudaError_t error;
+  const char* name;
+  const char* text;
+};
+
+constexpr error_text texts[] = {
+    {cudaSuccess, "cudaSuccess", "no error"},
+    {cudaErrorInvalidValue, "cudaErrorInvalidValue", "invalid argument"},
+    {cudaErrorMemoryAllocation, "cudaErrorMemoryAllocation", "out of memory"},
+    {cudaErrorInitializationError, "cudaErrorInitializationError", "initialization error"},
+    {cudaErrorInsufficientDriver, "cudaErrorInsufficientDriver",
+     "CUDA driver version is insufficient for CUDA runtime version"},
+    {cudaErrorNoDevice, "cudaErrorNoDevice", "no CUDA-capable device is detected"},
+    {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal"},
+    {cudaErrorDeviceUninitialized, "cudaErrorDeviceUninitialized", "invalid device context"},
+    {cudaErrorMapBufferObjectFailed, "cudaErrorMapBufferObjectFailed", "mapping of buffer object failed"},
+    {cudaErrorPeerAccessUnsupported, "cudaErrorPeerAccessUnsupported",
+     "peer access is not supported between these two devices"},
+    {cudaErrorInvalidResourceHandle, "cudaErrorInvalidResourceHandle", "invalid resource handle"},
+    {cudaErrorNotReady, "cudaErrorNotReady", "device not ready"},
+    {cudaErrorIllegalAddress, "cudaErrorIllegalAddress", "an illegal memory access was encountered"},
+    {cudaErrorHostMemoryAlreadyRegistered, "cudaErrorHostMemoryAlreadyRegistered",
+     "part or all of the requested memory range is already mapped"},
+    {cudaErrorHostMemoryNotRegistered, "cudaErrorHostMemoryNotRegistered",
+     "pointer does not correspond to a registered memory region"},
+    {cudaErrorNotSupported, "cudaErrorNotSupported", "operation not supported"},
+};
+
+const error_text& text_of(cudaError_t error) {
+  for (const auto& known : texts)
+    if (known.error == error)
+      return known;
+  static constexpr error_text unknown{cudaErrorUnknown, "cudaErrorUnknown", "unknown error"};
+  return unknown;
+}
+
+} // namespace
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  return call([&] {
+    *count = visible_count();
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaSetDevice(int device) {
+  return call([&] {
+    if (!is_visible(device))
+      return cudaErrorInvalidDevice;
+    current_gpu() = device;
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaGetDevice(int* device) {
+  return call([&] {
+    *device = current_gpu();
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* prop, int device) {
+  return call([&] {
+    if (!is_visible(device))
+      return cudaErrorInvalidDevice;
+    *prop = {};
+    std::strcpy(prop->name, "stand-in");
+    const auto uuid = uuid_of(device);
+    std::memcpy(prop->uuid.bytes, uuid.data(), uuid.size());
+    prop->totalGlobalMem = configured().gpu_bytes;
+    prop->major = 9;
+    prop->asyncEngineCount = 2;
+    prop->unifiedAddressing = 1;
+    prop->hostRegisterSupported = 1;
+    prop->hostRegisterReadOnlySupported = configured().registers_read_only ? 1 : 0;
+    prop->pciBusID = 1 + configured().visible[static_cast<std::size_t>(device)];
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attr, int device) {
+  return call([&] {
+    if (!is_visible(device))
+      return cudaErrorInvalidDevice;
+    return attribute(attr, *value) ? cudaSuccess : cudaErrorInvalidValue;
+  });
+}
+
+cudaError_t cudaDeviceGetPCIBusId(char* pciBusId, int len, int device) {
+  return call([&] {
+    if (!is_visible(device))
+      return cudaErrorInvalidDevice;
+    if (pciBusId == nullptr || len < 13)
+      return cudaErrorInvalidValue;
+    std::snprintf(pciBusId, static_cast<std::size_t>(len), "0000:%02x:00.0",
+                  static_cast<unsigned char>(1 + configured().visible[static_cast<std::size_t>(device)]));
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaDeviceCanAccessPeer(int* canAccessPeer, int device, int peerDevice) {
+  return call([&] {
+    if (!is_visible(device) || !is_visible(peerDevice))
+      return cudaErrorInvalidDevice;
+    *canAccessPeer = device != peerDevice ? 1 : 0;
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  return call([&] {
+    *total = configured().gpu_bytes;
+    *free = *total - gpu_memory().allocated_bytes(current_gpu());
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaDeviceSynchronize() {
+  return call([] { return synchronize_gpu(current_gpu()); });
+}
+
+cudaError_t cudaGetLastError() { return take_last_error(); }
+
+cudaError_t cudaPeekAtLastError() { return last_error(); }
+
+const char* cudaGetErrorName(cudaError_t error) { return text_of(error).name; }
+
+const char* cudaGetErrorString(cudaError_t error) { return text_of(error).text; }
+
+cudaError_t cudaRuntimeGetVersion(int* runtimeVersion) {
+  *runtimeVersion = CUDART_VERSION;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDriverGetVersion(int* driverVersion) {
+  *driverVersion = configured().gpus == 0 ? 0 : CUDART_VERSION;
+  return cudaSuccess;
+}
