@@ -175,6 +175,7 @@ void on_reply(self_pointer self) {
 
 void close(self_pointer self) {
   self->state.at = step::over;
+  self->state.stale.reset();
   self->state.channel.reset();
   tell(self, session_progress::step::closed);
 }
@@ -202,10 +203,30 @@ void check_deadline(self_pointer self) {
     fail(self, ec::timed_out, "did not answer for " + describe_seconds(timeout) + " " + doing(state));
 }
 
+/// Nobody has been asked to connect yet: who does all the same has been left behind by a killed node.
+void look_for_stale_worker(self_pointer self) {
+  auto& state = self->state;
+  switch (state.stale->look()) {
+  case io::stale_worker::state::looked_for:
+    break;
+  case io::stale_worker::state::gone:
+    state.stale.reset();
+    tell(self, session_progress::step::bound);
+    break;
+  case io::stale_worker::state::stays:
+    state.stale.reset();
+    fail(self, ec::engine_failed, "still waits for a node that was killed, and does not give that up");
+    break;
+  }
+  tick_soon(self);
+}
+
 void look(self_pointer self) {
   auto& state = self->state;
   if (!state.channel)
     return;
+  if (state.stale)
+    return look_for_stale_worker(self);
   switch (state.channel->wait(waits_for_worker(state.at) ? reply_wait : 0ms)) {
   case io::worker_channel::event::none:
     break;
@@ -264,7 +285,11 @@ void bind(self_pointer self) {
   auto& state = self->state;
   try {
     state.channel = std::make_unique<io::worker_channel>(state.context->devices[state.device]->uuid(), 0);
-    tell(self, session_progress::step::bound);
+    if (state.context->devices[state.device]->was_abandoned())
+      state.stale.emplace(*state.channel, io::pickle_abort("its node was killed; a new one is here"),
+                          abort_grace(state.context->options.timeout));
+    else
+      tell(self, session_progress::step::bound);
     tick_soon(self);
   } catch (const std::system_error& error) {
     if (error.code() == std::errc::address_in_use)

@@ -12,10 +12,12 @@
 
 #include "actors/interfaces.hpp"
 #include "actors/update.hpp"
+#include "io/stale_worker.hpp"
 #include "io/worker_channel.hpp"
 
 #include <deque>
 #include <memory>
+#include <optional>
 
 namespace ckpt::actors {
 
@@ -38,6 +40,7 @@ struct worker_session_state {
   std::uint32_t device = 0;
   loader_actor loader;
   std::unique_ptr<io::worker_channel> channel;
+  std::optional<io::stale_worker> stale; ///< while one is looked for, before the channel counts as bound
   step at = step::idle;
   std::deque<std::uint32_t> buckets; ///< ready, not yet listed
   std::uint32_t listed = 0;          ///< the bucket whose list is with the worker

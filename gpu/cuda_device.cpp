@@ -27,6 +27,7 @@ public:
     auto identity = describe_gpu(ordinal);
     uuid_ = std::move(identity.uuid);
     node_ = identity.memory_node;
+    was_abandoned_ = ipc_counter::remove_stale(options_.counter_directory, uuid_) > 0;
     description_ = "GPU " + std::to_string(ordinal) + " (" + identity.name + ")";
   }
 
@@ -45,6 +46,8 @@ public:
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
 
   [[nodiscard]] std::optional<unsigned> memory_node() const override { return node_; }
+
+  [[nodiscard]] bool was_abandoned() const noexcept override { return was_abandoned_; }
 
   void pin(std::span<std::byte> memory) override { pinned_->add(memory, pinned_memory::access::read_write); }
 
@@ -74,7 +77,7 @@ public:
       const current_gpu current{ordinal_};
       check_cuda(cudaIpcGetMemHandle(&handle, memory_), "cudaIpcGetMemHandle of the ring of " + description_);
     }
-    counter_.emplace(options_.counter_directory); // A consumer of an earlier update has its own.
+    counter_.emplace(uuid_, options_.counter_directory); // A consumer of an earlier update has its own.
     exported_cuda_memory exported;
     if (options_.form == handle_form::versioned)
       exported.ipc_handle = "\x01"
@@ -135,6 +138,7 @@ private:
   std::string uuid_;
   std::string description_;
   std::optional<unsigned> node_;
+  bool was_abandoned_ = false;
   std::byte* memory_ = nullptr;
   std::uint64_t bytes_ = 0;
   std::optional<ipc_counter> counter_; ///< of the last export

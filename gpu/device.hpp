@@ -73,6 +73,10 @@ public:
   /// knows.
   [[nodiscard]] virtual std::optional<unsigned> memory_node() const { return std::nullopt; }
 
+  /// True when a process that drove this device was killed while a worker may have had its ring: that worker
+  /// may still be waiting for it.
+  [[nodiscard]] virtual bool was_abandoned() const noexcept { return false; }
+
   /// Makes host memory known to the copy engine, before the first copy from it. Throws what the device
   /// throws.
   virtual void pin(std::span<std::byte> memory) = 0;

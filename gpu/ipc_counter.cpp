@@ -16,7 +16,7 @@
 namespace ckpt::gpu {
 namespace {
 
-constexpr auto file_prefix = "ckpt-actor-counter-";
+std::string file_prefix(const std::string& uuid) { return "ckpt-actor-counter-" + uuid + "-"; }
 
 // torch: one cache line with the number of slots in use, then 10,000 slots.
 constexpr std::uint64_t header_bytes = 64;
@@ -24,10 +24,10 @@ constexpr std::uint64_t slots = 10'000;
 constexpr std::uint64_t counter_bytes = header_bytes + slots * sizeof(std::int64_t);
 static_assert(counter_bytes == 80'064);
 
-std::string random_name() {
+std::string random_text() {
   std::random_device random;
-  char text[48];
-  std::snprintf(text, sizeof text, "%s%08x%08x%08x", file_prefix, random(), random(), random());
+  char text[17];
+  std::snprintf(text, sizeof text, "%08x%08x", random(), random());
   return text;
 }
 
@@ -44,14 +44,17 @@ std::int64_t& slot_in(std::span<std::byte> memory, std::uint64_t slot) noexcept 
 
 } // namespace
 
-ipc_counter::ipc_counter(const std::filesystem::path& directory)
+ipc_counter::ipc_counter(const std::string& uuid, const std::filesystem::path& directory)
     : file_{directory, counter_bytes, "a reference counter"} {
-  remove_stale_files(directory, file_prefix);
   // How many processes have the file in use. The consumer counts itself in and out again, and would remove
   // the file if nobody were left.
   users_in(file_.bytes()) = 1;
   slot_in(file_.bytes(), slot()) = 1;
-  file_.publish(random_name());
+  file_.publish(file_prefix(uuid) + random_text());
+}
+
+unsigned ipc_counter::remove_stale(const std::filesystem::path& directory, const std::string& uuid) noexcept {
+  return remove_stale_files(directory, file_prefix(uuid));
 }
 
 bool ipc_counter::is_released() const noexcept {

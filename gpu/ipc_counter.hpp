@@ -16,8 +16,11 @@ namespace ckpt::gpu {
 
 class ipc_counter {
 public:
-  /// A counter for one consumer. Throws std::system_error.
-  explicit ipc_counter(const std::filesystem::path& directory = "/dev/shm");
+  /// A counter for one consumer of memory of the device with this uuid. Throws std::system_error.
+  explicit ipc_counter(const std::string& uuid, const std::filesystem::path& directory = "/dev/shm");
+
+  /// Removes what killed processes have left of the counters of a device. Returns how many.
+  static unsigned remove_stale(const std::filesystem::path& directory, const std::string& uuid) noexcept;
 
   /// As shm_open() takes it.
   [[nodiscard]] std::string name() const { return "/" + file_.path().filename().string(); }

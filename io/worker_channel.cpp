@@ -62,6 +62,13 @@ void worker_channel::send(std::string message) {
   flush();
 }
 
+void worker_channel::forget_peer() noexcept {
+  assert(peers_ == 0);
+  unsent_.clear();
+  reply_.clear();
+  peer_seen_ = false;
+}
+
 void worker_channel::flush() {
   // The empty frame is what a REQ socket would put before each request. Once it has been taken, the second
   // frame of the same message goes the same way without waiting.

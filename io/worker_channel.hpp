@@ -54,6 +54,9 @@ public:
   /// True once a worker has connected.
   [[nodiscard]] bool peer_seen() const noexcept { return peer_seen_; }
 
+  /// Makes the channel ready for another worker once one has been lost.
+  void forget_peer() noexcept;
+
   /// True when every message has left for the worker.
   [[nodiscard]] bool all_sent() const noexcept { return unsent_.empty(); }
 

@@ -5,7 +5,6 @@
 
 #include "gpu/ipc_counter.hpp"
 
-#include <algorithm>
 #include <csignal>
 #include <cstring>
 
@@ -20,7 +19,8 @@
 namespace ckpt::gpu {
 namespace {
 
-namespace fs = std::filesystem;
+/// Of a device that nothing else on this machine has.
+const auto uuid = "GPU-test-" + std::to_string(::getpid());
 
 /// torch 2.x, CudaIPCSentData and RefcountedMapAllocator: the file, its users, its slots.
 class consumer {
@@ -58,15 +58,8 @@ private:
   std::byte* memory_ = nullptr;
 };
 
-std::size_t counters_in_shared_memory() {
-  return static_cast<std::size_t>(
-      std::count_if(fs::directory_iterator{"/dev/shm"}, fs::directory_iterator{}, [](const auto& entry) {
-        return entry.path().filename().string().starts_with("ckpt-actor-counter-");
-      }));
-}
-
 TEST(ipc_counter, is_released_when_its_consumer_lets_go_and_keeps_its_file) {
-  const ipc_counter counter;
+  const ipc_counter counter{uuid};
   EXPECT_FALSE(counter.is_released());
   {
     consumer worker{counter.name()};
@@ -81,7 +74,7 @@ TEST(ipc_counter, is_released_when_its_consumer_lets_go_and_keeps_its_file) {
 }
 
 TEST(ipc_counter, is_signed_off_by_our_own_consumer_as_by_torch) {
-  const ipc_counter counter;
+  const ipc_counter counter{uuid};
   EXPECT_FALSE(sign_off(counter.name(), 10'000)) << "there is no such slot";
   EXPECT_FALSE(counter.is_released());
   EXPECT_TRUE(sign_off(counter.name(), ipc_counter::slot()));
@@ -93,7 +86,7 @@ TEST(ipc_counter, is_signed_off_by_our_own_consumer_as_by_torch) {
 }
 
 TEST(ipc_counter, has_a_name_that_torch_can_open_and_nobody_else_has) {
-  const ipc_counter one, other;
+  const ipc_counter one{uuid}, other{uuid};
   EXPECT_NE(one.name(), other.name());
   EXPECT_EQ(one.name().find('/', 1), std::string::npos);
   EXPECT_LT(one.name().size(), 256u);
@@ -102,35 +95,34 @@ TEST(ipc_counter, has_a_name_that_torch_can_open_and_nobody_else_has) {
 TEST(ipc_counter, leaves_nothing_behind) {
   std::string name;
   {
-    ipc_counter hidden;
+    ipc_counter hidden{uuid};
     hidden.hide();
-    const ipc_counter counter;
+    const ipc_counter counter{uuid};
     name = counter.name();
   }
   EXPECT_FALSE(consumer{name}.is_open());
 }
 
-TEST(ipc_counter, of_a_killed_process_is_removed_by_the_next) {
+TEST(ipc_counter, of_a_killed_process_is_removed_by_the_next_that_uses_the_device) {
+  constexpr auto directory = "/dev/shm";
   int ready[2];
   ASSERT_EQ(::pipe(ready), 0);
   const auto child = ::fork();
   if (child == 0) {
-    const ipc_counter counter;
+    const ipc_counter counter{uuid};
     const auto name = counter.name();
     std::ignore = ::write(ready[1], name.c_str(), name.size());
     ::pause();
   }
-  char name[64] = {};
+  char name[128] = {};
   ASSERT_GT(::read(ready[0], name, sizeof name - 1), 0);
-  { // Not while its owner lives.
-    const ipc_counter counter;
-    EXPECT_TRUE(consumer{name}.is_open());
-  }
+  EXPECT_EQ(ipc_counter::remove_stale(directory, uuid), 0u) << "not while its owner lives";
+  EXPECT_TRUE(consumer{name}.is_open());
   ::kill(child, SIGKILL);
   ::waitpid(child, nullptr, 0);
+  EXPECT_EQ(ipc_counter::remove_stale(directory, "GPU-other"), 0u);
   EXPECT_TRUE(consumer{name}.is_open());
-  EXPECT_GE(counters_in_shared_memory(), 1u);
-  const ipc_counter counter;
+  EXPECT_EQ(ipc_counter::remove_stale(directory, uuid), 1u);
   EXPECT_FALSE(consumer{name}.is_open());
   ::close(ready[0]);
   ::close(ready[1]);
