@@ -12,6 +12,7 @@
 #include <cassert>
 #include <cstring>
 #include <deque>
+#include <exception>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -88,13 +89,11 @@ public:
     auto rank = static_cast<int>(peers.host * members_.size());
     ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
     config.blocking = 0;
-    check(library_.group_start(), "ncclGroupStart");
-    for (auto& each : members_) {
+    in_group([&](member& each) {
       const current_gpu current{ring_of(*each.target).ordinal};
       check(library_.comm_init_rank_config(&each.communicator, ranks, id_, rank++, &config),
             "ncclCommInitRankConfig");
-    }
-    check(library_.group_end(), "ncclGroupEnd");
+    });
   }
 
   ticket broadcast(std::uint32_t root_rank, std::uint64_t ring_offset, std::uint64_t length) override {
@@ -130,6 +129,24 @@ private:
   void check(ncclResult_t result, const std::string& call) const {
     if (result != ncclSuccess && result != ncclInProgress)
       throw cuda_error{describe(result, call)};
+  }
+
+  /// Runs `work` for every member between the two calls that make one operation of theirs. A group that was
+  /// begun is ended whatever happens: NCCL would put everything after it, aborts too, into it.
+  template <class Function>
+  void in_group(Function work) {
+    check(library_.group_start(), "ncclGroupStart");
+    std::exception_ptr failed;
+    try {
+      for (auto& each : members_)
+        work(each);
+    } catch (...) {
+      failed = std::current_exception();
+    }
+    const auto ended = library_.group_end();
+    if (failed)
+      std::rethrow_exception(failed);
+    check(ended, "ncclGroupEnd");
   }
 
   /// Keeps the first failure, and ends every communicator here: kernels that wait for a lost rank end, and
@@ -182,8 +199,7 @@ private:
 
   void start(const order& next) {
     try {
-      check(library_.group_start(), "ncclGroupStart");
-      for (auto& each : members_) {
+      in_group([&](member& each) {
         const auto ring = ring_of(*each.target);
         assert(next.ring_offset + next.length <= ring.bytes);
         const current_gpu current{ring.ordinal};
@@ -191,8 +207,7 @@ private:
         check(library_.broadcast(range, range, next.length, ncclUint8, static_cast<int>(next.root_rank),
                                  each.communicator, each.stream->raw()),
               "ncclBroadcast");
-      }
-      check(library_.group_end(), "ncclGroupEnd");
+      });
     } catch (const cuda_error& error) {
       fail(error.what());
       return;
