@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+# SPDX-License-Identifier: Apache-2.0
+"""Speeds from memory: copies to the GPU, whole updates from /dev/shm and the page cache against their busiest stage and
+against other loaders, and what an update needs of the GPU's memory."""
+
+import contextlib
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+from checks import checkpoints, gpu_memory, reports
+from checks.contenders import bar_on_gpu, loaders, our_update, record_lead, record_seconds
+from checks.processes import Program, Sink, update
+from checks.results import CheckFailed, NotRun
+from checks.rounds import alternate
+
+COPY_SIZE = "8GiB"
+COPY_SECONDS = 120
+STAGE_BAR = 1.15
+LOADER_BARS = {"safetensors": 1.5}  # times as long as ours; the others at least as long
+MIB = 1 << 20
+MEMORY_SLACK = 64 * MIB
+CONTEXT_SECONDS = 60
+
+
+def gpu_copy(place, recorder):
+    name = "copies in our chunks / plain copies of 256 MiB"
+    with recorder.attempt(name):
+        if not place.on_gpu:
+            raise NotRun("no GPU")
+        report = place.in_work("gpu-copy.json")
+        command = [place.program("ckpt-bench"), "gpu-copy", "--size", COPY_SIZE, "--rounds", 5, "--json", report]
+        with Program(place, command, "gpu-copy") as bench:
+            if bench.wait(COPY_SECONDS) != 0:
+                raise CheckFailed(bench.last_words())
+            print(bench.output())
+            found = reports.bars(json.loads(report.read_text(encoding="utf-8")))
+            if not found:
+                raise CheckFailed(f"no bar in the report: {bench.last_words()}")
+            for claim, value, relation, limit, _ in found:
+                recorder.bar(name, value, relation, limit, note=claim)
+
+
+def context_bytes(place, gpu):
+    """What a process takes that has a context and nothing else."""
+    before = gpu.settled_free_bytes()
+    with Program(place, [sys.executable, "-B", "-m", "checks.gpu_memory"], "context", stdin=subprocess.PIPE) as holder:
+        holder.wait_for_text("holding", CONTEXT_SECONDS)
+        return before - gpu.settled_free_bytes()
+
+
+def memory_of_an_update(place, recorder, checkpoint):
+    name = "GPU memory of an update beside its context"
+    with recorder.attempt(name):
+        if not place.on_gpu:
+            raise NotRun("no GPU")
+        gpu = gpu_memory.Gpu()
+        context = context_bytes(place, gpu)
+        # An engine that copies nothing: what it has does not change.
+        with Sink(place, "--consume", "none") as sink:
+            update(place, checkpoint, sink.url)
+            before = gpu.settled_free_bytes()
+            with gpu_memory.LowestFree(gpu) as lowest:
+                report = update(place, checkpoint, sink.url)
+        taken = before - lowest.bytes - context
+        limit = max(checkpoints.tensor_sizes(checkpoint)) + 2 * report["plan"]["bucket_bytes"] + MEMORY_SLACK
+        recorder.bar(name, taken / MIB, "<=", limit / MIB, "MiB",
+                     f"the ring has {report['plan']['ring_bytes'] >> 20} MiB, a context {context >> 20} MiB")
+
+
+def record_stage_ratio(place, recorder, contender):
+    name = f"{contender.name} / its busiest stage"
+    with recorder.attempt(name):
+        stages = sorted({figures["stage"] for figures in contender.figures})
+        note = "busiest: " + ", ".join(stages)
+        bar_on_gpu(place, recorder, name, contender.median("ratio"), "<=", STAGE_BAR, note)
+
+
+def record_startup(recorder, ours):
+    with recorder.attempt("start-up before the first byte"):
+        ours.require()
+        startup = statistics.median(figures["startup_seconds"] for figures in ours.figures)
+        recorder.figure("start-up before the first byte", startup, "s", "devices and memory, from the node's report")
+        wall = ours.median("wall_seconds")
+        recorder.figure("the node's process from beginning to end", wall, "s", "from page cache")
+
+
+def warm(checkpoint):
+    if checkpoints.cached_fraction(checkpoint) < 0.999:
+        checkpoints.bring_into_page_cache(checkpoint)
+
+
+def run(place, recorder):
+    ends_at = time.monotonic() + place.seconds_left()
+    checkpoint = checkpoints.synthetic(place, place.size)
+    gpu_copy(place, recorder)
+    memory_of_an_update(place, recorder, checkpoint)
+    with contextlib.ExitStack() as stack:
+        sink = stack.enter_context(Sink(place, "--consume", "copy"))
+
+        def prepare():
+            warm(checkpoint)
+
+        cached = our_update(place, sink, "whole update from page cache", checkpoint, prepare)
+        ours = [cached]
+        with recorder.attempt("whole update from /dev/shm"):
+            copy = stack.enter_context(checkpoints.in_memory(checkpoint))
+            ours.insert(0, our_update(place, sink, "whole update from /dev/shm", copy))
+        others = stack.enter_context(loaders(place, recorder, checkpoint, prepare))
+        prepare()
+        alternate(ours + others, ends_at)
+    for each in ours:
+        record_stage_ratio(place, recorder, each)
+    for each in others:
+        record_lead(place, recorder, cached, each, LOADER_BARS.get(each.name, 1.0), "warm")
+    for each in ours + others:
+        record_seconds(recorder, each, checkpoint, is_ours=each in ours)
+    record_startup(recorder, cached)
