@@ -68,6 +68,8 @@ public:
     check_cuda(cudaMalloc(&memory, bytes_),
                "cudaMalloc of " + std::to_string(bytes_) + " bytes for the ring of " + description_);
     memory_ = static_cast<std::byte*>(memory);
+    // Before anybody is asked to open the ring: should this process be killed, the next one knows of it.
+    counter_.emplace(uuid_, options_.counter_directory);
   }
 
   [[nodiscard]] ring_export export_ring() override {
@@ -77,7 +79,8 @@ public:
       const current_gpu current{ordinal_};
       check_cuda(cudaIpcGetMemHandle(&handle, memory_), "cudaIpcGetMemHandle of the ring of " + description_);
     }
-    counter_.emplace(uuid_, options_.counter_directory); // A consumer of an earlier update has its own.
+    if (std::exchange(is_exported_, true))
+      counter_.emplace(uuid_, options_.counter_directory); // A consumer of an earlier update has its own.
     exported_cuda_memory exported;
     if (options_.form == handle_form::versioned)
       exported.ipc_handle = "\x01"
@@ -98,7 +101,9 @@ public:
       counter_->hide();
   }
 
-  [[nodiscard]] bool is_released() const noexcept override { return !counter_ || counter_->is_released(); }
+  [[nodiscard]] bool is_released() const noexcept override {
+    return !is_exported_ || counter_->is_released();
+  }
 
   ticket copy(const std::byte* source, std::span<const copy_piece> pieces) override {
     return copies_.enqueue("cudaMemcpyAsync", [&](CUstream_st* stream) {
@@ -141,7 +146,8 @@ private:
   bool was_abandoned_ = false;
   std::byte* memory_ = nullptr;
   std::uint64_t bytes_ = 0;
-  std::optional<ipc_counter> counter_; ///< of the last export
+  std::optional<ipc_counter> counter_; ///< of the last export, or for the first
+  bool is_exported_ = false;
   std::shared_ptr<pinned_memory> pinned_;
   cuda_stream copies_; // Last: its operations use the memory.
 };

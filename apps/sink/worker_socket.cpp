@@ -47,6 +47,9 @@ worker_socket::~worker_socket() noexcept {
   // Ends the events first: libzmq sends them blocking, and with their reader gone the I/O thread that all
   // workers share would wait for ever.
   zmq_socket_monitor(peer_.handle(), nullptr, 0);
+  // A reply for a pusher that has gone would be brought to the next one that has the address.
+  if (gone_)
+    peer_.set(zmq::sockopt::linger, 0);
 }
 
 bool worker_socket::take(std::string& message) {
