@@ -52,6 +52,10 @@ struct shape {
   [[nodiscard]] unsigned engines_each() const { return gpus / workers; }
 };
 
+void PrintTo(const shape& one, std::ostream* out) {
+  *out << one.hosts << " x " << one.gpus << " GPUs, engines of " << one.workers;
+}
+
 class cuda_update_test : public testing::Test {
 protected:
   /// Starts the engines of all hosts, each with these flags besides.

@@ -105,6 +105,8 @@ struct shape {
   std::uint32_t devices;
 };
 
+void PrintTo(const shape& one, std::ostream* out) { *out << one.hosts << " x " << one.devices << " GPUs"; }
+
 class nccl_collective_shapes : public testing::TestWithParam<shape> {};
 
 TEST_P(nccl_collective_shapes, brings_every_byte_from_any_rank_to_all_others) {
@@ -193,12 +195,35 @@ TEST(nccl_collective, ends_with_broadcasts_under_way) {
   EXPECT_THAT(wait_for_failure(hosts[1]->collective()), HasSubstr("NCCL on GPU"));
 }
 
-TEST(nccl_collective, tells_of_a_gpu_that_failed) {
-  auto hosts = connected_hosts(1, 2);
+TEST(nccl_collective, tells_of_a_broadcast_that_nccl_refused_and_leaves_nothing_to_later_ones) {
+  for (unsigned gpu = 1; gpu <= 2; ++gpu) {
+    SCOPED_TRACE("refused for GPU " + std::to_string(gpu - 1));
+    auto hosts = connected_hosts(1, 2);
+    hosts[0]->collective().broadcast(0, 0, slot_bytes);
+    ASSERT_EQ(wait_for(hosts[0]->collective(), 1).completed, 1u);
+    stand_in::fail_broadcast(gpu);
+    hosts[0]->collective().broadcast(0, 0, slot_bytes);
+    EXPECT_THAT(wait_for_failure(hosts[0]->collective()), HasSubstr("ncclBroadcast"));
+    hosts = connected_hosts(1, 2);
+    hosts[0]->write(0, 0, slot_bytes, 1);
+    hosts[0]->collective().broadcast(0, 0, slot_bytes);
+    EXPECT_EQ(wait_for(hosts[0]->collective(), 1).completed, 1u);
+    EXPECT_TRUE(hosts[0]->holds(1, 0, slot_bytes, 1));
+  }
+}
+
+TEST(nccl_collective, tells_the_other_hosts_of_a_broadcast_that_nccl_refused_here) {
+  auto hosts = connected_hosts(2, 1);
   hosts[0]->collective().broadcast(0, 0, slot_bytes);
-  EXPECT_EQ(wait_for(hosts[0]->collective(), 1).completed, 1u);
-  stand_in::fail_copy(1);
-  EXPECT_THROW(hosts[0]->write(0, 0, slot_bytes, 1), std::runtime_error);
+  hosts[1]->collective().broadcast(0, 0, slot_bytes);
+  auto there = std::async(std::launch::async, [&] { return wait_for(hosts[1]->collective(), 1); });
+  ASSERT_EQ(wait_for(hosts[0]->collective(), 1).completed, 1u);
+  ASSERT_EQ(there.get().completed, 1u);
+  stand_in::fail_broadcast(1);
+  hosts[0]->collective().broadcast(0, 0, slot_bytes);
+  EXPECT_THAT(wait_for_failure(hosts[0]->collective()), HasSubstr("ncclBroadcast"));
+  hosts[1]->collective().broadcast(0, 0, slot_bytes);
+  EXPECT_THAT(wait_for_failure(hosts[1]->collective()), HasSubstr("remote"));
 }
 
 /// Broadcasts from rank 0 until `count` are issued, each as soon as its slot is free, and stops at a failure.
@@ -273,7 +298,7 @@ TEST_P(nccl_failure, ends_beside_a_process_that_is_stopped_while_bytes_travel) {
   connect_there();
   connect_here();
   ASSERT_FALSE(broadcast_many(here(), 2 * slots).failure.has_value());
-  other_.signal(SIGSTOP);
+  other_.stop();
   for (ticket next = 1; next <= 2 * slots; ++next) // Into slots that may be in use: nobody reads these bytes.
     here().broadcast(0, next % slots * slot_bytes, slot_bytes);
   EXPECT_LT(here().wait(4 * slots, 50ms).completed, 4 * slots);
@@ -281,7 +306,7 @@ TEST_P(nccl_failure, ends_beside_a_process_that_is_stopped_while_bytes_travel) {
 
 TEST_P(nccl_failure, ends_beside_a_process_that_was_stopped_before_it_connected) {
   connect_here();
-  other_.signal(SIGSTOP);
+  other_.stop();
   here().broadcast(0, 0, slot_bytes);
   EXPECT_EQ(here().wait(0, 50ms).completed, 0u);
 }

@@ -11,7 +11,6 @@
 #include "tests/stand_in/stand_in.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -22,16 +21,6 @@ namespace ckpt::stand_in {
 namespace {
 
 constexpr std::uint64_t page_bytes = 4096;
-
-std::atomic<unsigned> copies_to_failure = 0;
-
-/// True once, for the copy that a test has chosen.
-bool is_to_fail() {
-  auto left = copies_to_failure.load();
-  while (left > 0 && !copies_to_failure.compare_exchange_weak(left, left - 1)) {
-  }
-  return left == 1;
-}
 
 cudaError_t find_end(copy_end& end, const void* memory, std::uint64_t bytes) {
   if (auto place = gpu_memory().find(memory, bytes)) {
@@ -119,7 +108,7 @@ cudaError_t plan_copy(planned_copy& plan, void* destination, const void* source,
 }
 
 cudaError_t carry_out(const planned_copy& plan) {
-  if (is_to_fail())
+  if (is_copy_to_fail())
     return cudaErrorIllegalAddress;
   const auto* to_gpu = std::get_if<device_place>(&plan.destination);
   const auto* from_gpu = std::get_if<device_place>(&plan.source);
@@ -143,7 +132,5 @@ cudaError_t carry_out(const planned_copy& plan) {
 void fill(const device_place& place, int value, std::uint64_t bytes) {
   std::memset(place.address(), value, bytes);
 }
-
-void fail_copy(unsigned count) { copies_to_failure = count; }
 
 } // namespace ckpt::stand_in

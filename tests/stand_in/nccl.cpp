@@ -109,6 +109,8 @@ const char* ncclGetErrorString(ncclResult_t result) {
     return "no error";
   case ncclUnhandledCudaError:
     return "unhandled cuda error";
+  case ncclSystemError:
+    return "unhandled system error";
   case ncclInvalidArgument:
     return "invalid argument";
   case ncclInvalidUsage:
@@ -169,6 +171,8 @@ ncclResult_t ncclBroadcast(const void* sendbuff, void* recvbuff, std::size_t cou
       return ready;
     if (root < 0 || root >= found->ranks)
       return ncclInvalidArgument;
+    if (is_broadcast_to_fail())
+      return ncclSystemError;
     const auto bytes = count * bytes_of(datatype);
     if (found->is_finalized || gpu_of(stream) != found->gpu || gpu_that_holds(recvbuff, bytes) != found->gpu
         || (root == found->rank && gpu_that_holds(sendbuff, bytes) != found->gpu))

@@ -89,6 +89,11 @@ other_process::~other_process() noexcept {
 
 void other_process::signal(int number) const { ::kill(pid_, number); }
 
+void other_process::stop() const {
+  signal(SIGSTOP);
+  ::waitpid(pid_, nullptr, WUNTRACED);
+}
+
 int other_process::wait() {
   int status = 0;
   ::waitpid(std::exchange(pid_, -1), &status, 0);

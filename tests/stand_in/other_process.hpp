@@ -46,6 +46,9 @@ public:
 
   void signal(int number) const;
 
+  /// Stops it, and returns when it does nothing any more.
+  void stop() const;
+
   /// Waits for its end: the exit status, or minus the signal's number.
   int wait();
 

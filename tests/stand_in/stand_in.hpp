@@ -34,6 +34,13 @@ struct statistics {
 /// hardware would.
 void fail_copy(unsigned count);
 
+/// Lets NCCL refuse the `count`-th broadcast from now on, counted by GPU.
+void fail_broadcast(unsigned count);
+
+/// Asked by the stand-ins before each: true for the one that is to fail.
+[[nodiscard]] bool is_copy_to_fail();
+[[nodiscard]] bool is_broadcast_to_fail();
+
 /// Streams do nothing as long as they are held.
 void hold_streams(bool held);
 

@@ -1,0 +1,39 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// What tests let fail.
+
+#include "tests/stand_in/stand_in.hpp"
+
+#include <atomic>
+
+namespace ckpt::stand_in {
+namespace {
+
+/// Counts down to the operation that fails.
+class countdown {
+public:
+  void set(unsigned count) { left_ = count; }
+
+  [[nodiscard]] bool is_over() {
+    auto left = left_.load();
+    while (left > 0 && !left_.compare_exchange_weak(left, left - 1)) {
+    }
+    return left == 1;
+  }
+
+private:
+  std::atomic<unsigned> left_ = 0;
+};
+
+countdown copies;
+countdown broadcasts;
+
+} // namespace
+
+void fail_copy(unsigned count) { copies.set(count); }
+void fail_broadcast(unsigned count) { broadcasts.set(count); }
+bool is_copy_to_fail() { return copies.is_over(); }
+bool is_broadcast_to_fail() { return broadcasts.is_over(); }
+
+} // namespace ckpt::stand_in
