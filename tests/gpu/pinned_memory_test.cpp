@@ -1,17 +1,21 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Which memory is registered, in which parts. Runs where CUDA's stand-in is, which refuses what is registered
-// twice.
+// Which memory is registered, in which parts: CUDA refuses what is registered twice. Skipped where there is
+// no GPU.
 
 #include "gpu/pinned_memory.hpp"
 
 #include "gpu/cuda_error.hpp"
+#include "gpu/cuda_host.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <cstdint>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 namespace ckpt::gpu {
 namespace {
@@ -19,13 +23,29 @@ namespace {
 constexpr std::size_t page = 4096;
 constexpr auto writable = pinned_memory::access::read_write;
 
-/// Pages of anonymous memory.
+class pinned_memory_test : public testing::Test {
+protected:
+  void SetUp() override {
+    try {
+      std::ignore = count_gpus();
+    } catch (const cuda_error& error) {
+      GTEST_SKIP() << error.what();
+    }
+  }
+};
+
+/// Pages of anonymous memory, or of a file.
 class pages {
 public:
-  explicit pages(std::size_t count, int protection = PROT_READ | PROT_WRITE)
-      : bytes_{count * page}, base_{static_cast<std::byte*>(::mmap(nullptr, bytes_, protection,
+  explicit pages(std::size_t count)
+      : bytes_{count * page}, base_{static_cast<std::byte*>(::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
                                                                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
                                                                    -1, 0))} {}
+  explicit pages(const std::filesystem::path& file) : bytes_{std::filesystem::file_size(file)} {
+    const int opened = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+    base_ = static_cast<std::byte*>(::mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, opened, 0));
+    ::close(opened);
+  }
   pages(const pages&) = delete;
   pages& operator=(const pages&) = delete;
   ~pages() { ::munmap(base_, bytes_); }
@@ -40,12 +60,12 @@ private:
   std::byte* base_;
 };
 
-TEST(pinned_memory, takes_what_it_does_not_know_yet_and_only_that) {
+TEST_F(pinned_memory_test, takes_what_it_does_not_know_yet_and_only_that) {
   const pages memory{16};
   pinned_memory pinned{0};
   pinned.add(memory.from(2, 4), writable);
   pinned.add(memory.from(8, 2), writable);
-  pinned.add(memory.from(0, 16), writable); // The stand-in would refuse a page for the second time.
+  pinned.add(memory.from(0, 16), writable); // CUDA would refuse a page for the second time.
   pinned.add(memory.from(0, 16), writable);
   EXPECT_EQ(pinned.copyable(memory.at(0), 16 * page), 2 * page);
   EXPECT_EQ(pinned.copyable(memory.at(2 * page), 16 * page), 4 * page);
@@ -53,7 +73,7 @@ TEST(pinned_memory, takes_what_it_does_not_know_yet_and_only_that) {
   EXPECT_EQ(pinned.copyable(memory.at(15 * page), page), page);
 }
 
-TEST(pinned_memory, takes_the_whole_pages_of_what_begins_and_ends_within_them) {
+TEST_F(pinned_memory_test, takes_the_whole_pages_of_what_begins_and_ends_within_them) {
   const pages memory{4};
   pinned_memory pinned{0};
   pinned.add(std::span{memory.at(page + 100), 10}, writable);
@@ -62,7 +82,7 @@ TEST(pinned_memory, takes_the_whole_pages_of_what_begins_and_ends_within_them) {
   EXPECT_EQ(pinned.copyable(memory.at(2 * page), 2 * page), page);
 }
 
-TEST(pinned_memory, says_how_far_a_copy_may_reach) {
+TEST_F(pinned_memory_test, says_how_far_a_copy_may_reach) {
   const pages memory{8};
   pinned_memory pinned{0};
   pinned.add(memory.from(2, 2), writable);
@@ -74,15 +94,16 @@ TEST(pinned_memory, says_how_far_a_copy_may_reach) {
   EXPECT_EQ(pinned.copyable(memory.at(6 * page), 2 * page), 2 * page) << "behind the last part";
 }
 
-TEST(pinned_memory, has_nothing_of_what_it_could_not_have_whole) {
-  const pages memory{4, PROT_READ};
+TEST_F(pinned_memory_test, takes_a_file_in_memory_that_can_only_be_read) {
+  const tests::temporary_directory memory{"/dev/shm"};
+  const pages file{memory.write("file", std::string(4 * page, 'x'))};
   pinned_memory pinned{0};
-  EXPECT_THROW(pinned.add(memory.from(0, 4), writable), cuda_error);
-  EXPECT_EQ(pinned.copyable(memory.at(0), 4 * page), 4 * page);
-  pinned.add(memory.from(0, 4), pinned_memory::access::read_only);
+  EXPECT_THROW(pinned.add(file.from(0, 4), writable), cuda_error);
+  EXPECT_EQ(pinned.copyable(file.at(page), 2 * page), 2 * page) << "it has nothing of what it could not have";
+  pinned.add(file.from(0, 4), pinned_memory::access::read_only);
 }
 
-TEST(pinned_memory, releases_everything_at_its_end) {
+TEST_F(pinned_memory_test, releases_everything_at_its_end) {
   const pages memory{4};
   for (int turn = 0; turn < 2; ++turn) {
     pinned_memory pinned{0};

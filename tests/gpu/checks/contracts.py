@@ -9,7 +9,7 @@ from checks.processes import Program
 from checks.reports import gtest_outcomes
 from checks.results import CheckFailed, NotRun
 
-FILTER = "cuda*:nccl*:imported_ring*:*/cuda*:*/nccl*"
+FILTER = "cuda*:pinned_memory*:nccl*:*/cuda*:*/nccl*"
 WITHOUT_A_GPU = "that_is_not_there"  # in the name of tests that hold where there is none
 SECONDS = 150
 
