@@ -7,13 +7,17 @@
 #include "gpu/nccl_collective.hpp"
 
 #include "gpu/cuda_error.hpp"
+#include "gpu/ipc_counter.hpp"
 #include "tests/stand_in/gpu_host.hpp"
 #include "tests/stand_in/other_process.hpp"
 #include "tests/stand_in/stand_in.hpp"
 
 #include <csignal>
 #include <future>
+#include <map>
+#include <optional>
 #include <random>
+#include <sstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -192,7 +196,7 @@ TEST(nccl_collective, ends_with_broadcasts_under_way) {
       EXPECT_EQ(host->collective().wait(0, 5ms).completed, 0u);
   hosts[0].reset();
   hosts[1]->collective().broadcast(0, 0, slot_bytes);
-  EXPECT_THAT(wait_for_failure(hosts[1]->collective()), HasSubstr("NCCL on GPU"));
+  EXPECT_THAT(wait_for_failure(hosts[1]->collective()), HasSubstr("remote process"));
 }
 
 TEST(nccl_collective, tells_of_a_broadcast_that_nccl_refused_and_leaves_nothing_to_later_ones) {
@@ -223,7 +227,7 @@ TEST(nccl_collective, tells_the_other_hosts_of_a_broadcast_that_nccl_refused_her
   hosts[0]->collective().broadcast(0, 0, slot_bytes);
   EXPECT_THAT(wait_for_failure(hosts[0]->collective()), HasSubstr("ncclBroadcast"));
   hosts[1]->collective().broadcast(0, 0, slot_bytes);
-  EXPECT_THAT(wait_for_failure(hosts[1]->collective()), HasSubstr("remote"));
+  EXPECT_THAT(wait_for_failure(hosts[1]->collective()), HasSubstr("remote process"));
 }
 
 /// Broadcasts from rank 0 until `count` are issued, each as soon as its slot is free, and stops at a failure.
@@ -242,7 +246,10 @@ queue_progress broadcast_many(collective& hosts, ticket count) {
 int be_host_1(tests::conversation& talk) {
   const auto devices = static_cast<std::uint32_t>(std::stoul(talk.receive()));
   gpu_host host{0, devices, 2, ring_bytes};
-  talk.send("here");
+  std::string uuids;
+  for (std::uint32_t index = 0; index < devices; ++index)
+    uuids += host.device(index).uuid() + ' ';
+  talk.send(uuids);
   host.collective().connect({1, 2, {}, {}, {}, talk.receive()});
   broadcast_many(host.collective(), ~ticket{0});
   return 0;
@@ -251,17 +258,28 @@ int be_host_1(tests::conversation& talk) {
 class nccl_failure : public testing::TestWithParam<std::uint32_t> {
 protected:
   void SetUp() override {
-    other_.talk().send(std::to_string(GetParam()));
-    ASSERT_EQ(other_.talk().receive(), "here");
+    other_->talk().send(std::to_string(GetParam()));
+    std::istringstream words{other_->talk().receive()};
+    for (std::string uuid; words >> uuid;)
+      other_uuids_.push_back(uuid);
+    ASSERT_EQ(other_uuids_.size(), GetParam());
+  }
+  /// What the other process left behind is for the next one on its GPUs, which never comes.
+  void TearDown() override {
+    other_.reset();
+    for (const auto& uuid : other_uuids_)
+      ipc_counter::remove_stale("/dev/shm", uuid);
   }
 
   [[nodiscard]] collective& here() { return host_.collective(); }
 
   void connect_here() { here().connect({0, 2, {}, {}, {}, here().address()}); }
-  void connect_there() { other_.talk().send(here().address()); }
+  void connect_there() { other_->talk().send(here().address()); }
 
   gpu_host host_{0, GetParam(), 2, ring_bytes};
-  tests::other_process other_{"host 1", {{"STAND_IN_HOST", "1"}}};
+  std::optional<tests::other_process> other_{std::in_place, "host 1",
+                                             std::map<std::string, std::string>{{"STAND_IN_HOST", "1"}}};
+  std::vector<std::string> other_uuids_;
 };
 
 TEST_P(nccl_failure, none_while_both_hosts_are_there) {
@@ -275,9 +293,10 @@ TEST_P(nccl_failure, a_process_that_is_killed_is_a_failure_while_bytes_travel) {
   connect_there();
   connect_here();
   ASSERT_FALSE(broadcast_many(here(), 3 * slots).failure.has_value());
-  other_.signal(SIGKILL);
-  here().broadcast(0, 0, slot_bytes);
-  EXPECT_THAT(wait_for_failure(here()), HasSubstr("NCCL on GPU"));
+  other_->signal(SIGKILL);
+  for (ticket next = 1; next <= 2 * slots; ++next) // More than it can have issued before it died.
+    here().broadcast(0, next % slots * slot_bytes, slot_bytes);
+  EXPECT_THAT(wait_for_failure(here()), HasSubstr("remote process"));
   EXPECT_EQ(here().wait(0, 0ms).failure->at, here().wait(0, 0ms).completed + 1);
 }
 
@@ -287,18 +306,18 @@ TEST_P(nccl_failure, a_process_that_is_killed_is_a_failure_for_the_next_broadcas
   for (ticket next = 1; next <= slots; ++next)
     here().broadcast(0, next % slots * slot_bytes, slot_bytes);
   ASSERT_EQ(wait_for(here(), slots).completed, slots);
-  other_.signal(SIGKILL);
-  other_.wait();
+  other_->signal(SIGKILL);
+  other_->wait();
   for (ticket next = 1; next <= 2 * slots; ++next) // More than it can have issued before it died.
     here().broadcast(0, next % slots * slot_bytes, slot_bytes);
-  EXPECT_THAT(wait_for_failure(here()), HasSubstr("remote"));
+  EXPECT_THAT(wait_for_failure(here()), HasSubstr("remote process"));
 }
 
 TEST_P(nccl_failure, ends_beside_a_process_that_is_stopped_while_bytes_travel) {
   connect_there();
   connect_here();
   ASSERT_FALSE(broadcast_many(here(), 2 * slots).failure.has_value());
-  other_.stop();
+  other_->stop();
   for (ticket next = 1; next <= 2 * slots; ++next) // Into slots that may be in use: nobody reads these bytes.
     here().broadcast(0, next % slots * slot_bytes, slot_bytes);
   EXPECT_LT(here().wait(4 * slots, 50ms).completed, 4 * slots);
@@ -306,14 +325,14 @@ TEST_P(nccl_failure, ends_beside_a_process_that_is_stopped_while_bytes_travel) {
 
 TEST_P(nccl_failure, ends_beside_a_process_that_was_stopped_before_it_connected) {
   connect_here();
-  other_.stop();
+  other_->stop();
   here().broadcast(0, 0, slot_bytes);
   EXPECT_EQ(here().wait(0, 50ms).completed, 0u);
 }
 
 TEST_P(nccl_failure, ends_beside_a_process_that_was_killed_before_it_connected) {
   connect_here();
-  other_.signal(SIGKILL);
+  other_->signal(SIGKILL);
   here().broadcast(0, 0, slot_bytes);
   EXPECT_EQ(here().wait(0, 50ms).completed, 0u);
 }
