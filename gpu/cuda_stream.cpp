@@ -66,7 +66,13 @@ ticket cuda_stream::enqueue(const std::string& call, const std::function<int(CUs
   if (progress_.failure)
     return number; // Nothing after a failed operation is carried out.
   const current_gpu current{ordinal_};
-  auto* event = take_event();
+  cudaEvent_t event = nullptr;
+  try {
+    event = take_event();
+  } catch (const cuda_error& error) {
+    progress_.failure = queue_failure{number, error.what()};
+    return number;
+  }
   auto status = issue(stream_);
   if (status == cudaSuccess)
     status = cudaEventRecord(event, stream_);

@@ -159,9 +159,12 @@ private:
   }
 
   void abort() noexcept {
-    for (auto& each : members_)
-      if (auto* communicator = std::exchange(each.communicator, nullptr); communicator != nullptr)
-        static_cast<void>(library_.comm_abort(communicator));
+    for (auto& each : members_) {
+      if (each.communicator == nullptr)
+        continue;
+      static_cast<void>(library_.comm_abort(each.communicator));
+      each.communicator = nullptr; // Not before: the end of its setting up would write it once more.
+    }
   }
 
   /// True when all communicators here are ready for the next call.

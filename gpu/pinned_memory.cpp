@@ -97,7 +97,7 @@ pinned_memory::~pinned_memory() noexcept {
 }
 
 void pinned_memory::add(std::span<const std::byte> memory, access allowed) {
-  const std::lock_guard lock{mutex_};
+  const std::lock_guard only_one{adding_}; // Nobody else writes parts_: reading them needs no lock.
   const auto flags = cudaHostRegisterPortable
                      | (allowed == access::read_only ? cudaHostRegisterReadOnly : cudaHostRegisterDefault);
   auto parts = divide(gaps_in(parts_, pages_of(memory)));
@@ -109,6 +109,7 @@ void pinned_memory::add(std::span<const std::byte> memory, access allowed) {
   const auto is_good = [](const part& each) { return each.status == cudaSuccess; };
   const auto failed = std::ranges::find_if_not(parts, is_good);
   if (failed == parts.end()) {
+    const std::lock_guard lock{mutex_};
     for (const auto& each : parts)
       parts_.emplace(each.begin, each.end);
     return;

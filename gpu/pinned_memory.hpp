@@ -36,7 +36,8 @@ private:
   using address = std::uintptr_t;
 
   int ordinal_;
-  mutable std::mutex mutex_;
+  std::mutex adding_;                ///< one add() at a time; copies go on meanwhile
+  mutable std::mutex mutex_;         ///< guards what follows
   std::map<address, address> parts_; ///< as they were registered: end by begin
 };
 
