@@ -54,10 +54,10 @@ open_file& open(disk_reader_state& state, std::uint32_t file) {
   return entry;
 }
 
-/// The device that gets the chunk.
-const gpu::device& owner_of(const disk_reader_state& state, const io::planned_chunk& chunk) {
+/// Which of this host's devices gets the chunk.
+std::uint32_t device_of(const disk_reader_state& state, const io::planned_chunk& chunk) {
   const auto& context = *state.context;
-  return *context.devices[context.plan.buckets[chunk.bucket].owner - context.rank_of(0)];
+  return context.plan.buckets[chunk.bucket].owner - context.rank_of(0);
 }
 
 void hand_over(self_pointer self, std::uint32_t chunk, std::optional<io::slab_index> slab,
@@ -65,8 +65,7 @@ void hand_over(self_pointer self, std::uint32_t chunk, std::optional<io::slab_in
   auto& state = self->state;
   const auto& planned = state.context->plan.chunks[chunk];
   state.context->disk_meter.add_bytes(planned.needed_bytes);
-  const auto owner = state.context->plan.buckets[planned.bucket].owner;
-  self->send(state.stagers[owner - state.context->rank_of(0)], chunk_ready{chunk, slab, data});
+  self->send(state.stagers[device_of(state, planned)], chunk_ready{chunk, slab, data});
 }
 
 /// Makes the next run of chunks of a file in memory known to all devices. False where one of them cannot have
@@ -129,7 +128,8 @@ void pump(self_pointer self) {
         break;
       continue;
     }
-    const auto slab = state.context->slabs->take(owner_of(state, planned).memory_node());
+    const auto& device = *state.context->devices[device_of(state, planned)];
+    const auto slab = state.context->slabs->take(device.memory_node());
     if (!slab)
       break;
     const io::read_request request{source.file.get(), planned.window, planned.needed_bytes,

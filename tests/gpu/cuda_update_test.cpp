@@ -92,7 +92,8 @@ protected:
     return status.value_or(-1000);
   }
 
-  /// Waits until some buckets have been taken, of which there are more for seconds from then on.
+  /// Some moment of the transfer, which goes on for seconds from when the engines are ready; which one does
+  /// not matter.
   void reach_the_middle() {
     for (unsigned host = 0; host < shape_.hosts; ++host)
       EXPECT_TRUE(

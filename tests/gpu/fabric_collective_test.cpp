@@ -17,7 +17,9 @@ namespace ckpt::gpu {
 namespace {
 
 using namespace std::chrono_literals;
+using tests::bucket;
 using tests::connected_hosts;
+using tests::expect_all_arrive;
 using tests::fabric_host;
 using tests::fabric_secret;
 using tests::loopback_options;
@@ -26,28 +28,6 @@ using tests::wait_for;
 constexpr std::uint64_t slot_bytes = 300'000; ///< several pieces and an odd tail
 constexpr std::uint64_t slots = 5;
 constexpr std::uint64_t ring_bytes = slots * slot_bytes;
-
-struct bucket {
-  std::uint32_t root = 0;
-  std::uint64_t offset = 0;
-  std::uint64_t length = 0;
-};
-
-std::byte byte_at(std::uint64_t bucket_number, std::uint64_t position) {
-  return static_cast<std::byte>((position * 31 + bucket_number * 131) >> 3 ^ position);
-}
-
-void fill(std::span<std::byte> target, std::uint64_t bucket_number) {
-  for (std::uint64_t at = 0; at < target.size(); ++at)
-    target[at] = byte_at(bucket_number, at);
-}
-
-bool holds(std::span<const std::byte> content, std::uint64_t bucket_number) {
-  for (std::uint64_t at = 0; at < content.size(); ++at)
-    if (content[at] != byte_at(bucket_number, at))
-      return false;
-  return true;
-}
 
 std::vector<bucket> random_buckets(std::mt19937& random, std::uint32_t ranks, std::size_t count) {
   const auto piece = loopback_options().piece_bytes;
@@ -58,48 +38,6 @@ std::vector<bucket> random_buckets(std::mt19937& random, std::uint32_t ranks, st
     buckets.push_back({static_cast<std::uint32_t>(random() % ranks), number % slots * slot_bytes, length});
   }
   return buckets;
-}
-
-/// What the pipeline of one host does: a bucket is broadcast when its slot is free, which is when all local
-/// devices have had what was in it. Returns what went wrong.
-std::string play_host(fabric_host& host, std::uint32_t number, const std::vector<bucket>& buckets) {
-  const auto devices = static_cast<std::uint32_t>(host.device_count());
-  const auto check = [&](std::uint64_t done) -> std::string {
-    if (const auto progress = wait_for(host.collective(), done + 1); progress.completed <= done)
-      return "bucket " + std::to_string(done)
-             + " never came: " + (progress.failure ? progress.failure->what : "no failure");
-    for (std::uint32_t device = 0; device < devices; ++device)
-      if (!holds(host.ring(device).subspan(buckets[done].offset, buckets[done].length), done))
-        return "bucket " + std::to_string(done) + " differs on device " + std::to_string(device);
-    return {};
-  };
-  for (std::uint64_t next = 0; next < buckets.size() + slots; ++next) {
-    if (next >= slots)
-      if (auto wrong = check(next - slots); !wrong.empty())
-        return "host " + std::to_string(number) + ": " + wrong;
-    if (next >= buckets.size())
-      continue;
-    const auto& [root, offset, length] = buckets[next];
-    if (root / devices == number)
-      fill(host.ring(root % devices).subspan(offset, length), next);
-    if (host.collective().broadcast(root, offset, length) != next + 1)
-      return "bucket " + std::to_string(next) + " got another ticket";
-  }
-  return {};
-}
-
-/// All hosts at once; every one in a thread of its own, as in a process of its own, to the end: one that
-/// stayed would let the others wait for its goodbye.
-void expect_all_arrive(tests::fabric_hosts& hosts, const std::vector<bucket>& buckets) {
-  std::vector<std::future<std::string>> players;
-  for (std::uint32_t host = 0; host < hosts.size(); ++host)
-    players.push_back(std::async(std::launch::async, [&, host] {
-      auto wrong = play_host(*hosts[host], host, buckets);
-      hosts[host]->end_collective();
-      return wrong;
-    }));
-  for (auto& player : players)
-    EXPECT_EQ(player.get(), "");
 }
 
 struct cluster_shape {
@@ -115,7 +53,7 @@ TEST_P(fabric_collective_shapes, brings_every_byte_from_any_rank_to_all_others) 
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random{seed};
   auto hosts = connected_hosts(host_count, device_count, ring_bytes);
-  expect_all_arrive(hosts, random_buckets(random, host_count * device_count, 60));
+  expect_all_arrive(hosts, random_buckets(random, host_count * device_count, 60), slots);
 }
 
 INSTANTIATE_TEST_SUITE_P(fabric_collective, fabric_collective_shapes,

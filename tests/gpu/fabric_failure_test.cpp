@@ -31,6 +31,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
+using tests::broadcast_many;
 using tests::connected_hosts;
 using tests::fabric_host;
 using tests::fabric_secret;
@@ -41,17 +42,6 @@ using tests::wait_for_failure;
 constexpr std::uint64_t slot_bytes = 4 << 20;
 constexpr std::uint64_t slots = 4;
 constexpr std::uint64_t ring_bytes = slots * slot_bytes;
-
-/// Broadcasts from rank 0 until `count` are issued, each as soon as its slot is free, and stops at a failure.
-queue_progress broadcast_many(collective& hosts, ticket count) {
-  queue_progress progress;
-  for (ticket next = 1; next <= count && !progress.failure; ++next) {
-    if (next > slots)
-      progress = wait_for(hosts, next - slots);
-    hosts.broadcast(0, next % slots * slot_bytes, slot_bytes);
-  }
-  return progress;
-}
 
 /// Host 1 of two, in a process of its own, which broadcasts without end.
 class other_process {
@@ -90,7 +80,7 @@ private:
       send(1, host.address());
       const auto address = receive(1);
       host.collective().connect({1, 2, address, address, fabric_secret});
-      broadcast_many(host.collective(), ~ticket{0});
+      broadcast_many(host.collective(), ~ticket{0}, slots, slot_bytes);
     }
     ::_exit(0);
   }
@@ -127,7 +117,7 @@ TEST(fabric_failure, a_process_that_is_killed_is_named_while_bytes_travel) {
   const other_process other;
   fabric_host host{1, ring_bytes};
   other.connect(host);
-  ASSERT_FALSE(broadcast_many(host.collective(), 3 * slots).failure.has_value());
+  ASSERT_FALSE(broadcast_many(host.collective(), 3 * slots, slots, slot_bytes).failure.has_value());
   other.signal(SIGKILL);
   EXPECT_THAT(wait_for_failure(host.collective()), HasSubstr("host 1: "));
 }
@@ -147,7 +137,7 @@ TEST(fabric_failure, ends_beside_a_process_that_is_stopped_while_bytes_travel) {
   const other_process other;
   fabric_host host{1, ring_bytes};
   other.connect(host);
-  ASSERT_FALSE(broadcast_many(host.collective(), 2 * slots).failure.has_value());
+  ASSERT_FALSE(broadcast_many(host.collective(), 2 * slots, slots, slot_bytes).failure.has_value());
   other.signal(SIGSTOP);
   for (ticket next = 1; next <= slots; ++next) // Into slots that may be in use: nobody reads these bytes.
     host.collective().broadcast(0, next % slots * slot_bytes, slot_bytes);
@@ -242,8 +232,8 @@ TEST(fabric_failure, strangers_disturb_nothing) {
     }
   }};
   constexpr ticket count = 30 * slots;
-  std::jthread other{[&] { broadcast_many(hosts[1]->collective(), count); }};
-  broadcast_many(hosts[0]->collective(), count);
+  std::jthread other{[&] { broadcast_many(hosts[1]->collective(), count, slots, slot_bytes); }};
+  broadcast_many(hosts[0]->collective(), count, slots, slot_bytes);
   other.join();
   for (const auto& host : hosts)
     EXPECT_EQ(wait_for(host->collective(), count).completed, count);

@@ -27,6 +27,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
+using tests::broadcast_many;
+using tests::bucket;
+using tests::expect_all_arrive;
 using tests::gpu_host;
 using tests::wait_for;
 using tests::wait_for_failure;
@@ -36,12 +39,6 @@ constexpr std::uint64_t slots = 5;
 constexpr std::uint64_t ring_bytes = slots * slot_bytes;
 
 using gpu_hosts = std::vector<std::unique_ptr<gpu_host>>;
-
-struct bucket {
-  std::uint32_t root = 0;
-  std::uint64_t offset = 0;
-  std::uint64_t length = 0;
-};
 
 gpu_hosts connected_hosts(std::uint32_t count, std::uint32_t devices_each) {
   gpu_hosts hosts;
@@ -63,47 +60,6 @@ std::vector<bucket> random_buckets(std::mt19937& random, std::uint32_t ranks, st
   return buckets;
 }
 
-/// What the pipeline of one host does: a bucket is broadcast when its slot is free, which is when all local
-/// devices have had what was in it. Returns what went wrong.
-std::string play_host(gpu_host& host, std::uint32_t number, const std::vector<bucket>& buckets) {
-  const auto devices = host.device_count();
-  const auto check = [&](std::uint64_t done) -> std::string {
-    if (const auto progress = wait_for(host.collective(), done + 1); progress.completed <= done)
-      return "bucket " + std::to_string(done)
-             + " never came: " + (progress.failure ? progress.failure->what : "no failure");
-    for (std::uint32_t device = 0; device < devices; ++device)
-      if (!host.holds(device, buckets[done].offset, buckets[done].length, done))
-        return "bucket " + std::to_string(done) + " differs on device " + std::to_string(device);
-    return {};
-  };
-  for (std::uint64_t next = 0; next < buckets.size() + slots; ++next) {
-    if (next >= slots)
-      if (auto wrong = check(next - slots); !wrong.empty())
-        return "host " + std::to_string(number) + ": " + wrong;
-    if (next >= buckets.size())
-      continue;
-    const auto& [root, offset, length] = buckets[next];
-    if (root / devices == number)
-      host.write(root % devices, offset, length, next);
-    if (host.collective().broadcast(root, offset, length) != next + 1)
-      return "bucket " + std::to_string(next) + " got another ticket";
-  }
-  return {};
-}
-
-/// All hosts at once; every one in a thread of its own, as in a process of its own, to the end.
-void expect_all_arrive(gpu_hosts& hosts, const std::vector<bucket>& buckets) {
-  std::vector<std::future<std::string>> players;
-  for (std::uint32_t host = 0; host < hosts.size(); ++host)
-    players.push_back(std::async(std::launch::async, [&, host] {
-      auto wrong = play_host(*hosts[host], host, buckets);
-      hosts[host]->end_collective();
-      return wrong;
-    }));
-  for (auto& player : players)
-    EXPECT_EQ(player.get(), "");
-}
-
 struct shape {
   std::uint32_t hosts;
   std::uint32_t devices;
@@ -119,7 +75,7 @@ TEST_P(nccl_collective_shapes, brings_every_byte_from_any_rank_to_all_others) {
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random{seed};
   auto hosts = connected_hosts(host_count, device_count);
-  expect_all_arrive(hosts, random_buckets(random, host_count * device_count, 60));
+  expect_all_arrive(hosts, random_buckets(random, host_count * device_count, 60), slots);
 }
 
 INSTANTIATE_TEST_SUITE_P(nccl_collective, nccl_collective_shapes,
@@ -230,17 +186,6 @@ TEST(nccl_collective, tells_the_other_hosts_of_a_broadcast_that_nccl_refused_her
   EXPECT_THAT(wait_for_failure(hosts[1]->collective()), HasSubstr("remote process"));
 }
 
-/// Broadcasts from rank 0 until `count` are issued, each as soon as its slot is free, and stops at a failure.
-queue_progress broadcast_many(collective& hosts, ticket count) {
-  queue_progress progress;
-  for (ticket next = 1; next <= count && !progress.failure; ++next) {
-    if (next > slots)
-      progress = wait_for(hosts, next - slots);
-    hosts.broadcast(0, next % slots * slot_bytes, slot_bytes);
-  }
-  return progress;
-}
-
 /// Host 1 of two, in a process of its own: makes its GPUs, connects when it is told to, and broadcasts
 /// without end.
 int be_host_1(tests::conversation& talk) {
@@ -251,7 +196,7 @@ int be_host_1(tests::conversation& talk) {
     uuids += host.device(index).uuid() + ' ';
   talk.send(uuids);
   host.collective().connect({1, 2, {}, {}, {}, talk.receive()});
-  broadcast_many(host.collective(), ~ticket{0});
+  broadcast_many(host.collective(), ~ticket{0}, slots, slot_bytes);
   return 0;
 }
 
@@ -285,14 +230,14 @@ protected:
 TEST_P(nccl_failure, none_while_both_hosts_are_there) {
   connect_there();
   connect_here();
-  const auto progress = broadcast_many(here(), 40 * slots);
+  const auto progress = broadcast_many(here(), 40 * slots, slots, slot_bytes);
   EXPECT_FALSE(progress.failure.has_value()) << progress.failure->what;
 }
 
 TEST_P(nccl_failure, a_process_that_is_killed_is_a_failure_while_bytes_travel) {
   connect_there();
   connect_here();
-  ASSERT_FALSE(broadcast_many(here(), 3 * slots).failure.has_value());
+  ASSERT_FALSE(broadcast_many(here(), 3 * slots, slots, slot_bytes).failure.has_value());
   other_->signal(SIGKILL);
   for (ticket next = 1; next <= 2 * slots; ++next) // More than it can have issued before it died.
     here().broadcast(0, next % slots * slot_bytes, slot_bytes);
@@ -316,7 +261,7 @@ TEST_P(nccl_failure, a_process_that_is_killed_is_a_failure_for_the_next_broadcas
 TEST_P(nccl_failure, ends_beside_a_process_that_is_stopped_while_bytes_travel) {
   connect_there();
   connect_here();
-  ASSERT_FALSE(broadcast_many(here(), 2 * slots).failure.has_value());
+  ASSERT_FALSE(broadcast_many(here(), 2 * slots, slots, slot_bytes).failure.has_value());
   other_->stop();
   for (ticket next = 1; next <= 2 * slots; ++next) // Into slots that may be in use: nobody reads these bytes.
     here().broadcast(0, next % slots * slot_bytes, slot_bytes);

@@ -8,6 +8,7 @@
 #include "gpu/cuda_device.hpp"
 #include "gpu/nccl_collective.hpp"
 #include "gpu/plain_copy.hpp"
+#include "tests/support/collective_play.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -21,25 +22,6 @@
 #include <vector>
 
 namespace ckpt::tests {
-
-/// How far a queue got when `last` was complete, or something failed, or nobody would wait any longer.
-gpu::queue_progress wait_for(auto& queue, gpu::ticket last) {
-  using namespace std::chrono_literals;
-  gpu::queue_progress progress;
-  for (int turn = 0; turn < 300 && progress.completed < last && !progress.failure; ++turn)
-    progress = queue.wait(progress.completed, 100ms);
-  return progress;
-}
-
-/// What failed within half a minute; empty if nothing did.
-std::string wait_for_failure(auto& queue) {
-  const auto progress = wait_for(queue, ~gpu::ticket{0});
-  return progress.failure ? progress.failure->what : std::string{};
-}
-
-inline std::byte byte_at(std::uint64_t bucket, std::uint64_t position) {
-  return static_cast<std::byte>((position * 31 + bucket * 131) >> 3 ^ position);
-}
 
 class gpu_host {
 public:

@@ -5,6 +5,7 @@
 // Hosts of a broadcast that all live in one test, and talk TCP over the loopback device.
 
 #include "gpu/fabric_collective.hpp"
+#include "tests/support/collective_play.hpp"
 
 #include <memory>
 #include <string>
@@ -43,6 +44,20 @@ public:
   [[nodiscard]] std::size_t device_count() const { return devices_.size(); }
   void end_collective() { collective_.reset(); }
 
+  /// Puts the bytes of a bucket into a ring.
+  void write(std::size_t device, std::uint64_t offset, std::uint64_t length, std::uint64_t bucket) {
+    for (std::uint64_t at = 0; at < length; ++at)
+      ring(device)[offset + at] = byte_at(bucket, at);
+  }
+
+  [[nodiscard]] bool holds(std::size_t device, std::uint64_t offset, std::uint64_t length,
+                           std::uint64_t bucket) {
+    for (std::uint64_t at = 0; at < length; ++at)
+      if (ring(device)[offset + at] != byte_at(bucket, at))
+        return false;
+    return true;
+  }
+
 private:
   std::vector<std::unique_ptr<gpu::host_device>> devices_;
   std::unique_ptr<gpu::fabric_collective> collective_;
@@ -59,21 +74,6 @@ inline fabric_hosts connected_hosts(std::uint32_t count, unsigned devices_each, 
     hosts[host]->collective().connect({host, count, hosts[(host + count - 1) % count]->address(),
                                        hosts[(host + 1) % count]->address(), fabric_secret});
   return hosts;
-}
-
-/// How far it got when `last` was complete, or something failed, or nobody would wait any longer.
-inline gpu::queue_progress wait_for(gpu::collective& hosts, gpu::ticket last) {
-  using namespace std::chrono_literals;
-  gpu::queue_progress progress;
-  for (int turn = 0; turn < 300 && progress.completed < last && !progress.failure; ++turn)
-    progress = hosts.wait(progress.completed, 100ms);
-  return progress;
-}
-
-/// What failed within half a minute; empty if nothing did.
-inline std::string wait_for_failure(gpu::collective& hosts) {
-  const auto progress = wait_for(hosts, ~gpu::ticket{0});
-  return progress.failure ? progress.failure->what : std::string{};
 }
 
 } // namespace ckpt::tests
