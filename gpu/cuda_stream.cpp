@@ -63,14 +63,14 @@ CUevent_st* cuda_stream::take_event() {
 ticket cuda_stream::enqueue(const std::string& call, const std::function<int(CUstream_st*)>& issue) {
   const std::lock_guard lock{mutex_};
   const auto number = ++issued_;
-  if (progress_.failure)
+  if (refused_)
     return number; // Nothing after a failed operation is carried out.
   const current_gpu current{ordinal_};
   cudaEvent_t event = nullptr;
   try {
     event = take_event();
   } catch (const cuda_error& error) {
-    progress_.failure = queue_failure{number, error.what()};
+    refused_ = queue_failure{number, error.what()};
     return number;
   }
   auto status = issue(stream_);
@@ -81,7 +81,7 @@ ticket cuda_stream::enqueue(const std::string& call, const std::function<int(CUs
     return number;
   }
   spare_events_.push_back(event);
-  fail(number, status, call);
+  refused_ = failure_of(number, status, call);
   return number;
 }
 
@@ -99,27 +99,29 @@ queue_progress cuda_stream::wait(ticket seen, std::chrono::milliseconds timeout)
 }
 
 void cuda_stream::look() {
-  if (under_way_.empty() || progress_.failure)
+  if (progress_.failure)
     return;
   const current_gpu current{ordinal_};
-  while (!under_way_.empty() && !progress_.failure) {
+  while (!under_way_.empty()) {
     const auto& oldest = under_way_.front();
     const auto status = cudaEventQuery(oldest.done);
     if (status == cudaErrorNotReady) {
       static_cast<void>(cudaGetLastError());
       return;
     }
-    if (status != cudaSuccess)
-      return fail(oldest.number, status, oldest.call);
+    if (status != cudaSuccess) {
+      progress_.failure = refused_ = failure_of(oldest.number, status, oldest.call);
+      return;
+    }
     progress_.completed = oldest.number;
     spare_events_.push_back(oldest.done);
     under_way_.pop_front();
   }
+  progress_.failure = refused_;
 }
 
-void cuda_stream::fail(ticket at, int status, const std::string& call) {
-  progress_.failure =
-      queue_failure{at, describe_cuda_failure(status, call + " on GPU " + std::to_string(ordinal_))};
+queue_failure cuda_stream::failure_of(ticket at, int status, const std::string& call) const {
+  return {at, describe_cuda_failure(status, call + " on GPU " + std::to_string(ordinal_))};
 }
 
 } // namespace ckpt::gpu

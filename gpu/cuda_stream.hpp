@@ -10,6 +10,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -45,7 +46,7 @@ private:
   };
 
   void look();
-  void fail(ticket at, int status, const std::string& call);
+  [[nodiscard]] queue_failure failure_of(ticket at, int status, const std::string& call) const;
   [[nodiscard]] CUevent_st* take_event();
 
   int ordinal_;
@@ -55,6 +56,8 @@ private:
   ticket issued_ = 0;
   std::deque<operation> under_way_;
   std::vector<CUevent_st*> spare_events_;
+  /// Told once all before it is done: CUDA also answers a call with the failure of an earlier operation.
+  std::optional<queue_failure> refused_;
   queue_progress progress_;
 };
 

@@ -16,6 +16,7 @@
 #include <csignal>
 #include <random>
 #include <sstream>
+#include <thread>
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -193,13 +194,19 @@ TEST_F(source_test, that_lost_its_end_is_refused) {
   EXPECT_TRUE(gpu().pin_source(part(0, 1 << 20)));
 }
 
-TEST_F(cuda_stand_in_test, names_the_operation_that_failed_and_does_nothing_after_it) {
+/// The pause before each copy: without one the failure is found by looking, with one a later call is answered
+/// with it.
+class failing_copy_test : public cuda_stand_in_test,
+                          public testing::WithParamInterface<std::chrono::milliseconds> {};
+
+TEST_P(failing_copy_test, is_named_and_nothing_is_done_after_it) {
   const mapping source{1 << 20};
   fill(source.bytes(), 1);
   gpu().pin(source.bytes());
   stand_in::fail_copy(3);
   ticket last = 0;
   for (std::uint64_t number = 0; number < 5; ++number) {
+    std::this_thread::sleep_for(GetParam());
     const copy_piece piece[] = {{0, number << 20, 1 << 20}};
     last = gpu().copy(source.data(), piece);
   }
@@ -216,6 +223,9 @@ TEST_F(cuda_stand_in_test, names_the_operation_that_failed_and_does_nothing_afte
   EXPECT_FALSE(devices_[1]->wait(0, 1ms).failure.has_value()) << "the other GPU has nothing to do with it";
   devices_.clear();
 }
+
+INSTANTIATE_TEST_SUITE_P(of, failing_copy_test, testing::Values(0ms, 20ms),
+                         [](const auto& each) { return std::to_string(each.param.count()) + "_ms"; });
 
 TEST_F(cuda_stand_in_test, says_how_much_memory_it_has_not) {
   try {
