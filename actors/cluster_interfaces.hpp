@@ -34,7 +34,7 @@
 namespace ckpt::actors {
 
 /// Changes whenever a message between hosts does.
-inline constexpr std::uint32_t protocol_version = 3;
+inline constexpr std::uint32_t protocol_version = 4;
 
 /// A host introduces itself.
 struct join_request {
@@ -47,6 +47,7 @@ struct join_request {
   std::vector<std::string> device_uuids;
   std::uint64_t ring_bytes = 0; ///< of memory on each of its devices
   std::string data_address;     ///< gpu::collective::address()
+  std::string connection;       ///< gpu::collective::connection()
   cause failed_before;          ///< why it will not take part, when something failed before it came
 };
 
@@ -55,6 +56,7 @@ struct start_update {
   std::string previous_data_address;         ///< of the host before this one; the last comes before host 0
   std::string next_data_address;             ///< of the host after this one
   std::string first_data_address;            ///< of host 0
+  bool stays_connected = false;              ///< no host has lost what connects them since an earlier update
   std::string secret;                        ///< known to the hosts of this update alone
   std::vector<std::string> engine_uuids;     ///< of all devices of all engines that this host leads, by rank
   std::vector<std::string> engine_endpoints; ///< of the engines that have workers on this host
@@ -85,13 +87,13 @@ struct dialed {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, join_request& x) {
   return f(caf::meta::type_name("join_request"), x.host, x.hosts, x.name, x.settings, x.plan_digest,
-           x.endpoints, x.device_uuids, x.ring_bytes, x.data_address, x.failed_before);
+           x.endpoints, x.device_uuids, x.ring_bytes, x.data_address, x.connection, x.failed_before);
 }
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, start_update& x) {
   return f(caf::meta::type_name("start_update"), x.previous_data_address, x.next_data_address,
-           x.first_data_address, x.secret, x.engine_uuids, x.engine_endpoints);
+           x.first_data_address, x.stays_connected, x.secret, x.engine_uuids, x.engine_endpoints);
 }
 
 template <class Inspector>

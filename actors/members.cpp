@@ -23,6 +23,16 @@ constexpr std::size_t missing_named_max = 8;
   return value.empty() ? "without " + flag : "with " + flag + " " + io::printable(value);
 }
 
+[[nodiscard]] bool
+share_a_connection(const cluster_layout& layout,
+                   const std::function<const join_request&(std::uint32_t)>& introduction_of) {
+  const auto& connection = introduction_of(0).connection;
+  for (std::uint32_t host = 1; host < layout.hosts; ++host)
+    if (introduction_of(host).connection != connection)
+      return false;
+  return !connection.empty();
+}
+
 } // namespace
 
 std::string describe_missing(std::size_t hosts, const std::function<bool(std::uint32_t)>& is_here) {
@@ -62,6 +72,7 @@ start_update make_start(std::uint32_t host, const cluster_layout& layout, const 
   start.previous_data_address = introduction_of((host + layout.hosts - 1) % layout.hosts).data_address;
   start.next_data_address = introduction_of((host + 1) % layout.hosts).data_address;
   start.first_data_address = introduction_of(0).data_address;
+  start.stays_connected = share_a_connection(layout, introduction_of);
   start.secret = secret;
   const auto led = layout.engines_led_by(host);
   for (auto rank = led.begin * layout.devices_per_engine; rank < led.end * layout.devices_per_engine; ++rank)

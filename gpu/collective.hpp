@@ -22,6 +22,7 @@ struct collective_peers {
   std::string next_address;     ///< address() of host (host + 1) % hosts
   std::string secret;           ///< at least 16 random bytes that all hosts of this one update know
   std::string first_address{};  ///< address() of host 0
+  bool stays_connected = false; ///< all hosts gave the same connection(), which is not empty
 };
 
 class collective {
@@ -32,7 +33,10 @@ public:
   [[nodiscard]] virtual std::string description() const = 0;
 
   /// Opaque bytes that lead the other hosts here; empty where there are no other hosts.
-  [[nodiscard]] virtual std::string address() const { return {}; }
+  [[nodiscard]] virtual std::string address() { return {}; }
+
+  /// Names what still connects this host with the others since an earlier update; empty when nothing does.
+  [[nodiscard]] virtual std::string connection() { return {}; }
 
   /// Called once, before the first broadcast. Throws the collective's own error; waits for nobody.
   virtual void connect(const collective_peers&) {}

@@ -30,8 +30,10 @@ std::unique_ptr<plain_copy> make_plain_copy(std::uint32_t) { refuse(); }
 
 void read_back(const device&, std::uint64_t, std::span<std::byte>) { refuse(); }
 
-std::unique_ptr<collective> make_cuda_collective(const std::vector<const device*>&, std::uint32_t) {
+std::shared_ptr<nccl_communicators> make_communicators(const std::vector<const device*>&, std::uint32_t) {
   refuse();
 }
+
+std::unique_ptr<collective> make_cuda_collective(std::shared_ptr<nccl_communicators>) { refuse(); }
 
 } // namespace ckpt::gpu

@@ -47,7 +47,7 @@ public:
   [[nodiscard]] std::string description() const override { return "a ring of hosts over UCX"; }
 
   /// Opaque bytes that lead the two neighbours here.
-  [[nodiscard]] std::string address() const override { return relay_.address(); }
+  [[nodiscard]] std::string address() override { return relay_.address(); }
 
   /// Once, before the first broadcast. Throws fabric_error; does not wait for the other hosts.
   void connect(const collective_peers& ring) override;

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Broadcasts among GPUs, of one host or of several, through NCCL: one non-blocking communicator per GPU, all
-// of them driven by the one thread that uses the collective. Nothing here blocks: communicators are set up,
-// and broadcasts started, as far as NCCL is ready for them, whenever wait() is called.
+// The broadcasts of one update among GPUs, of one host or of several, through NCCL. Nothing here blocks:
+// communicators are set up, and broadcasts started, as far as NCCL is ready for them, whenever wait() is
+// called.
 
 #include "gpu/collective.hpp"
 
@@ -13,10 +13,16 @@
 
 namespace ckpt::gpu {
 
-/// For the GPUs of this host, in the order of their ranks, made by open_cuda_devices(); they outlive the
-/// collective, and have their rings when connect() is called. A single GPU in all needs no NCCL. Throws
+class nccl_communicators;
+
+/// What stays between updates: for the GPUs of this host, in the order of their ranks, made by
+/// open_cuda_devices(), which outlive it. Empty for a single GPU in all, which needs no NCCL. Throws
 /// cuda_error.
-[[nodiscard]] std::unique_ptr<collective> make_cuda_collective(const std::vector<const device*>& devices,
-                                                               std::uint32_t hosts);
+[[nodiscard]] std::shared_ptr<nccl_communicators>
+make_communicators(const std::vector<const device*>& devices, std::uint32_t hosts);
+
+/// For one update. The GPUs have their rings when connect() is called. Throws cuda_error.
+[[nodiscard]] std::unique_ptr<collective>
+make_cuda_collective(std::shared_ptr<nccl_communicators> communicators);
 
 } // namespace ckpt::gpu

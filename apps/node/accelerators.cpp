@@ -52,7 +52,7 @@ namespace {
   std::vector<const gpu::device*> members;
   for (const auto& device : opened.devices)
     members.push_back(device.get());
-  opened.collective = gpu::make_cuda_collective(members, options.layout.hosts);
+  opened.collective = gpu::make_cuda_collective(gpu::make_communicators(members, options.layout.hosts));
   return opened;
 }
 

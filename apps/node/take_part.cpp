@@ -85,6 +85,7 @@ struct system_config : caf::actor_system_config {
     return introduction;
   introduction.plan_digest = io::digest(update.checkpoint, update.plan);
   introduction.data_address = update.collective->address();
+  introduction.connection = update.collective->connection();
   return introduction;
 }
 
@@ -147,7 +148,8 @@ void publish(caf::actor_system& system, const actors::coordinator_actor& coordin
     update->engine_uuids = start.engine_uuids;
     update->engine_endpoints = start.engine_endpoints;
     update->collective->connect({update->layout.host, update->layout.hosts, start.previous_data_address,
-                                 start.next_data_address, start.secret, start.first_data_address});
+                                 start.next_data_address, start.secret, start.first_data_address,
+                                 start.stays_connected});
     update->is_running = true;
     return system.spawn(actors::loader, update, self);
   };

@@ -59,6 +59,23 @@ TEST(members, names_a_host_with_another_number_of_endpoints_than_engines) {
             "host 3 (node3) gives 0 --endpoint for 1 engine(s)");
 }
 
+TEST(members, stay_connected_when_all_of_them_still_have_the_same_connection) {
+  std::vector hosts{host(0), host(1), host(2), host(3)};
+  const auto stay_connected = [&] {
+    return make_start(1, four_engines, "secret",
+                      [&](std::uint32_t number) -> const join_request& { return hosts[number]; })
+        .stays_connected;
+  };
+  EXPECT_FALSE(stay_connected()) << "nobody has any";
+  for (auto& each : hosts)
+    each.connection = "one";
+  EXPECT_TRUE(stay_connected());
+  hosts[3].connection.clear();
+  EXPECT_FALSE(stay_connected()) << "host 3 is new";
+  hosts[3].connection = "another";
+  EXPECT_FALSE(stay_connected());
+}
+
 TEST(members, begin_with_their_neighbours_addresses_and_the_devices_of_the_engines_they_lead) {
   const cluster_layout one_engine_over_two_hosts{4, 0, 1, 2};
   const auto introduce = [](std::uint32_t number) {

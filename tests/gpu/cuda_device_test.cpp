@@ -95,7 +95,7 @@ TEST_F(cuda_device_test, exports_a_ring_of_whole_blocks_with_a_new_counter_each_
 
 TEST_F(cuda_device_test, alone_needs_no_broadcast) {
   device_->allocate_ring(1 << 20);
-  const auto alone = make_cuda_collective({device_}, 1);
+  const auto alone = make_cuda_collective(make_communicators({device_}, 1));
   const auto last = alone->broadcast(0, 0, 1 << 20);
   EXPECT_EQ(wait_for(*alone, last).completed, last);
 }

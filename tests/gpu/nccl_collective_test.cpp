@@ -18,6 +18,7 @@
 #include <optional>
 #include <random>
 #include <sstream>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -40,13 +41,23 @@ constexpr std::uint64_t ring_bytes = slots * slot_bytes;
 
 using gpu_hosts = std::vector<std::unique_ptr<gpu_host>>;
 
+/// As the coordinator does before each update.
+void connect_all(gpu_hosts& hosts) {
+  const auto first = hosts[0]->collective().address();
+  const auto connection = hosts[0]->collective().connection();
+  const bool stay = !connection.empty() && std::ranges::all_of(hosts, [&](const auto& host) {
+    return host->collective().connection() == connection;
+  });
+  const auto count = static_cast<std::uint32_t>(hosts.size());
+  for (std::uint32_t host = 0; host < count; ++host)
+    hosts[host]->collective().connect({host, count, {}, {}, {}, first, stay});
+}
+
 gpu_hosts connected_hosts(std::uint32_t count, std::uint32_t devices_each) {
   gpu_hosts hosts;
   for (std::uint32_t host = 0; host < count; ++host)
     hosts.push_back(std::make_unique<gpu_host>(host * devices_each, devices_each, count, ring_bytes));
-  const auto first = hosts[0]->collective().address();
-  for (std::uint32_t host = 0; host < count; ++host)
-    hosts[host]->collective().connect({host, count, {}, {}, {}, first});
+  connect_all(hosts);
   return hosts;
 }
 
@@ -184,6 +195,75 @@ TEST(nccl_collective, tells_the_other_hosts_of_a_broadcast_that_nccl_refused_her
   EXPECT_THAT(wait_for_failure(hosts[0]->collective()), HasSubstr("ncclBroadcast"));
   hosts[1]->collective().broadcast(0, 0, slot_bytes);
   EXPECT_THAT(wait_for_failure(hosts[1]->collective()), HasSubstr("remote process"));
+}
+
+/// Two hosts with two GPUs each, and one update after the other.
+class nccl_updates : public testing::Test {
+protected:
+  void begin_update() {
+    for (const auto& host : hosts_)
+      host->begin_update();
+    connect_all(hosts_);
+  }
+  void expect_an_update_to_arrive() {
+    std::mt19937 random{std::random_device{}()};
+    const auto buckets = random_buckets(random, 4, 20);
+    auto there =
+        std::async(std::launch::async, tests::play_host<gpu_host>, std::ref(*hosts_[1]), 1u, buckets, slots);
+    EXPECT_EQ(tests::play_host(*hosts_[0], 0, buckets, slots), "");
+    EXPECT_EQ(there.get(), "");
+  }
+  /// Since the last call.
+  [[nodiscard]] std::uint64_t communicators_made() {
+    const auto now = stand_in::current_statistics().communicators;
+    return now - std::exchange(counted_, now);
+  }
+
+  std::uint64_t counted_ = stand_in::current_statistics().communicators;
+  gpu_hosts hosts_ = connected_hosts(2, 2);
+};
+
+TEST_F(nccl_updates, keep_their_communicators) {
+  for (int update = 0; update < 5; ++update) {
+    SCOPED_TRACE(update);
+    expect_an_update_to_arrive();
+    EXPECT_EQ(communicators_made(), update == 0 ? 4u : 0u);
+    begin_update();
+  }
+}
+
+TEST_F(nccl_updates, make_them_anew_after_one_that_was_left_unfinished) {
+  expect_an_update_to_arrive();
+  begin_update();
+  hosts_[0]->collective().broadcast(0, 0, slot_bytes); // The other host never does.
+  for (const auto& host : hosts_)
+    static_cast<void>(host->collective().wait(0, 20ms));
+  EXPECT_EQ(communicators_made(), 4u);
+  begin_update();
+  expect_an_update_to_arrive();
+  EXPECT_EQ(communicators_made(), 4u);
+}
+
+TEST_F(nccl_updates, make_them_anew_after_a_failure) {
+  expect_an_update_to_arrive();
+  begin_update();
+  stand_in::fail_broadcast(1);
+  hosts_[0]->collective().broadcast(0, 0, slot_bytes);
+  EXPECT_THAT(wait_for_failure(hosts_[0]->collective()), HasSubstr("ncclBroadcast on GPU 0"));
+  EXPECT_EQ(communicators_made(), 4u);
+  begin_update();
+  expect_an_update_to_arrive();
+  EXPECT_EQ(communicators_made(), 4u);
+}
+
+TEST_F(nccl_updates, make_them_anew_with_a_host_that_was_replaced) {
+  expect_an_update_to_arrive();
+  hosts_[1].reset();
+  hosts_[1] = std::make_unique<gpu_host>(2, 2, 2, ring_bytes);
+  EXPECT_EQ(communicators_made(), 4u);
+  begin_update();
+  expect_an_update_to_arrive();
+  EXPECT_EQ(communicators_made(), 4u);
 }
 
 /// Host 1 of two, in a process of its own: makes its GPUs, connects when it is told to, and broadcasts

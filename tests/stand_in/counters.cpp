@@ -35,9 +35,11 @@ counters& counted() {
 
 statistics current_statistics() {
   const auto& from = counted();
-  return {from.registered_bytes, from.pageable_bytes, from.vanished_bytes,
-          from.allocations,      from.registrations,  from.openings};
+  return {from.registered_bytes, from.pageable_bytes, from.vanished_bytes, from.allocations,
+          from.registrations,    from.openings,       from.communicators};
 }
+
+void count_communicator() { ++counted().communicators; }
 
 statistics read_report(const std::filesystem::path& file) {
   statistics found;

@@ -35,13 +35,23 @@ public:
       device->allocate_ring(ring_bytes);
       members.push_back(device.get());
     }
-    collective_ = gpu::make_cuda_collective(members, hosts);
+    communicators_ = gpu::make_communicators(members, hosts);
+    begin_update();
   }
 
   [[nodiscard]] gpu::collective& collective() { return *collective_; }
   [[nodiscard]] gpu::device& device(std::size_t index) { return *devices_[index]; }
   [[nodiscard]] std::uint32_t device_count() const { return static_cast<std::uint32_t>(devices_.size()); }
-  void end_collective() { collective_.reset(); }
+  void end_collective() {
+    collective_.reset();
+    communicators_.reset();
+  }
+
+  /// What connected the hosts in the update before is still there.
+  void begin_update() {
+    collective_.reset();
+    collective_ = gpu::make_cuda_collective(communicators_);
+  }
 
   /// Puts the bytes of a bucket into a ring, and waits until they are there.
   void write(std::size_t index, std::uint64_t offset, std::uint64_t length, std::uint64_t bucket) {
@@ -72,6 +82,7 @@ public:
 
 private:
   std::vector<std::unique_ptr<gpu::device>> devices_;
+  std::shared_ptr<gpu::nccl_communicators> communicators_;
   std::unique_ptr<gpu::collective> collective_;
 };
 

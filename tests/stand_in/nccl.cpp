@@ -147,6 +147,7 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int nranks, ncclUniqueId c
     std::memcpy(uuid.data(), properties.uuid.bytes, uuid.size());
     made = std::make_shared<ncclComm>(rank, nranks, gpu, uuid);
     *comm = living().add(made);
+    count_communicator();
     std::string place{commId.internal, ::strnlen(commId.internal, sizeof commId.internal)};
     calls.add_task(made, [made, comm, place = std::move(place)] {
       const auto connected = made->connect(place);

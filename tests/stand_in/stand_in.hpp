@@ -22,6 +22,7 @@ struct statistics {
   std::uint64_t allocations = 0;      ///< alive
   std::uint64_t registrations = 0;    ///< alive
   std::uint64_t openings = 0;         ///< of other processes' memory, not closed
+  std::uint64_t communicators = 0;    ///< of NCCL that were begun
 };
 
 [[nodiscard]] statistics current_statistics();
@@ -36,6 +37,9 @@ void fail_copy(unsigned count);
 
 /// Lets NCCL refuse the `count`-th broadcast from now on, counted by GPU.
 void fail_broadcast(unsigned count);
+
+/// Told by the stand-in for NCCL when a communicator is begun.
+void count_communicator();
 
 /// Asked by the stand-ins before each: true for the one that is to fail.
 [[nodiscard]] bool is_copy_to_fail();
