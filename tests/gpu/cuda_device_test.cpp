@@ -1,103 +1,219 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// What holds on every host; what needs a GPU is skipped where there is none, and says so.
+// What the pipeline relies on a GPU for: on a real one, and on simulated ones (see tests/stand_in). Workers
+// are processes.
 
 #include "gpu/cuda_device.hpp"
 
 #include "gpu/cuda_error.hpp"
+#include "gpu/imported_ring.hpp"
 #include "gpu/nccl_collective.hpp"
+#include "gpu/plain_copy.hpp"
+#include "tests/support/collective_play.hpp"
+#include "tests/support/mapped_memory.hpp"
+#include "tests/support/ring_worker.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <algorithm>
-#include <cstdlib>
-#include <cstring>
+#include <optional>
+#include <random>
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace ckpt::gpu {
 namespace {
 
 using namespace std::chrono_literals;
-using testing::AnyOf;
 using testing::HasSubstr;
+using tests::mapped_memory;
+using tests::ring_worker;
+using tests::wait_for;
 
-/// Why GPU 0 cannot be used; empty when it can.
-std::string refusal() {
-  try {
-    const std::uint32_t first[] = {0};
-    std::ignore = open_cuda_devices(first);
-    return {};
-  } catch (const cuda_error& error) {
-    return error.what();
-  }
-}
-
-TEST(cuda_device, that_is_not_there_is_refused_in_one_sentence) {
-  const auto why = refusal();
-  if (why.empty())
-    GTEST_SKIP() << "this host has a GPU";
-  EXPECT_THAT(why, AnyOf(HasSubstr("no NVIDIA driver"), HasSubstr("no GPU is visible"),
-                         HasSubstr("built without CUDA")));
-  EXPECT_EQ(std::ranges::count(why, '\n'), 0);
-}
+constexpr std::uint64_t ring_bytes = 6 << 20;
 
 class cuda_device_test : public testing::Test {
 protected:
-  void SetUp() override {
-    if (const auto why = refusal(); !why.empty())
-      GTEST_SKIP() << why;
+  void SetUp() override { open({}); }
+
+  /// Anew, with a ring.
+  void open(const cuda_options& options) {
+    devices_.clear();
     const std::uint32_t first[] = {0};
-    devices_ = open_cuda_devices(first);
-    device_ = devices_.front().get();
+    devices_ = open_cuda_devices(first, options);
+    gpu().allocate_ring(ring_bytes);
   }
 
-  static queue_progress wait_for(auto& queue, ticket last) {
-    queue_progress progress;
-    for (int turn = 0; turn < 500 && progress.completed < last && !progress.failure; ++turn)
-      progress = queue.wait(progress.completed, 10ms);
-    return progress;
+  [[nodiscard]] device& gpu() { return *devices_.front(); }
+
+  [[nodiscard]] std::vector<std::byte> ring() {
+    std::vector<std::byte> bytes(ring_bytes);
+    read_back(gpu(), 0, bytes);
+    return bytes;
   }
 
   std::vector<std::unique_ptr<device>> devices_;
-  device* device_ = nullptr;
 };
 
-TEST_F(cuda_device_test, completes_copies_from_pinned_memory_in_the_order_of_their_tickets) {
-  constexpr std::size_t unit = 1 << 20;
-  auto* memory = static_cast<std::byte*>(std::aligned_alloc(4096, 4 * unit));
-  std::memset(memory, 7, 4 * unit);
-  device_->pin({memory, 4 * unit});
-  device_->allocate_ring(3 * unit);
+TEST_F(cuda_device_test, brings_every_byte_to_its_place) {
+  const auto seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random{seed};
+  mapped_memory source{5 << 20};
+  source.fill(seed);
+  gpu().pin(source.bytes());
+  std::vector<std::byte> expected = ring();
   ticket last = 0;
-  for (std::uint64_t turn = 0; turn < 100; ++turn) {
-    const copy_piece pieces[] = {{0, turn % 3 * unit, unit / 2}, {unit / 2, turn % 3 * unit + unit / 2, 100}};
-    EXPECT_EQ(device_->copy(memory + turn % 4 * unit, pieces), ++last);
+  for (int turn = 0; turn < 300; ++turn) {
+    std::vector<copy_piece> pieces;
+    const std::uint64_t chunk = random() % (1 << 20);
+    for (auto count = random() % 5; count > 0; --count) {
+      const copy_piece piece{random() % (3 << 20), random() % (5 << 20), random() % (1 << 20)};
+      std::copy_n(source.data() + chunk + piece.source_offset, piece.length,
+                  expected.data() + piece.ring_offset);
+      pieces.push_back(piece);
+    }
+    EXPECT_EQ(gpu().copy(source.data() + chunk, pieces), ++last);
   }
-  const auto progress = wait_for(*device_, last);
+  const auto progress = wait_for(gpu(), last);
   EXPECT_EQ(progress.completed, last) << (progress.failure ? progress.failure->what : "");
-  devices_.clear(); // Before the memory that it has registered.
-  std::free(memory);
+  EXPECT_TRUE(ring() == expected);
+  devices_.clear();
+}
+
+TEST_F(cuda_device_test, copies_over_the_borders_of_registrations) {
+  mapped_memory source{64 << 20}; // Registered in several parts at once.
+  gpu().pin(source.bytes().subspan(0, 20 << 20));
+  gpu().pin(source.bytes().subspan(10 << 20, 40 << 20)); // In part known already.
+  source.fill(5);
+  for (std::uint64_t begin = 0; begin + ring_bytes <= source.bytes().size(); begin += 2 << 20) {
+    const copy_piece piece[] = {{begin, 0, ring_bytes}}; // The last ones go beyond what is registered.
+    const auto last = gpu().copy(source.data(), piece);
+    const auto progress = wait_for(gpu(), last);
+    ASSERT_EQ(progress.completed, last) << (progress.failure ? progress.failure->what : "");
+    EXPECT_TRUE(std::ranges::equal(ring(), source.bytes().subspan(begin, ring_bytes))) << begin;
+  }
+  devices_.clear();
+}
+
+/// Where a driver cannot register what may only be read, the pipeline copies such files to slabs first.
+TEST_F(cuda_device_test, copies_a_file_in_memory_from_where_it_lies) {
+  constexpr std::size_t file_bytes = (3 << 20) + 100;
+  const tests::temporary_directory memory{"/dev/shm"};
+  const auto path = memory.write("source", std::string(file_bytes, 'x'));
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const mapped_memory source{file_bytes, file};
+  ::close(file);
+  const std::span<const std::byte> bytes = source.bytes();
+  const bool takes_it = gpu().pin_source(bytes.first(1'000'001));
+  RecordProperty("registers_read_only_memory", takes_it ? "yes" : "no");
+  if (!takes_it)
+    GTEST_SKIP() << "this driver does not register memory that may only be read";
+  EXPECT_TRUE(gpu().pin_source(bytes.subspan(1'000'001))); // Begins in a page that is known already.
+  const copy_piece piece[] = {{0, 77, file_bytes}};
+  EXPECT_EQ(wait_for(gpu(), gpu().copy(source.data(), piece)).completed, 1u);
+  const auto found = ring();
+  EXPECT_EQ(std::count(found.begin() + 77, found.begin() + 77 + file_bytes, std::byte{'x'}),
+            static_cast<std::ptrdiff_t>(file_bytes));
+  devices_.clear();
+}
+
+TEST_F(cuda_device_test, says_how_much_memory_it_has_not) {
+  devices_.clear();
+  const std::uint32_t first[] = {0};
+  devices_ = open_cuda_devices(first);
+  try {
+    gpu().allocate_ring(1ull << 50);
+    FAIL() << "there is no such memory";
+  } catch (const cuda_error& error) {
+    EXPECT_THAT(error.what(), HasSubstr(std::to_string(1ull << 50)));
+    EXPECT_THAT(error.what(), HasSubstr("GPU 0"));
+    EXPECT_THAT(error.what(), HasSubstr("out of memory"));
+  }
 }
 
 TEST_F(cuda_device_test, exports_a_ring_of_whole_blocks_with_a_new_counter_each_time) {
-  device_->allocate_ring(1'000'000);
-  const auto first = std::get<exported_cuda_memory>(device_->export_ring());
+  const auto first = std::get<exported_cuda_memory>(gpu().export_ring());
   EXPECT_EQ(first.ipc_handle.size(), 66u);
   EXPECT_EQ(first.ipc_handle.substr(0, 2), "\x01"
                                            "c");
-  EXPECT_EQ(first.bytes, 2u << 20);
-  EXPECT_FALSE(device_->is_released());
-  const auto second = std::get<exported_cuda_memory>(device_->export_ring());
+  EXPECT_EQ(first.bytes, ring_bytes);
+  EXPECT_FALSE(gpu().is_released());
+  const auto second = std::get<exported_cuda_memory>(gpu().export_ring());
   EXPECT_EQ(second.ipc_handle, first.ipc_handle);
   EXPECT_NE(second.counter_name, first.counter_name);
 }
 
 TEST_F(cuda_device_test, alone_needs_no_broadcast) {
-  device_->allocate_ring(1 << 20);
-  const auto alone = make_cuda_collective(make_communicators({device_}, 1));
+  const auto alone = make_cuda_collective(make_communicators({&gpu()}, 1));
   const auto last = alone->broadcast(0, 0, 1 << 20);
   EXPECT_EQ(wait_for(*alone, last).completed, last);
+}
+
+using cuda_worker_test = cuda_device_test;
+
+TEST_F(cuda_worker_test, sees_what_is_in_the_ring_and_signs_off) {
+  for (const auto form : {handle_form::versioned, handle_form::raw}) {
+    cuda_options options;
+    options.form = form;
+    open(options);
+    const ring_worker worker;
+    ASSERT_EQ(worker.open(gpu()), "open");
+    mapped_memory source{ring_bytes};
+    gpu().pin(source.bytes());
+    for (std::uint64_t number = 1; number <= 3; ++number) {
+      source.fill(number);
+      const copy_piece piece[] = {{0, 0, ring_bytes}};
+      ASSERT_EQ(wait_for(gpu(), gpu().copy(source.data(), piece)).completed, number);
+      EXPECT_EQ(worker.look(), tests::sum_of(source.bytes()));
+    }
+    EXPECT_FALSE(gpu().is_released());
+    EXPECT_EQ(worker.close(), "closed");
+    EXPECT_TRUE(gpu().is_released());
+    devices_.clear();
+  }
+}
+
+TEST_F(cuda_worker_test, of_the_next_update_opens_the_same_ring) {
+  for (int update = 0; update < 2; ++update) {
+    const ring_worker worker;
+    ASSERT_EQ(worker.open(gpu()), "open");
+    EXPECT_EQ(worker.look(), tests::sum_of(ring()));
+    EXPECT_EQ(worker.close(), "closed");
+    EXPECT_TRUE(gpu().is_released());
+  }
+}
+
+TEST_F(cuda_worker_test, that_has_the_ring_open_keeps_it_from_being_freed) {
+  const ring_worker worker;
+  ASSERT_EQ(worker.open(gpu()), "open");
+  const auto before = worker.look();
+  devices_.clear();
+  EXPECT_EQ(worker.look(), before);
+}
+
+TEST_F(cuda_worker_test, that_was_killed_never_signed_off) {
+  ring_worker worker;
+  ASSERT_EQ(worker.open(gpu()), "open");
+  worker.kill();
+  EXPECT_FALSE(gpu().is_released());
+}
+
+TEST_F(cuda_worker_test, that_sees_no_such_gpu_opens_nothing) {
+  const ring_worker worker{std::map<std::string, std::string>{{"CUDA_VISIBLE_DEVICES", ""}}};
+  EXPECT_THAT(worker.open(gpu()), HasSubstr("refused: "));
+}
+
+TEST_F(cuda_worker_test, says_what_the_handle_lacks) {
+  try {
+    std::ignore = import_ring({"no handle", ring_bytes, "/none", 0}, gpu().uuid());
+    FAIL() << "that was no handle";
+  } catch (const cuda_error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("9 bytes"));
+  }
 }
 
 } // namespace

@@ -1,21 +1,19 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// What the pipeline relies on a GPU for, on simulated ones: see tests/stand_in. Workers are processes.
+// What only simulated GPUs let a test see, or do to them: see tests/stand_in. Workers are processes.
 
 #include "gpu/cuda_device.hpp"
 
-#include "gpu/cuda_error.hpp"
-#include "gpu/imported_ring.hpp"
 #include "gpu/plain_copy.hpp"
-#include "tests/stand_in/gpu_host.hpp"
-#include "tests/stand_in/other_process.hpp"
 #include "tests/stand_in/stand_in.hpp"
+#include "tests/support/collective_play.hpp"
+#include "tests/support/mapped_memory.hpp"
+#include "tests/support/ring_worker.hpp"
 #include "tests/support/temporary_directory.hpp"
 
-#include <csignal>
-#include <random>
-#include <sstream>
+#include <algorithm>
+#include <optional>
 #include <thread>
 
 #include <fcntl.h>
@@ -30,35 +28,11 @@ namespace {
 using namespace std::chrono_literals;
 using stand_in::current_statistics;
 using testing::HasSubstr;
+using tests::mapped_memory;
+using tests::ring_worker;
 using tests::wait_for;
 
 constexpr std::uint64_t ring_bytes = 6 << 20;
-
-/// Anonymous memory in whole pages, or a file that can only be read.
-class mapping {
-public:
-  explicit mapping(std::size_t bytes) : mapping{bytes, PROT_READ | PROT_WRITE, -1} {}
-  mapping(std::size_t bytes, int file) : mapping{bytes, PROT_READ, file} {}
-  mapping(const mapping&) = delete;
-  mapping& operator=(const mapping&) = delete;
-  ~mapping() { ::munmap(bytes_.data(), bytes_.size()); }
-
-  [[nodiscard]] std::span<std::byte> bytes() const { return bytes_; }
-  [[nodiscard]] std::byte* data() const { return bytes_.data(); }
-
-private:
-  mapping(std::size_t bytes, int rights, int file) {
-    void* base = ::mmap(nullptr, bytes, rights, file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, file, 0);
-    EXPECT_NE(base, MAP_FAILED);
-    bytes_ = {static_cast<std::byte*>(base), bytes};
-  }
-  std::span<std::byte> bytes_;
-};
-
-void fill(std::span<std::byte> memory, std::uint64_t number) {
-  for (std::uint64_t at = 0; at < memory.size(); ++at)
-    memory[at] = tests::byte_at(number, at);
-}
 
 class cuda_stand_in_test : public testing::Test {
 protected:
@@ -90,36 +64,8 @@ protected:
   stand_in::statistics before_;
 };
 
-TEST_F(cuda_stand_in_test, brings_every_byte_to_its_place) {
-  const auto seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937 random{seed};
-  const mapping source{5 << 20};
-  fill(source.bytes(), seed);
-  gpu().pin(source.bytes());
-  std::vector<std::byte> expected(ring_bytes);
-  ticket last = 0;
-  for (int turn = 0; turn < 300; ++turn) {
-    std::vector<copy_piece> pieces;
-    const std::uint64_t chunk = random() % (1 << 20);
-    for (auto count = random() % 5; count > 0; --count) {
-      const copy_piece piece{random() % (3 << 20), random() % (5 << 20), random() % (1 << 20)};
-      std::copy_n(source.data() + chunk + piece.source_offset, piece.length,
-                  expected.data() + piece.ring_offset);
-      pieces.push_back(piece);
-    }
-    EXPECT_EQ(gpu().copy(source.data() + chunk, pieces), ++last);
-  }
-  const auto progress = wait_for(gpu(), last);
-  EXPECT_EQ(progress.completed, last) << (progress.failure ? progress.failure->what : "");
-  EXPECT_TRUE(ring() == expected);
-  // Only what this test itself has read back went through memory that is not registered.
-  EXPECT_EQ(pageable_bytes(), ring_bytes);
-  devices_.clear();
-}
-
 TEST_F(cuda_stand_in_test, tells_of_no_copy_before_it_is_done) {
-  const mapping source{1 << 20};
+  const mapped_memory source{1 << 20};
   gpu().pin(source.bytes());
   const copy_piece piece[] = {{0, 0, 1 << 20}};
   stand_in::hold_streams(true);
@@ -131,22 +77,17 @@ TEST_F(cuda_stand_in_test, tells_of_no_copy_before_it_is_done) {
   devices_.clear();
 }
 
-TEST_F(cuda_stand_in_test, copies_over_the_borders_of_registrations) {
-  const mapping source{64 << 20}; // Registered in several parts at once.
+TEST_F(cuda_stand_in_test, registers_memory_once_for_all_gpus_and_only_until_they_are_gone) {
+  mapped_memory source{64 << 20};
   gpu().pin(source.bytes().subspan(0, 20 << 20));
-  gpu().pin(source.bytes().subspan(10 << 20, 40 << 20)); // In part known already.
-  devices_[1]->pin(source.bytes().subspan(0, 50 << 20)); // Known already, to all GPUs.
-  fill(source.bytes(), 5);
-  ticket last = 0;
-  for (std::uint64_t begin = 0; begin + ring_bytes <= source.bytes().size(); begin += 2 << 20) {
-    const copy_piece piece[] = {{begin, 0, ring_bytes}}; // The last ones go beyond what is registered.
-    last = gpu().copy(source.data(), piece);
-    const auto progress = wait_for(gpu(), last);
-    ASSERT_EQ(progress.completed, last) << (progress.failure ? progress.failure->what : "");
-    const auto expected = source.bytes().subspan(begin, ring_bytes);
-    EXPECT_TRUE(std::ranges::equal(ring(), expected)) << begin;
-  }
-  EXPECT_GT(current_statistics().registrations, 1u);
+  gpu().pin(source.bytes().subspan(10 << 20, 40 << 20));
+  const auto registrations = current_statistics().registrations;
+  EXPECT_GT(registrations, 1u);
+  devices_[1]->pin(source.bytes().subspan(0, 50 << 20));
+  EXPECT_EQ(current_statistics().registrations, registrations);
+  const copy_piece piece[] = {{0, 0, ring_bytes}};
+  EXPECT_EQ(wait_for(gpu(), gpu().copy(source.data(), piece)).completed, 1u);
+  EXPECT_EQ(pageable_bytes(), 0u);
   devices_.clear();
   EXPECT_EQ(current_statistics().registrations, 0u);
 }
@@ -174,7 +115,7 @@ protected:
   tests::temporary_directory memory_{"/dev/shm"};
   std::filesystem::path path_;
   int file_ = -1;
-  std::optional<mapping> source_;
+  std::optional<mapped_memory> source_;
 };
 
 TEST_F(source_test, in_memory_is_copied_from_where_it_lies) {
@@ -200,8 +141,8 @@ class failing_copy_test : public cuda_stand_in_test,
                           public testing::WithParamInterface<std::chrono::milliseconds> {};
 
 TEST_P(failing_copy_test, is_named_and_nothing_is_done_after_it) {
-  const mapping source{1 << 20};
-  fill(source.bytes(), 1);
+  mapped_memory source{1 << 20};
+  source.fill(1);
   gpu().pin(source.bytes());
   stand_in::fail_copy(3);
   ticket last = 0;
@@ -227,147 +168,45 @@ TEST_P(failing_copy_test, is_named_and_nothing_is_done_after_it) {
 INSTANTIATE_TEST_SUITE_P(of, failing_copy_test, testing::Values(0ms, 20ms),
                          [](const auto& each) { return std::to_string(each.param.count()) + "_ms"; });
 
-TEST_F(cuda_stand_in_test, says_how_much_memory_it_has_not) {
-  try {
-    devices_[1]->allocate_ring(1ull << 50);
-    FAIL() << "there is no such memory";
-  } catch (const cuda_error& error) {
-    EXPECT_THAT(error.what(), HasSubstr(std::to_string(1ull << 50)));
-    EXPECT_THAT(error.what(), HasSubstr("GPU 1"));
-    EXPECT_THAT(error.what(), HasSubstr("out of memory"));
-  }
-}
+class worker_test : public cuda_stand_in_test {};
 
-/// A worker: opens the ring that it is told of, and does what it is told.
-int be_worker(tests::conversation& talk) {
-  std::istringstream order{talk.receive()};
-  std::string uuid;
-  exported_cuda_memory exported;
-  order >> uuid >> exported.bytes >> exported.counter_name >> exported.counter_slot;
-  exported.ipc_handle = talk.receive();
-  std::unique_ptr<imported_ring> ring;
-  try {
-    ring = import_ring(exported, uuid);
-  } catch (const cuda_error& error) {
-    talk.send(std::string{"refused: "} + error.what());
-    return 1;
-  }
-  talk.send("open");
-  for (auto word = talk.receive(); !word.empty(); word = talk.receive()) {
-    if (word == "read") {
-      std::vector<std::byte> bytes(exported.bytes);
-      ring->read(0, bytes);
-      std::string sum(8, '\0');
-      for (std::size_t at = 0; at < bytes.size(); ++at)
-        sum[at % 8] = static_cast<char>(sum[at % 8] * 31 + static_cast<char>(bytes[at]));
-      talk.send(sum);
-    } else {
-      ring.reset();
-      talk.send("closed");
-    }
-  }
-  return 0;
-}
-
-class worker_test : public cuda_stand_in_test {
-protected:
-  /// Lets a worker open the ring, and returns what it says to that.
-  static std::string hand_over(tests::other_process& worker, device& from, const std::string& uuid) {
-    const auto exported = std::get<exported_cuda_memory>(from.export_ring());
-    worker.talk().send(uuid + ' ' + std::to_string(exported.bytes) + ' ' + exported.counter_name + ' '
-                       + std::to_string(exported.counter_slot));
-    worker.talk().send(exported.ipc_handle);
-    return worker.talk().receive();
-  }
-
-  static std::string ask(tests::other_process& worker, const std::string& what) {
-    worker.talk().send(what);
-    return worker.talk().receive();
-  }
-
-  static std::string sum_of(std::span<const std::byte> bytes) {
-    std::string sum(8, '\0');
-    for (std::size_t at = 0; at < bytes.size(); ++at)
-      sum[at % 8] = static_cast<char>(sum[at % 8] * 31 + static_cast<char>(bytes[at]));
-    return sum;
-  }
-};
-
-TEST_F(worker_test, sees_what_is_in_the_ring_and_signs_off) {
-  tests::other_process worker{"worker"};
-  ASSERT_EQ(hand_over(worker, gpu(), gpu().uuid()), "open");
-  const mapping source{ring_bytes};
-  gpu().pin(source.bytes());
-  for (std::uint64_t number = 1; number <= 3; ++number) {
-    fill(source.bytes(), number);
-    const copy_piece piece[] = {{0, 0, ring_bytes}};
-    ASSERT_EQ(wait_for(gpu(), gpu().copy(source.data(), piece)).completed, number);
-    EXPECT_EQ(ask(worker, "read"), sum_of(source.bytes()));
-  }
-  EXPECT_FALSE(gpu().is_released());
-  EXPECT_EQ(ask(worker, "close"), "closed");
-  EXPECT_TRUE(gpu().is_released());
+TEST_F(worker_test, that_gave_the_ring_back_lets_it_be_freed) {
+  const ring_worker worker;
+  ASSERT_EQ(worker.open(gpu()), "open");
+  EXPECT_EQ(worker.close(), "closed");
   devices_.clear();
   EXPECT_EQ(allocations(), 0u);
 }
 
-TEST_F(worker_test, of_the_next_update_opens_the_same_ring) {
-  for (int update = 0; update < 2; ++update) {
-    tests::other_process worker{"worker"};
-    ASSERT_EQ(hand_over(worker, gpu(), gpu().uuid()), "open");
-    EXPECT_EQ(ask(worker, "read"), sum_of(ring()));
-    EXPECT_EQ(ask(worker, "close"), "closed");
-    EXPECT_TRUE(gpu().is_released());
-  }
-}
-
 TEST_F(worker_test, that_has_the_ring_open_keeps_it_from_being_freed) {
-  tests::other_process worker{"worker"};
-  ASSERT_EQ(hand_over(worker, gpu(), gpu().uuid()), "open");
-  const auto before = ask(worker, "read");
+  const ring_worker worker;
+  ASSERT_EQ(worker.open(gpu()), "open");
   devices_.clear();
   EXPECT_EQ(allocations(), 1u);
-  EXPECT_EQ(ask(worker, "read"), before);
 }
 
-TEST_F(worker_test, that_was_killed_never_signed_off) {
-  {
-    tests::other_process worker{"worker"};
-    ASSERT_EQ(hand_over(worker, gpu(), gpu().uuid()), "open");
-    worker.signal(SIGKILL);
-    EXPECT_EQ(worker.wait(), -SIGKILL);
-  }
-  EXPECT_FALSE(gpu().is_released());
+TEST_F(worker_test, that_was_killed_keeps_it_from_being_freed) {
+  ring_worker worker;
+  ASSERT_EQ(worker.open(gpu()), "open");
+  worker.kill();
   devices_.clear();
   EXPECT_EQ(allocations(), 1u);
 }
 
 TEST_F(worker_test, that_sees_other_gpus_opens_nothing) {
-  tests::other_process elsewhere{"worker", {{"STAND_IN_HOST", "another host"}}};
-  EXPECT_THAT(hand_over(elsewhere, gpu(), gpu().uuid()), HasSubstr("none of the 2 GPUs"));
-  tests::other_process beside{"worker", {{"CUDA_VISIBLE_DEVICES", "1"}}};
-  EXPECT_THAT(hand_over(beside, gpu(), gpu().uuid()), HasSubstr("none of the 1 GPUs"));
+  using variables = std::map<std::string, std::string>;
+  const ring_worker elsewhere{variables{{"STAND_IN_HOST", "another host"}}};
+  EXPECT_THAT(elsewhere.open(gpu()), HasSubstr("none of the 2 GPUs"));
+  const ring_worker beside{variables{{"CUDA_VISIBLE_DEVICES", "1"}}};
+  EXPECT_THAT(beside.open(gpu()), HasSubstr("none of the 1 GPUs"));
 }
 
 TEST_F(worker_test, finds_its_gpu_whatever_number_it_has_there) {
   devices_[1]->allocate_ring(ring_bytes);
-  tests::other_process worker{"worker", {{"CUDA_VISIBLE_DEVICES", "1"}}};
-  EXPECT_EQ(hand_over(worker, *devices_[1], devices_[1]->uuid()), "open");
-  EXPECT_EQ(ask(worker, "close"), "closed");
-}
-
-TEST_F(worker_test, says_what_the_handle_lacks) {
-  try {
-    std::ignore = import_ring({"no handle", ring_bytes, "/none", 0}, gpu().uuid());
-    FAIL() << "that was no handle";
-  } catch (const cuda_error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("9 bytes"));
-  }
+  const ring_worker worker{std::map<std::string, std::string>{{"CUDA_VISIBLE_DEVICES", "1"}}};
+  EXPECT_EQ(worker.open(*devices_[1]), "open");
+  EXPECT_EQ(worker.close(), "closed");
 }
 
 } // namespace
 } // namespace ckpt::gpu
-
-int main(int argc, char** argv) {
-  return ckpt::tests::run_tests_or_role(argc, argv, {{"worker", ckpt::gpu::be_worker}});
-}

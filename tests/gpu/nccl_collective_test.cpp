@@ -1,23 +1,17 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Broadcasts among GPUs, on simulated ones: see tests/stand_in. Hosts are threads where all goes well, and
-// processes where one of them is lost. That the destructors come back at all is part of every test.
+// Broadcasts among GPUs, on simulated ones: see tests/stand_in. Hosts are threads: nccl_hosts_test has
+// them in processes. That the destructors come back at all is part of every test.
 
 #include "gpu/nccl_collective.hpp"
 
 #include "gpu/cuda_error.hpp"
-#include "gpu/ipc_counter.hpp"
-#include "tests/stand_in/gpu_host.hpp"
-#include "tests/stand_in/other_process.hpp"
 #include "tests/stand_in/stand_in.hpp"
+#include "tests/support/gpu_host.hpp"
 
-#include <csignal>
 #include <future>
-#include <map>
-#include <optional>
 #include <random>
-#include <sstream>
 #include <utility>
 
 #include <gmock/gmock.h>
@@ -28,7 +22,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
-using tests::broadcast_many;
 using tests::bucket;
 using tests::expect_all_arrive;
 using tests::gpu_host;
@@ -266,109 +259,5 @@ TEST_F(nccl_updates, make_them_anew_with_a_host_that_was_replaced) {
   EXPECT_EQ(communicators_made(), 4u);
 }
 
-/// Host 1 of two, in a process of its own: makes its GPUs, connects when it is told to, and broadcasts
-/// without end.
-int be_host_1(tests::conversation& talk) {
-  const auto devices = static_cast<std::uint32_t>(std::stoul(talk.receive()));
-  gpu_host host{0, devices, 2, ring_bytes};
-  std::string uuids;
-  for (std::uint32_t index = 0; index < devices; ++index)
-    uuids += host.device(index).uuid() + ' ';
-  talk.send(uuids);
-  host.collective().connect({1, 2, {}, {}, {}, talk.receive()});
-  broadcast_many(host.collective(), ~ticket{0}, slots, slot_bytes);
-  return 0;
-}
-
-class nccl_failure : public testing::TestWithParam<std::uint32_t> {
-protected:
-  void SetUp() override {
-    other_->talk().send(std::to_string(GetParam()));
-    std::istringstream words{other_->talk().receive()};
-    for (std::string uuid; words >> uuid;)
-      other_uuids_.push_back(uuid);
-    ASSERT_EQ(other_uuids_.size(), GetParam());
-  }
-  /// What the other process left behind is for the next one on its GPUs, which never comes.
-  void TearDown() override {
-    other_.reset();
-    for (const auto& uuid : other_uuids_)
-      ipc_counter::remove_stale("/dev/shm", uuid);
-  }
-
-  [[nodiscard]] collective& here() { return host_.collective(); }
-
-  void connect_here() { here().connect({0, 2, {}, {}, {}, here().address()}); }
-  void connect_there() { other_->talk().send(here().address()); }
-
-  gpu_host host_{0, GetParam(), 2, ring_bytes};
-  std::optional<tests::other_process> other_{std::in_place, "host 1",
-                                             std::map<std::string, std::string>{{"STAND_IN_HOST", "1"}}};
-  std::vector<std::string> other_uuids_;
-};
-
-TEST_P(nccl_failure, none_while_both_hosts_are_there) {
-  connect_there();
-  connect_here();
-  const auto progress = broadcast_many(here(), 40 * slots, slots, slot_bytes);
-  EXPECT_FALSE(progress.failure.has_value()) << progress.failure->what;
-}
-
-TEST_P(nccl_failure, a_process_that_is_killed_is_a_failure_while_bytes_travel) {
-  connect_there();
-  connect_here();
-  ASSERT_FALSE(broadcast_many(here(), 3 * slots, slots, slot_bytes).failure.has_value());
-  other_->signal(SIGKILL);
-  for (ticket next = 1; next <= 2 * slots; ++next) // More than it can have issued before it died.
-    here().broadcast(0, next % slots * slot_bytes, slot_bytes);
-  EXPECT_THAT(wait_for_failure(here()), HasSubstr("remote process"));
-  EXPECT_EQ(here().wait(0, 0ms).failure->at, here().wait(0, 0ms).completed + 1);
-}
-
-TEST_P(nccl_failure, a_process_that_is_killed_is_a_failure_for_the_next_broadcast) {
-  connect_there();
-  connect_here();
-  for (ticket next = 1; next <= slots; ++next)
-    here().broadcast(0, next % slots * slot_bytes, slot_bytes);
-  ASSERT_EQ(wait_for(here(), slots).completed, slots);
-  other_->signal(SIGKILL);
-  other_->wait();
-  for (ticket next = 1; next <= 2 * slots; ++next) // More than it can have issued before it died.
-    here().broadcast(0, next % slots * slot_bytes, slot_bytes);
-  EXPECT_THAT(wait_for_failure(here()), HasSubstr("remote process"));
-}
-
-TEST_P(nccl_failure, ends_beside_a_process_that_is_stopped_while_bytes_travel) {
-  connect_there();
-  connect_here();
-  ASSERT_FALSE(broadcast_many(here(), 2 * slots, slots, slot_bytes).failure.has_value());
-  other_->stop();
-  for (ticket next = 1; next <= 2 * slots; ++next) // Into slots that may be in use: nobody reads these bytes.
-    here().broadcast(0, next % slots * slot_bytes, slot_bytes);
-  EXPECT_LT(here().wait(4 * slots, 50ms).completed, 4 * slots);
-}
-
-TEST_P(nccl_failure, ends_beside_a_process_that_was_stopped_before_it_connected) {
-  connect_here();
-  other_->stop();
-  here().broadcast(0, 0, slot_bytes);
-  EXPECT_EQ(here().wait(0, 50ms).completed, 0u);
-}
-
-TEST_P(nccl_failure, ends_beside_a_process_that_was_killed_before_it_connected) {
-  connect_here();
-  other_->signal(SIGKILL);
-  here().broadcast(0, 0, slot_bytes);
-  EXPECT_EQ(here().wait(0, 50ms).completed, 0u);
-}
-
-INSTANTIATE_TEST_SUITE_P(of, nccl_failure, testing::Values(1, 2), [](const auto& one) {
-  return std::to_string(one.param) + (one.param == 1 ? "_gpu" : "_gpus");
-});
-
 } // namespace
 } // namespace ckpt::gpu
-
-int main(int argc, char** argv) {
-  return ckpt::tests::run_tests_or_role(argc, argv, {{"host 1", ckpt::gpu::be_host_1}});
-}

@@ -22,7 +22,7 @@ fail() {
   exit 1
 }
 
-[[ -x $build/tests/gpu_tests ]] || fail "$build/tests has no gpu_tests: build it first"
+[[ -x $build/tests/cuda_tests ]] || fail "$build/tests has no cuda_tests: build it first"
 
 # The worker's packages have the versions that the tests on the CPU run with.
 mapfile -t worker < <(
@@ -84,12 +84,12 @@ done
 
 apps/bundle.sh "$build" "$stage/bundle.tar.gz"
 tar -xzf "$stage/bundle.tar.gz" -C "$checks/programs" --strip-components=1
-cp "$build/tests/gpu_tests" "$checks/programs/bin/"
-strip --strip-debug "$checks/programs/bin/gpu_tests"
+cp "$build/tests/cuda_tests" "$checks/programs/bin/"
+strip --strip-debug "$checks/programs/bin/cuda_tests"
 while read -r library path; do
-  [[ $path == /* ]] || fail "$library, which gpu_tests needs, was not found"
+  [[ $path == /* ]] || fail "$library, which cuda_tests needs, was not found"
   [[ -e $checks/programs/lib/$library ]] || cp -L "$path" "$checks/programs/lib/$library"
-done < <(ldd "$build/tests/gpu_tests" | awk -v host="$of_the_host" '$2 == "=>" && $1 !~ host { print $1, $3 }')
+done < <(ldd "$build/tests/cuda_tests" | awk -v host="$of_the_host" '$2 == "=>" && $1 !~ host { print $1, $3 }')
 
 cp -r tests/gpu/{run.sh,README.md,checks,checks_test.py} "$checks/"
 find "$checks/checks" -name __pycache__ -prune -exec rm -rf {} +

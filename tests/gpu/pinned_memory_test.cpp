@@ -1,8 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Which memory is registered, in which parts: CUDA refuses what is registered twice. Skipped where there is
-// no GPU.
+// Which memory is registered, in which parts: CUDA refuses what is registered twice.
 
 #include "gpu/pinned_memory.hpp"
 
@@ -22,17 +21,6 @@ namespace {
 
 constexpr std::size_t page = 4096;
 constexpr auto writable = pinned_memory::access::read_write;
-
-class pinned_memory_test : public testing::Test {
-protected:
-  void SetUp() override {
-    try {
-      std::ignore = count_gpus();
-    } catch (const cuda_error& error) {
-      GTEST_SKIP() << error.what();
-    }
-  }
-};
 
 /// Pages of anonymous memory, or of a file.
 class pages {
@@ -60,7 +48,7 @@ private:
   std::byte* base_;
 };
 
-TEST_F(pinned_memory_test, takes_what_it_does_not_know_yet_and_only_that) {
+TEST(pinned_memory_test, takes_what_it_does_not_know_yet_and_only_that) {
   const pages memory{16};
   pinned_memory pinned{0};
   pinned.add(memory.from(2, 4), writable);
@@ -73,7 +61,7 @@ TEST_F(pinned_memory_test, takes_what_it_does_not_know_yet_and_only_that) {
   EXPECT_EQ(pinned.copyable(memory.at(15 * page), page), page);
 }
 
-TEST_F(pinned_memory_test, takes_the_whole_pages_of_what_begins_and_ends_within_them) {
+TEST(pinned_memory_test, takes_the_whole_pages_of_what_begins_and_ends_within_them) {
   const pages memory{4};
   pinned_memory pinned{0};
   pinned.add(std::span{memory.at(page + 100), 10}, writable);
@@ -82,7 +70,7 @@ TEST_F(pinned_memory_test, takes_the_whole_pages_of_what_begins_and_ends_within_
   EXPECT_EQ(pinned.copyable(memory.at(2 * page), 2 * page), page);
 }
 
-TEST_F(pinned_memory_test, says_how_far_a_copy_may_reach) {
+TEST(pinned_memory_test, says_how_far_a_copy_may_reach) {
   const pages memory{8};
   pinned_memory pinned{0};
   pinned.add(memory.from(2, 2), writable);
@@ -94,7 +82,7 @@ TEST_F(pinned_memory_test, says_how_far_a_copy_may_reach) {
   EXPECT_EQ(pinned.copyable(memory.at(6 * page), 2 * page), 2 * page) << "behind the last part";
 }
 
-TEST_F(pinned_memory_test, takes_a_file_in_memory_that_can_only_be_read) {
+TEST(pinned_memory_test, takes_a_file_in_memory_that_can_only_be_read) {
   const tests::temporary_directory memory{"/dev/shm"};
   const pages file{memory.write("file", std::string(4 * page, 'x'))};
   pinned_memory pinned{0};
@@ -103,7 +91,7 @@ TEST_F(pinned_memory_test, takes_a_file_in_memory_that_can_only_be_read) {
   pinned.add(file.from(0, 4), pinned_memory::access::read_only);
 }
 
-TEST_F(pinned_memory_test, releases_everything_at_its_end) {
+TEST(pinned_memory_test, releases_everything_at_its_end) {
   const pages memory{4};
   for (int turn = 0; turn < 2; ++turn) {
     pinned_memory pinned{0};

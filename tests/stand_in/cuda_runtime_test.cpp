@@ -5,7 +5,7 @@
 
 #include "tests/stand_in/stand_in.hpp"
 
-#include "tests/stand_in/other_process.hpp"
+#include "tests/support/other_process.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <cstring>

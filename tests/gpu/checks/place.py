@@ -15,7 +15,7 @@ MARGIN_SECONDS = 15  # what is left to a step's end when it stops measuring
 @dataclasses.dataclass
 class Place:
     programs: str  # the folder of ckpt-actor-node, ckpt-sink and ckpt-bench
-    gpu_tests: str  # the program
+    cuda_tests: str  # the program
     interop: str  # the folder of the real worker's host, tests/interop
     support: str  # the folder of virtual-hosts.sh, tests/support
     scratch: str  # on the disk to measure; checkpoints stay there for the next call
@@ -75,7 +75,7 @@ def standard_place(programs, scratch, size, device):
         find(HERE / "programs" / "bin", build / "apps"))
     return Place(
         programs=str(programs),
-        gpu_tests=find(programs / "gpu_tests", programs.parent / "tests" / "gpu_tests"),
+        cuda_tests=find(programs / "cuda_tests", programs.parent / "tests" / "cuda_tests"),
         interop=find(HERE / "interop", tests / "interop"),
         support=find(HERE / "support", tests / "support"),
         scratch=str(scratch),

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The GPUs of one simulated host and what joins them with those of other hosts, for tests: with rings that
+// The GPUs of one host and what joins them with those of other hosts, for tests: with rings that
 // can be written and looked at.
 
 #include "gpu/cuda_device.hpp"

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "tests/stand_in/other_process.hpp"
+#include "tests/support/other_process.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -100,8 +100,10 @@ int other_process::wait() {
   return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+bool has_role(int argc, char** argv) { return argc == 3 && std::string_view{argv[1]} == role_flag; }
+
 int run_tests_or_role(int argc, char** argv, const std::map<std::string, role>& roles) {
-  if (argc == 3 && std::string_view{argv[1]} == role_flag) {
+  if (has_role(argc, argv)) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL); // It does not outlive the test.
     conversation talk{talk_file};
     return roles.at(argv[2])(talk);

@@ -42,7 +42,7 @@ public:
   /// Kills it if it has not ended.
   ~other_process() noexcept;
 
-  [[nodiscard]] conversation& talk() noexcept { return *talk_; }
+  [[nodiscard]] const conversation& talk() const noexcept { return *talk_; }
 
   void signal(int number) const;
 
@@ -56,6 +56,9 @@ private:
   pid_t pid_ = -1;
   std::optional<conversation> talk_;
 };
+
+/// True in a process that plays a role.
+[[nodiscard]] bool has_role(int argc, char** argv);
 
 /// main() of a test program whose processes have these roles besides that of the tests.
 int run_tests_or_role(int argc, char** argv, const std::map<std::string, role>& roles);
