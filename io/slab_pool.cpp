@@ -59,7 +59,7 @@ bool bind(std::span<std::byte> memory, unsigned node) {
 slab_pool::slab_pool(std::uint32_t count, std::uint64_t slab_bytes)
     : count_{count}, slab_bytes_{slab_bytes}, taken_(count, false) {
   assert(count > 0 && slab_bytes > 0 && slab_bytes % page_bytes == 0);
-  if (slab_bytes > std::numeric_limits<std::int64_t>::max() / count)
+  if (slab_bytes > std::uint64_t{std::numeric_limits<std::int64_t>::max()} / count)
     throw system_failure(ENOMEM, "mmap", "staging memory");
   free_.reserve(count);
   for (auto slab = count; slab > 0; --slab)
