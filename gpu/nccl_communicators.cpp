@@ -36,8 +36,11 @@ nccl_communicators::~nccl_communicators() noexcept {
 }
 
 std::string nccl_communicators::address() {
-  if (!unused_id_)
-    check(library_.get_unique_id(&unused_id_.emplace()), "ncclGetUniqueId");
+  if (!unused_id_) {
+    ncclUniqueId id;
+    check(library_.get_unique_id(&id), "ncclGetUniqueId");
+    unused_id_ = id;
+  }
   return {unused_id_->internal, sizeof unused_id_->internal};
 }
 
