@@ -19,6 +19,7 @@
 #include <optional>
 #include <random>
 
+#include <cuda_runtime_api.h>
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -108,10 +109,11 @@ TEST_F(cuda_device_test, copies_a_file_in_memory_from_where_it_lies) {
   const mapped_memory source{file_bytes, file};
   ::close(file);
   const std::span<const std::byte> bytes = source.bytes();
-  const bool takes_it = gpu().pin_source(bytes.first(1'000'001));
-  RecordProperty("registers_read_only_memory", takes_it ? "yes" : "no");
-  if (!takes_it)
-    GTEST_SKIP() << "this driver does not register memory that may only be read";
+  int is_supported = 0;
+  ASSERT_EQ(cudaDeviceGetAttribute(&is_supported, cudaDevAttrHostRegisterReadOnlySupported, 0), cudaSuccess);
+  ASSERT_EQ(gpu().pin_source(bytes.first(1'000'001)), is_supported != 0);
+  if (is_supported == 0)
+    GTEST_SKIP() << "this driver says that it does not register memory that may only be read";
   EXPECT_TRUE(gpu().pin_source(bytes.subspan(1'000'001))); // Begins in a page that is known already.
   const copy_piece piece[] = {{0, 77, file_bytes}};
   EXPECT_EQ(wait_for(gpu(), gpu().copy(source.data(), piece)).completed, 1u);

@@ -7,11 +7,13 @@
 
 #include "gpu/cuda_error.hpp"
 #include "gpu/cuda_host.hpp"
+#include "gpu/nccl_library.hpp"
 #include "tests/support/broadcasting_host.hpp"
 #include "tests/support/gpu_host.hpp"
 
 #include <csignal>
 #include <optional>
+#include <tuple>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -36,11 +38,12 @@ protected:
     if (static_cast<std::uint32_t>(count_gpus()) < GetParam())
       GTEST_SKIP() << "this host has fewer GPUs";
     try {
-      host_.emplace(0, GetParam(), 2, ring_bytes);
-      here_address_ = here().address();
+      std::ignore = nccl();
     } catch (const cuda_error& error) {
-      GTEST_SKIP() << error.what(); // Without NCCL.
+      GTEST_SKIP() << error.what(); // There is no NCCL. All else is a failure.
     }
+    host_.emplace(0, GetParam(), 2, ring_bytes);
+    here_address_ = here().address();
     other_.emplace(GetParam(), slots, slot_bytes);
   }
 
