@@ -6,6 +6,7 @@
 #include "gpu/cuda_error.hpp"
 #include "gpu/cuda_host.hpp"
 #include "gpu/cuda_stream.hpp"
+#include "gpu/find_difference.hpp"
 #include "gpu/ipc_counter.hpp"
 
 #include <algorithm>
@@ -19,6 +20,15 @@ namespace {
 
 /// Far more than the GPU's caches hold, so that copies cost memory bandwidth.
 constexpr std::uint64_t scratch_bytes = 256 << 20;
+
+/// What is compared at a time.
+constexpr std::uint64_t compare_bytes = 4 << 20;
+
+/// Memory of a GPU for a comparison.
+struct comparison {
+  std::byte expected[compare_bytes];
+  unsigned long long first;
+};
 
 constexpr std::string_view versioned_prefix{"\x01"
                                             "c",
@@ -53,6 +63,7 @@ public:
     const current_gpu current{ordinal_};
     static_cast<void>(cudaStreamSynchronize(stream_.raw()));
     static_cast<void>(cudaFree(scratch_));
+    static_cast<void>(cudaFree(comparison_));
     static_cast<void>(cudaIpcCloseMemHandle(memory_));
     sign_off(counter_name_, counter_slot_);
   }
@@ -60,11 +71,8 @@ public:
   void copy_out(std::uint64_t offset, std::uint64_t length) override {
     require_inside(offset, length);
     const current_gpu current{ordinal_};
-    if (scratch_ == nullptr) {
-      void* made = nullptr;
-      check_cuda(cudaMalloc(&made, scratch_bytes), "cudaMalloc on GPU " + std::to_string(ordinal_));
-      scratch_ = static_cast<std::byte*>(made);
-    }
+    if (scratch_ == nullptr)
+      scratch_ = static_cast<std::byte*>(allocate(scratch_bytes));
     for (std::uint64_t done = 0; done < length; done += scratch_bytes)
       check_cuda(cudaMemcpyAsync(scratch_, memory_ + offset + done, std::min(scratch_bytes, length - done),
                                  cudaMemcpyDeviceToDevice, stream_.raw()),
@@ -77,6 +85,20 @@ public:
                "cudaStreamSynchronize on GPU " + std::to_string(ordinal_));
   }
 
+  std::optional<std::uint64_t> difference(std::uint64_t offset,
+                                          std::span<const std::byte> expected) override {
+    require_inside(offset, expected.size());
+    const current_gpu current{ordinal_};
+    if (comparison_ == nullptr)
+      comparison_ = static_cast<comparison*>(allocate(sizeof(comparison)));
+    for (std::uint64_t at = 0; at < expected.size(); at += compare_bytes) {
+      const auto piece = expected.subspan(at, std::min<std::uint64_t>(compare_bytes, expected.size() - at));
+      if (const auto first = compare(offset + at, piece); first != no_difference)
+        return at + first;
+    }
+    return std::nullopt;
+  }
+
   void read(std::uint64_t offset, std::span<std::byte> destination) override {
     require_inside(offset, destination.size());
     const current_gpu current{ordinal_};
@@ -85,6 +107,32 @@ public:
   }
 
 private:
+  /// At most compare_bytes. The index of the first difference, or no_difference.
+  unsigned long long compare(std::uint64_t offset, std::span<const std::byte> expected) {
+    auto first = no_difference;
+    check_cuda(cudaMemcpyAsync(comparison_->expected, expected.data(), expected.size(),
+                               cudaMemcpyHostToDevice, stream_.raw()),
+               "cudaMemcpyAsync on GPU " + std::to_string(ordinal_));
+    static_assert(no_difference == ~0ull);
+    check_cuda(cudaMemsetAsync(&comparison_->first, 0xff, sizeof first, stream_.raw()),
+               "cudaMemsetAsync on GPU " + std::to_string(ordinal_));
+    check_cuda(find_difference(memory_ + offset, comparison_->expected, expected.size(), &comparison_->first,
+                               stream_.raw()),
+               "a comparison on GPU " + std::to_string(ordinal_));
+    check_cuda(
+        cudaMemcpyAsync(&first, &comparison_->first, sizeof first, cudaMemcpyDeviceToHost, stream_.raw()),
+        "cudaMemcpyAsync from GPU " + std::to_string(ordinal_));
+    settle();
+    return first;
+  }
+
+  [[nodiscard]] void* allocate(std::uint64_t bytes) const {
+    void* made = nullptr;
+    check_cuda(cudaMalloc(&made, bytes),
+               "cudaMalloc of " + std::to_string(bytes) + " bytes on GPU " + std::to_string(ordinal_));
+    return made;
+  }
+
   void require_inside(std::uint64_t offset, std::uint64_t length) const {
     if (offset > bytes_ || length > bytes_ - offset)
       throw cuda_error{"bytes beyond the end of the ring are wanted"};
@@ -96,6 +144,7 @@ private:
   int ordinal_;
   std::byte* memory_ = nullptr;
   std::byte* scratch_ = nullptr;
+  comparison* comparison_ = nullptr;
   cuda_stream stream_;
 };
 

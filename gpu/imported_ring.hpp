@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -25,6 +26,12 @@ public:
 
   /// Waits for what copy_out() has begun. Throws cuda_error.
   virtual void settle() = 0;
+
+  /// The index in `expected`, which is host memory, of the first byte that differs from what lies from
+  /// `offset` on in the ring; nothing if they are the same. The GPU compares, and is waited for. Throws
+  /// cuda_error.
+  [[nodiscard]] virtual std::optional<std::uint64_t> difference(std::uint64_t offset,
+                                                                std::span<const std::byte> expected) = 0;
 
   /// Copies what lies from `offset` on to host memory, and waits for it. Throws cuda_error.
   virtual void read(std::uint64_t offset, std::span<std::byte> destination) = 0;

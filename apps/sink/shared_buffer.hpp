@@ -9,7 +9,9 @@
 #include "io/extent.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 namespace ckpt::apps::sink {
@@ -28,8 +30,10 @@ public:
   /// Waits until nothing is done with the buffer any more.
   virtual void settle() = 0;
 
-  /// The bytes at `place`, in host memory; valid until the next call.
-  [[nodiscard]] virtual std::span<const std::byte> read(io::extent place) = 0;
+  /// The index in `expected` of the first byte that differs from what lies from `offset` on, all of it
+  /// inside; nothing if they are the same. A GPU compares what lies in its memory.
+  [[nodiscard]] virtual std::optional<std::uint64_t> difference(std::uint64_t offset,
+                                                                std::span<const std::byte> expected) = 0;
 };
 
 /// Maps the file. Throws std::system_error, or std::runtime_error when it is not a regular file of that size.

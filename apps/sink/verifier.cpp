@@ -10,8 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
-#include <stdexcept>
+#include <span>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -71,7 +70,7 @@ void verifier::complain(const std::string& tensor, const std::string& what) {
     complaints_.push_back("tensor \"" + tensor + "\" " + what);
 }
 
-void verifier::receive(const sent_tensor& tensor, std::span<const std::byte> bytes) {
+void verifier::receive(const sent_tensor& tensor, shared_buffer& buffer, io::extent place) {
   const auto index = expected_->find(tensor.name);
   if (!index)
     return complain(tensor.name, "is not in the checkpoint");
@@ -85,24 +84,21 @@ void verifier::receive(const sent_tensor& tensor, std::span<const std::byte> byt
   if (const auto wanted_shape = io::torch_shape(wanted); tensor.shape != wanted_shape)
     return complain(tensor.name,
                     "came with shape " + text_of(tensor.shape) + " instead of " + text_of(wanted_shape));
-  if (bytes.size() != wanted.bytes.length)
-    return complain(tensor.name, "came with " + std::to_string(bytes.size()) + " bytes instead of "
+  if (place.length != wanted.bytes.length)
+    return complain(tensor.name, "came with " + std::to_string(place.length) + " bytes instead of "
                                      + std::to_string(wanted.bytes.length));
-  compare(*index, bytes);
+  compare(*index, buffer, place.offset);
 }
 
-void verifier::compare(std::uint32_t index, std::span<const std::byte> bytes) {
+void verifier::compare(std::uint32_t index, shared_buffer& buffer, std::uint64_t offset) {
   const auto& wanted = expected_->source().tensors[index];
   const auto path = expected_->source().files.at(wanted.file).path.string();
-  for (std::size_t at = 0; at < bytes.size(); at += compare_bytes) {
-    const auto piece = bytes.subspan(at, std::min(compare_bytes, bytes.size() - at));
-    const auto original = std::span{file_bytes_}.first(piece.size());
+  for (std::uint64_t at = 0; at < wanted.bytes.length; at += compare_bytes) {
+    const auto original =
+        std::span{file_bytes_}.first(std::min<std::uint64_t>(compare_bytes, wanted.bytes.length - at));
     read_fully(expected_->file(wanted.file), path, wanted.bytes.offset + at, original);
-    if (std::memcmp(piece.data(), original.data(), piece.size()) == 0)
-      continue;
-    const auto differs = std::mismatch(piece.begin(), piece.end(), original.begin()).first - piece.begin();
-    return complain(wanted.name, "differs from " + path + " at its byte "
-                                     + std::to_string(at + static_cast<std::size_t>(differs)));
+    if (const auto differs = buffer.difference(offset + at, original))
+      return complain(wanted.name, "differs from " + path + " at its byte " + std::to_string(at + *differs));
   }
 }
 

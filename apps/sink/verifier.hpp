@@ -6,14 +6,15 @@
 // The expectation is immutable and shared by all workers; each worker has a verifier of its own for each
 // update.
 
+#include "apps/sink/shared_buffer.hpp"
 #include "apps/sink/worker_message.hpp"
 #include "io/checkpoint.hpp"
+#include "io/extent.hpp"
 #include "io/fd.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -42,8 +43,9 @@ class verifier {
 public:
   explicit verifier(std::shared_ptr<const expectation> expected);
 
-  /// Checks one tensor that has arrived. Throws std::system_error when the checkpoint's file cannot be read.
-  void receive(const sent_tensor& tensor, std::span<const std::byte> bytes);
+  /// Checks one tensor that has arrived at `place` in `buffer`. Throws std::system_error when the
+  /// checkpoint's file cannot be read, and what the buffer throws.
+  void receive(const sent_tensor& tensor, shared_buffer& buffer, io::extent place);
 
   /// To be called once, after the last tensor: adds what never came. Empty when all was right, else a text
   /// that names the first few faults and counts the rest.
@@ -51,7 +53,7 @@ public:
 
 private:
   void complain(const std::string& tensor, const std::string& what);
-  void compare(std::uint32_t index, std::span<const std::byte> bytes);
+  void compare(std::uint32_t index, shared_buffer& buffer, std::uint64_t offset);
 
   std::shared_ptr<const expectation> expected_;
   std::vector<bool> arrived_;

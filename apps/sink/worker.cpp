@@ -120,7 +120,7 @@ void worker::use(const worker_socket& socket, const tensor_list& list) {
     const auto place = place_of(tensor, buffer_->size());
     buffer_->load(place, work_);
     if (verifier_)
-      verifier_->receive(tensor, buffer_->read(place));
+      verifier_->receive(tensor, *buffer_, place);
     list_bytes += place.length;
   }
   buffer_->settle();

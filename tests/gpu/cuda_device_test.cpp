@@ -179,6 +179,25 @@ TEST_F(cuda_worker_test, sees_what_is_in_the_ring_and_signs_off) {
   }
 }
 
+TEST_F(cuda_worker_test, finds_the_first_byte_that_is_wrong) {
+  const ring_worker worker;
+  ASSERT_EQ(worker.open(gpu()), "open");
+  mapped_memory source{ring_bytes};
+  source.fill(7);
+  gpu().pin(source.bytes());
+  const copy_piece piece[] = {{0, 0, ring_bytes}};
+  ASSERT_EQ(wait_for(gpu(), gpu().copy(source.data(), piece)).completed, 1u);
+  EXPECT_EQ(worker.compare(7), "nowhere");
+  ticket last = 1;
+  for (const std::uint64_t wrong : {ring_bytes - 1, 5'000'001ul, 4ul << 20, (4ul << 20) - 1, 12'345ul, 0ul}) {
+    source.data()[wrong] ^= std::byte{1};
+    ASSERT_EQ(wait_for(gpu(), gpu().copy(source.data(), piece)).completed, ++last);
+    EXPECT_EQ(worker.compare(7), std::to_string(wrong));
+  }
+  EXPECT_EQ(worker.close(), "closed");
+  devices_.clear();
+}
+
 TEST_F(cuda_worker_test, of_the_next_update_opens_the_same_ring) {
   for (int update = 0; update < 2; ++update) {
     const ring_worker worker;

@@ -9,9 +9,12 @@
 #include "tests/support/temporary_directory.hpp"
 #include "tests/support/update_programs.hpp"
 
+#include <algorithm>
 #include <csignal>
+#include <fstream>
 #include <memory>
 #include <thread>
+#include <utility>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -39,6 +42,14 @@ std::string free_port() {
   EXPECT_EQ(::getsockname(file, reinterpret_cast<sockaddr*>(&address), &bytes), 0);
   ::close(file);
   return std::to_string(ntohs(address.sin_port));
+}
+
+void flip_last_byte(const fs::path& file) {
+  std::fstream stream{file, std::ios::binary | std::ios::in | std::ios::out};
+  stream.seekg(-1, std::ios::end);
+  const auto byte = static_cast<char>(stream.get() ^ 1);
+  stream.seekp(-1, std::ios::end);
+  stream.put(byte);
 }
 
 void append(arguments& list, const arguments& more) { list.insert(list.end(), more.begin(), more.end()); }
@@ -237,6 +248,19 @@ TEST_F(cuda_update_test, copies_a_checkpoint_in_memory_through_staging_where_the
   run_nodes(0);
   expect_verified();
   expect_clean();
+}
+
+TEST_F(cuda_update_test, of_other_weights_is_noticed_by_the_engine) {
+  start_engines({});
+  const auto expected = std::exchange(checkpoint_, scratch_.path() / "other");
+  fs::copy(expected, checkpoint_);
+  const auto is_shard = [](const auto& entry) { return entry.path().extension() == ".safetensors"; };
+  const auto shard =
+      std::find_if(fs::directory_iterator{checkpoint_}, fs::directory_iterator{}, is_shard)->path();
+  flip_last_byte(shard);
+  run_nodes(4);
+  EXPECT_THAT(node_output(0),
+              HasSubstr("differs from " + (expected / shard.filename()).string() + " at its byte "));
 }
 
 class cuda_fault_test : public cuda_update_test, public testing::WithParamInterface<const char*> {};

@@ -5,6 +5,7 @@
 
 #include "gpu/cuda_error.hpp"
 #include "gpu/imported_ring.hpp"
+#include "tests/support/mapped_memory.hpp"
 
 #include <csignal>
 #include <memory>
@@ -58,9 +59,14 @@ int ring_worker::play(conversation& talk) {
       std::vector<std::byte> bytes(exported.bytes);
       ring->read(0, bytes);
       talk.send(sum_of(bytes));
-    } else {
+    } else if (word == "close") {
       ring.reset();
       talk.send("closed");
+    } else {
+      mapped_memory expected{exported.bytes};
+      expected.fill(std::stoull(word));
+      const auto differs = ring->difference(0, expected.bytes());
+      talk.send(differs ? std::to_string(*differs) : "nowhere");
     }
   }
   return 0;

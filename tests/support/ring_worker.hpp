@@ -8,6 +8,7 @@
 #include "tests/support/other_process.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <span>
 #include <string>
@@ -28,6 +29,10 @@ public:
 
   /// The sum of what is in the ring.
   [[nodiscard]] std::string look() const { return ask("look"); }
+
+  /// Where the ring differs from memory that was filled with `number`, as a GPU finds it; "nowhere" if it
+  /// does not.
+  [[nodiscard]] std::string compare(std::uint64_t number) const { return ask(std::to_string(number)); }
 
   /// Lets go of the ring; returns "closed".
   [[nodiscard]] std::string close() const { return ask("close"); }
