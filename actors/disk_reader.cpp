@@ -45,7 +45,10 @@ open_file& open(disk_reader_state& state, std::uint32_t file) {
   auto& entry = state.context->files[file];
   if (!entry.file) {
     entry.chunks_left = state.chunks_left_by_file[file];
-    entry.file = std::make_unique<io::source_file>(state.context->checkpoint.files[file]);
+    io::source_file_options options;
+    options.map_is_to_be_pinned = std::ranges::any_of(
+        state.context->devices, [](const auto& device) { return device->pins_only_writable(); });
+    entry.file = std::make_unique<io::source_file>(state.context->checkpoint.files[file], options);
     entry.is_in_place = entry.file->mapping() != nullptr;
     if (entry.file->direct_fd() < 0 && entry.file->mapping() == nullptr)
       spdlog::info("{}: its file system has no direct I/O; reading through the page cache",

@@ -60,6 +60,8 @@ public:
     }
   }
 
+  [[nodiscard]] bool pins_only_writable() const noexcept override { return !pinned_->knows_read_only(); }
+
   void allocate_ring(std::uint64_t bytes) override {
     assert(memory_ == nullptr && bytes > 0);
     const current_gpu current{ordinal_};
@@ -157,15 +159,16 @@ private:
 std::vector<std::unique_ptr<device>> open_cuda_devices(std::span<const std::uint32_t> ordinals,
                                                        const cuda_options& options) {
   const int count = count_gpus();
-  const auto pinned =
-      std::make_shared<pinned_memory>(ordinals.empty() ? 0 : static_cast<int>(ordinals.front()));
-  std::vector<std::unique_ptr<device>> devices;
-  for (const auto ordinal : ordinals) {
+  for (const auto ordinal : ordinals)
     if (ordinal >= static_cast<std::uint32_t>(count))
       throw cuda_error{"GPU " + std::to_string(ordinal) + " is wanted, but this host shows only "
                        + std::to_string(count) + " to this process"};
+  std::vector<std::unique_ptr<device>> devices;
+  if (ordinals.empty())
+    return devices;
+  const auto pinned = std::make_shared<pinned_memory>(static_cast<int>(ordinals.front()));
+  for (const auto ordinal : ordinals)
     devices.push_back(std::make_unique<cuda_device>(static_cast<int>(ordinal), options, pinned));
-  }
   return devices;
 }
 

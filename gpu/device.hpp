@@ -85,6 +85,10 @@ public:
   /// the device. False when it cannot be had: copies from it would be slow. Any thread.
   [[nodiscard]] virtual bool pin_source(std::span<const std::byte> memory) noexcept = 0;
 
+  /// True when pin_source() needs a shared mapping of a file that is open for writing, although nothing is
+  /// ever written.
+  [[nodiscard]] virtual bool pins_only_writable() const noexcept { return false; }
+
   /// Makes the ring, once. Throws std::system_error or the device's own error, naming the device and the
   /// size.
   virtual void allocate_ring(std::uint64_t bytes) = 0;

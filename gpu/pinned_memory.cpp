@@ -5,8 +5,10 @@
 
 #include "gpu/cuda_error.hpp"
 #include "gpu/cuda_stream.hpp"
+#include "gpu/writable_pages.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -28,7 +30,8 @@ struct part {
   std::uintptr_t end = 0;
   cudaError_t status = cudaSuccess;
 
-  [[nodiscard]] void* memory() const { return reinterpret_cast<void*>(begin); }
+  [[nodiscard]] std::byte* memory() const { return reinterpret_cast<std::byte*>(begin); }
+  [[nodiscard]] std::size_t bytes() const { return end - begin; }
 };
 
 /// The pages that `memory` touches.
@@ -89,6 +92,13 @@ void release(std::vector<part>& parts, int ordinal) {
 
 } // namespace
 
+pinned_memory::pinned_memory(int ordinal) : ordinal_{ordinal} {
+  int value = 0;
+  check_cuda(cudaDeviceGetAttribute(&value, cudaDevAttrHostRegisterReadOnlySupported, ordinal_),
+             "cudaDeviceGetAttribute of GPU " + std::to_string(ordinal_));
+  knows_read_only_ = value != 0;
+}
+
 pinned_memory::~pinned_memory() noexcept {
   std::vector<part> all;
   for (const auto& [begin, end] : parts_)
@@ -98,11 +108,16 @@ pinned_memory::~pinned_memory() noexcept {
 
 void pinned_memory::add(std::span<const std::byte> memory, access allowed) {
   const std::lock_guard only_one{adding_}; // Nobody else writes parts_: reading them needs no lock.
-  const auto flags = cudaHostRegisterPortable
-                     | (allowed == access::read_only ? cudaHostRegisterReadOnly : cudaHostRegisterDefault);
-  auto parts = divide(gaps_in(parts_, pages_of(memory)));
+  const auto pages = pages_of(memory);
+  auto flags = cudaHostRegisterPortable;
+  std::optional<writable_pages> opened_up;
+  if (allowed == access::read_only && knows_read_only_)
+    flags |= cudaHostRegisterReadOnly;
+  else if (allowed == access::read_only)
+    opened_up.emplace(std::span{pages.memory(), pages.bytes()});
+  auto parts = divide(gaps_in(parts_, pages));
   in_parallel(parts, ordinal_, [flags](part& each) {
-    each.status = cudaHostRegister(each.memory(), each.end - each.begin, flags);
+    each.status = cudaHostRegister(each.memory(), each.bytes(), flags);
     if (each.status != cudaSuccess)
       static_cast<void>(cudaGetLastError());
   });

@@ -17,16 +17,21 @@ namespace ckpt::gpu {
 class pinned_memory {
 public:
   /// `ordinal` is a GPU that this process uses anyway: CUDA needs one to register with.
-  explicit pinned_memory(int ordinal) : ordinal_{ordinal} {}
+  explicit pinned_memory(int ordinal);
   pinned_memory(const pinned_memory&) = delete;
   pinned_memory& operator=(const pinned_memory&) = delete;
   /// Releases everything; the memory is still there.
   ~pinned_memory() noexcept;
 
+  /// read_only: a shared mapping of a file that can only be read.
   enum class access : std::uint8_t { read_write, read_only };
 
-  /// Registers the pages of `memory` that are not registered yet. Throws cuda_error, and has nothing more
-  /// than before then.
+  /// True when memory that can only be read is registered as what it is; else its file has to be open for
+  /// writing, and it is writable while it is registered.
+  [[nodiscard]] bool knows_read_only() const noexcept { return knows_read_only_; }
+
+  /// Registers the pages of `memory` that are not registered yet. Throws cuda_error or std::system_error, and
+  /// has nothing more than before then.
   void add(std::span<const std::byte> memory, access allowed);
 
   /// How many bytes from `begin` on, at most `length`, one copy may take.
@@ -36,6 +41,7 @@ private:
   using address = std::uintptr_t;
 
   int ordinal_;
+  bool knows_read_only_ = false;
   std::mutex adding_;                ///< one add() at a time; copies go on meanwhile
   mutable std::mutex mutex_;         ///< guards what follows
   std::map<address, address> parts_; ///< as they were registered: end by begin

@@ -81,6 +81,14 @@ void require_unchanged(const checkpoint_file& expected, const struct stat& statu
     throw checkpoint_error{name, "was modified after its header was read"};
 }
 
+/// True when both are open on one file.
+bool is_same(int one, int other) noexcept {
+  struct stat status {};
+  struct stat other_status {};
+  return ::fstat(one, &status) == 0 && ::fstat(other, &other_status) == 0
+         && status.st_dev == other_status.st_dev && status.st_ino == other_status.st_ino;
+}
+
 /// False when direct reads of whole pages into whole pages are known to be refused. Old kernels do not tell.
 bool takes_page_aligned_reads(int file) noexcept {
   struct statx status {};
@@ -103,7 +111,8 @@ source_file::source_file(const checkpoint_file& expected, const source_file_opti
     throw system_failure(errno, "fstat", path_);
   require_unchanged(expected, status);
   if (in_memory_) {
-    map();
+    const fd writable{options.map_is_to_be_pinned ? ::open(path_.c_str(), O_RDWR | O_CLOEXEC) : -1};
+    map(writable && is_same(writable.number(), buffered_.number()) ? writable.number() : buffered_.number());
     return;
   }
   // Windows are read in an order of ours, and what lies between them may belong to another host.
@@ -120,11 +129,7 @@ void source_file::open_direct() {
       return;
     throw system_failure(errno, "open", path_);
   }
-  struct stat buffered_status {};
-  struct stat direct_status {};
-  if (::fstat(buffered_.number(), &buffered_status) != 0 || ::fstat(direct.number(), &direct_status) != 0)
-    throw system_failure(errno, "fstat", path_);
-  if (buffered_status.st_dev != direct_status.st_dev || buffered_status.st_ino != direct_status.st_ino)
+  if (!is_same(direct.number(), buffered_.number()))
     throw checkpoint_error{path_, "was replaced by another file while it was opened"};
   if (takes_page_aligned_reads(direct.number()))
     direct_ = std::move(direct);
@@ -141,14 +146,14 @@ void source_file::choose_probe(const source_file_options& options, std::uint32_t
   const auto is_trusted = ::geteuid() == owner || ::faccessat(AT_FDCWD, path_.c_str(), W_OK, AT_EACCESS) == 0;
   if (options.probe == residency_probe::nothing || !is_trusted || bytes_ == 0)
     return;
-  map();
+  map(buffered_.number());
   probe_ = residency_probe::mincore;
 }
 
-void source_file::map() {
+void source_file::map(int file) {
   if (bytes_ == 0)
     return;
-  void* begin = ::mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, buffered_.number(), 0);
+  void* begin = ::mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, file, 0);
   if (begin == MAP_FAILED)
     throw system_failure(errno, "mmap", path_);
   // A child of this process has no use for it, and without it forks faster.

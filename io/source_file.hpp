@@ -29,6 +29,9 @@ enum class residency_probe : std::uint8_t { automatic, mincore, nothing };
 struct source_file_options {
   bool direct = true; ///< false: as on a file system without O_DIRECT
   residency_probe probe = residency_probe::automatic;
+  /// A file in memory is opened for writing too, where that is allowed: for drivers that pin only what could
+  /// be written. It is mapped for reading all the same.
+  bool map_is_to_be_pinned = false;
 };
 
 class source_file {
@@ -68,7 +71,7 @@ private:
 
   void open_direct();
   void choose_probe(const source_file_options& options, std::uint32_t owner);
-  void map();
+  void map(int file);
 
   std::string path_;
   std::uint64_t bytes_ = 0;

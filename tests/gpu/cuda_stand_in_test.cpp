@@ -99,12 +99,10 @@ protected:
   void SetUp() override {
     cuda_stand_in_test::SetUp();
     path_ = memory_.write("source", std::string(file_bytes, 'x'));
-    file_ = ::open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-    source_.emplace(file_bytes, file_);
+    source_.emplace(path_, O_RDWR);
   }
   void TearDown() override {
     devices_.clear();
-    ::close(file_);
     EXPECT_EQ(current_statistics().registrations, 0u);
   }
 
@@ -114,7 +112,6 @@ protected:
 
   tests::temporary_directory memory_{"/dev/shm"};
   std::filesystem::path path_;
-  int file_ = -1;
   std::optional<mapped_memory> source_;
 };
 

@@ -157,18 +157,17 @@ protected:
   temporary_directory scratch_{fs::current_path()};
   fs::path checkpoint_ = write_small_checkpoint(scratch_.path(), checkpoint_bytes);
   shape shape_;
-  arguments environment_{"STAND_IN_GPUS=2"}; ///< of all programs
+  arguments environment_{"STAND_IN_GPUS=2"}; ///< of all programs: variables, then what runs them
   std::vector<std::unique_ptr<program>> engines_;
   std::vector<std::string> endpoints_;
   std::vector<std::unique_ptr<program>> nodes_;
 
 private:
   [[nodiscard]] arguments on_host(unsigned host, const std::string& name) const {
-    arguments command{"/usr/bin/env"};
-    append(command, environment_);
     // Of this test alone: another one may run beside it, and a GPU has one weight channel.
-    append(command,
-           {"STAND_IN_HOST=" + log("host", host).string(), "STAND_IN_REPORT=" + log(name, host).string()});
+    arguments command{"/usr/bin/env", "STAND_IN_HOST=" + log("host", host).string(),
+                      "STAND_IN_REPORT=" + log(name, host).string()};
+    append(command, environment_);
     return command;
   }
 
@@ -229,25 +228,60 @@ TEST_F(cuda_update_test, gives_back_all_that_it_took) {
   }
 }
 
-TEST_F(cuda_update_test, copies_a_checkpoint_in_memory_from_where_it_lies) {
-  const temporary_directory memory{"/dev/shm"};
-  checkpoint_ = write_small_checkpoint(memory.path(), checkpoint_bytes);
-  start_engines({});
-  run_nodes(0);
-  expect_verified();
-  expect_clean();
-  const auto report = read_report(log("report", 0));
-  EXPECT_GT(report.at("stages").at("disk").at("in_place_bytes").to_number<std::uint64_t>(), checkpoint_bytes);
+class checkpoint_in_memory_test : public cuda_update_test {
+protected:
+  void SetUp() override {
+    checkpoint_ = write_small_checkpoint(memory_.path(), checkpoint_bytes);
+    for (const auto& entry : fs::directory_iterator{checkpoint_})
+      fs::permissions(entry.path(), fs::perms::owner_read); // Root may write it all the same.
+  }
+
+  void update() {
+    start_engines({});
+    run_nodes(0);
+    expect_verified();
+    expect_clean();
+  }
+
+  [[nodiscard]] std::uint64_t in_place_bytes() const {
+    return read_report(log("report", 0))
+        .at("stages")
+        .at("disk")
+        .at("in_place_bytes")
+        .to_number<std::uint64_t>();
+  }
+
+  static void let_me_write(const fs::path& directory) {
+    for (const auto& entry : fs::directory_iterator{directory})
+      fs::permissions(entry.path(), fs::perms::owner_write, fs::perm_options::add);
+  }
+
+  /// For programs whose user may only what the files' permissions say.
+  static arguments without_privileges() {
+    return ::geteuid() == 0 ? arguments{"setpriv", "--bounding-set", "-dac_override"} : arguments{};
+  }
+
+  temporary_directory memory_{"/dev/shm"};
+};
+
+TEST_F(checkpoint_in_memory_test, is_copied_from_where_it_lies) {
+  let_me_write(checkpoint_);
+  update();
+  EXPECT_GT(in_place_bytes(), checkpoint_bytes);
 }
 
-TEST_F(cuda_update_test, copies_a_checkpoint_in_memory_through_staging_where_the_driver_cannot_do_better) {
-  environment_.push_back("STAND_IN_READ_ONLY_REGISTRATION=0");
-  const temporary_directory memory{"/dev/shm"};
-  checkpoint_ = write_small_checkpoint(memory.path(), checkpoint_bytes);
-  start_engines({});
-  run_nodes(0);
-  expect_verified();
-  expect_clean();
+TEST_F(checkpoint_in_memory_test, that_may_only_be_read_is_copied_through_staging) {
+  append(environment_, without_privileges());
+  update();
+  EXPECT_EQ(in_place_bytes(), 0u);
+  EXPECT_THAT(node_output(0), HasSubstr("copying it through staging memory"));
+}
+
+TEST_F(checkpoint_in_memory_test, that_may_only_be_read_is_copied_from_where_it_lies_if_the_driver_can) {
+  environment_.push_back("STAND_IN_READ_ONLY_REGISTRATION=1");
+  append(environment_, without_privileges());
+  update();
+  EXPECT_GT(in_place_bytes(), checkpoint_bytes);
 }
 
 TEST_F(cuda_update_test, of_other_weights_is_noticed_by_the_engine) {

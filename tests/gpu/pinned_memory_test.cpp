@@ -7,45 +7,33 @@
 
 #include "gpu/cuda_error.hpp"
 #include "gpu/cuda_host.hpp"
+#include "tests/support/mapped_memory.hpp"
 #include "tests/support/temporary_directory.hpp"
 
-#include <cstdint>
+#include <optional>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 namespace ckpt::gpu {
 namespace {
 
+using tests::mapped_memory;
+
 constexpr std::size_t page = 4096;
 constexpr auto writable = pinned_memory::access::read_write;
 
-/// Pages of anonymous memory, or of a file.
 class pages {
 public:
-  explicit pages(std::size_t count)
-      : bytes_{count * page}, base_{static_cast<std::byte*>(::mmap(nullptr, bytes_, PROT_READ | PROT_WRITE,
-                                                                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE,
-                                                                   -1, 0))} {}
-  explicit pages(const std::filesystem::path& file) : bytes_{std::filesystem::file_size(file)} {
-    const int opened = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-    base_ = static_cast<std::byte*>(::mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, opened, 0));
-    ::close(opened);
-  }
-  pages(const pages&) = delete;
-  pages& operator=(const pages&) = delete;
-  ~pages() { ::munmap(base_, bytes_); }
+  explicit pages(std::size_t count) : memory_{count * page} {}
 
   [[nodiscard]] std::span<std::byte> from(std::size_t first, std::size_t count) const {
-    return {base_ + first * page, count * page};
+    return memory_.bytes().subspan(first * page, count * page);
   }
-  [[nodiscard]] std::byte* at(std::size_t offset) const { return base_ + offset; }
+  [[nodiscard]] std::byte* at(std::size_t offset) const { return memory_.data() + offset; }
 
 private:
-  std::size_t bytes_;
-  std::byte* base_;
+  mapped_memory memory_;
 };
 
 TEST(pinned_memory_test, takes_what_it_does_not_know_yet_and_only_that) {
@@ -82,13 +70,18 @@ TEST(pinned_memory_test, says_how_far_a_copy_may_reach) {
   EXPECT_EQ(pinned.copyable(memory.at(6 * page), 2 * page), 2 * page) << "behind the last part";
 }
 
-TEST(pinned_memory_test, takes_a_file_in_memory_that_can_only_be_read) {
+TEST(pinned_memory_test, takes_a_file_in_memory_as_it_is_mapped) {
   const tests::temporary_directory memory{"/dev/shm"};
-  const pages file{memory.write("file", std::string(4 * page, 'x'))};
+  const auto path = memory.write("file", std::string(4 * page, 'x'));
+  std::optional<mapped_memory> mapped;
   pinned_memory pinned{0};
-  EXPECT_THROW(pinned.add(file.from(0, 4), writable), cuda_error);
-  EXPECT_EQ(pinned.copyable(file.at(page), 2 * page), 2 * page) << "it has nothing of what it could not have";
-  pinned.add(file.from(0, 4), pinned_memory::access::read_only);
+  const auto& file = mapped.emplace(path, pinned.knows_read_only() ? O_RDONLY : O_RDWR);
+  EXPECT_THROW(pinned.add(file.bytes(), writable), cuda_error);
+  EXPECT_EQ(pinned.copyable(file.data() + page, 2 * page), 2 * page)
+      << "it has nothing of what it could not have";
+  pinned.add(file.bytes().subspan(page), pinned_memory::access::read_only);
+  pinned.add(file.bytes(), pinned_memory::access::read_only);
+  EXPECT_EQ(pinned.copyable(file.data() + page, 3 * page), 3 * page);
 }
 
 TEST(pinned_memory_test, releases_everything_at_its_end) {

@@ -15,6 +15,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
 namespace ckpt::io {
 namespace {
@@ -111,6 +112,19 @@ TEST_F(source_file_test, a_file_on_tmpfs_is_mapped_whole) {
 
   const source_file moved{std::move(file)};
   EXPECT_EQ(std::memcmp(moved.mapping(), content.data(), content.size()), 0);
+}
+
+TEST_F(source_file_test, a_map_that_is_to_be_pinned_can_be_made_writable) {
+  const tests::temporary_directory memory{"/dev/shm"};
+  const auto in_memory = memory.path() / "model.safetensors";
+  write_random_file(in_memory, 10'001, 2);
+  for (const bool is_to_be_pinned : {false, true}) {
+    source_file_options options;
+    options.map_is_to_be_pinned = is_to_be_pinned;
+    const source_file file{describe(in_memory), options};
+    auto* const begin = const_cast<std::byte*>(file.mapping());
+    EXPECT_EQ(::mprotect(begin, 10'001, PROT_READ | PROT_WRITE) == 0, is_to_be_pinned);
+  }
 }
 
 TEST_F(source_file_test, an_empty_file_on_tmpfs_has_no_mapping) {

@@ -82,15 +82,18 @@ TEST_F(cuda_runtime_test, registers_no_page_twice_and_releases_none_that_is_not_
 TEST_F(cuda_runtime_test, registers_only_what_is_there_and_may_be_written) {
   const tests::temporary_directory directory{"/dev/shm"};
   const auto path = directory.write("file", std::string(3 * page, 'x'));
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  const int file = ::open(path.c_str(), O_RDWR | O_CLOEXEC);
   void* mapped = ::mmap(nullptr, 4 * page, PROT_READ, MAP_SHARED, file, 0);
   ::close(file);
   EXPECT_EQ(cudaHostRegister(mapped, 3 * page, 0), cudaErrorInvalidValue);
-  EXPECT_EQ(cudaHostRegister(mapped, 4 * page, cudaHostRegisterReadOnly), cudaErrorInvalidValue);
-  EXPECT_EQ(cudaHostRegister(mapped, 3 * page, cudaHostRegisterReadOnly), cudaSuccess);
+  EXPECT_EQ(cudaHostRegister(mapped, 3 * page, cudaHostRegisterReadOnly), cudaErrorNotSupported);
+  EXPECT_EQ(::mprotect(mapped, 4 * page, PROT_READ | PROT_WRITE), 0);
+  EXPECT_EQ(cudaHostRegister(mapped, 4 * page, 0), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaHostRegister(mapped, 3 * page, 0), cudaSuccess);
+  EXPECT_EQ(::mprotect(mapped, 4 * page, PROT_READ), 0);
   EXPECT_EQ(cudaHostUnregister(mapped), cudaSuccess);
   ::munmap(mapped, 4 * page);
-  EXPECT_EQ(cudaHostRegister(mapped, page, cudaHostRegisterReadOnly), cudaErrorInvalidValue);
+  EXPECT_EQ(cudaHostRegister(mapped, page, 0), cudaErrorInvalidValue);
   EXPECT_EQ(cudaHostRegister(nullptr, page, 0), cudaErrorInvalidValue);
 }
 

@@ -2,24 +2,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Whole pages that a copy to a GPU can begin from: what a test fills, or a file that can only be read.
+// Whole pages that a copy to a GPU can begin from: what a test fills, or a file that is mapped for reading.
 
 #include "io/error.hpp"
+#include "io/fd.hpp"
 #include "tests/support/collective_play.hpp"
 
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <span>
 
+#include <fcntl.h>
 #include <sys/mman.h>
 
 namespace ckpt::tests {
 
 class mapped_memory {
 public:
-  explicit mapped_memory(std::size_t bytes) : mapped_memory{bytes, PROT_READ | PROT_WRITE, -1} {}
-  mapped_memory(std::size_t bytes, int file) : mapped_memory{bytes, PROT_READ, file} {}
+  explicit mapped_memory(std::size_t bytes)
+      : bytes_{map(bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1)} {}
+
+  /// The file is opened with `flags`.
+  mapped_memory(const std::filesystem::path& path, int flags) {
+    const io::fd file{::open(path.c_str(), flags | O_CLOEXEC)};
+    bytes_ = map(std::filesystem::file_size(path), PROT_READ, MAP_SHARED, file.number());
+  }
   mapped_memory(const mapped_memory&) = delete;
   mapped_memory& operator=(const mapped_memory&) = delete;
   ~mapped_memory() { ::munmap(bytes_.data(), bytes_.size()); }
@@ -33,11 +42,11 @@ public:
   }
 
 private:
-  mapped_memory(std::size_t bytes, int rights, int file) {
-    void* base = ::mmap(nullptr, bytes, rights, file < 0 ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_SHARED, file, 0);
+  static std::span<std::byte> map(std::size_t bytes, int rights, int flags, int file) {
+    void* base = ::mmap(nullptr, bytes, rights, flags, file, 0);
     if (base == MAP_FAILED)
       throw io::system_failure(errno, "mmap", "memory of a test");
-    bytes_ = {static_cast<std::byte*>(base), bytes};
+    return {static_cast<std::byte*>(base), bytes};
   }
   std::span<std::byte> bytes_;
 };
