@@ -140,6 +140,7 @@ void on_update(self_pointer self, const std::optional<io::http_response>& respon
     state.at = step::answered;
     tell(self, server_progress::step::answered);
   } else {
+    state.last_word = answer.why;
     fail(self, ec::engine_failed,
          response ? "failed the update: " + answer.why : "was lost during the update: " + error);
   }
@@ -262,7 +263,7 @@ void abort(self_pointer self) {
   if (state.at != step::updating) {
     state.at = step::over;
     state.call.reset();
-    tell(self, server_progress::step::ended);
+    tell(self, server_progress::step::ended, state.last_word);
     return;
   }
   state.aborting = true;

@@ -38,6 +38,7 @@ struct server_notifier_state {
   std::deque<io::http_request> todo;    ///< requests to send before the current question is asked again
   std::deque<io::http_request> closing; ///< closing requests still to send
   std::string last_why;                 ///< why the server was not ready when it was last asked
+  std::string last_word;                ///< why the server says that the update failed
   std::optional<meter::clock::time_point> deadline;
   bool aborting = false;
   bool ticking = false;

@@ -184,8 +184,8 @@ void close(self_pointer self) {
 /// Then there is nothing more to wait for.
 void look_after_abort(self_pointer self) {
   auto& state = self->state;
-  const bool has_let_go = state.worker_is_gone || state.context->devices[state.device]->is_released();
-  if ((state.channel->all_sent() && has_let_go) || meter::clock::now() > state.deadline)
+  const bool has_heard = state.channel->all_sent() && state.context->devices[state.device]->is_released();
+  if (state.worker_is_gone || has_heard || meter::clock::now() > state.deadline)
     close(self);
 }
 

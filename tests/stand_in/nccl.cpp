@@ -12,7 +12,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <string>
 #include <utility>
 
 #include <nccl.h>
@@ -127,7 +126,8 @@ const char* ncclGetErrorString(ncclResult_t result) {
 ncclResult_t ncclGetUniqueId(ncclUniqueId* uniqueId) {
   const auto place = open_meeting_place();
   *uniqueId = {};
-  std::memcpy(uniqueId->internal, place.data(), place.size());
+  static_assert(sizeof place <= sizeof uniqueId->internal);
+  std::memcpy(uniqueId->internal, &place, sizeof place);
   return ncclSuccess;
 }
 
@@ -148,8 +148,9 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int nranks, ncclUniqueId c
     made = std::make_shared<ncclComm>(rank, nranks, gpu, uuid);
     *comm = living().add(made);
     count_communicator();
-    std::string place{commId.internal, ::strnlen(commId.internal, sizeof commId.internal)};
-    calls.add_task(made, [made, comm, place = std::move(place)] {
+    meeting_place place;
+    std::memcpy(&place, commId.internal, sizeof place);
+    calls.add_task(made, [made, comm, place] {
       const auto connected = made->connect(place);
       tell(comm, made.get());
       return connected;

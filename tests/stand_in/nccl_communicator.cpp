@@ -51,9 +51,9 @@ ncclResult_t ncclComm::ensure_ready() {
   return ncclInvalidArgument;
 }
 
-ncclResult_t ncclComm::connect(const std::string& meeting_place) {
+ncclResult_t ncclComm::connect(const meeting_place& place) {
   try {
-    auto links = std::make_unique<mesh>(meeting_place, rank, ranks, uuid, end_);
+    auto links = std::make_unique<mesh>(place, rank, ranks, uuid, end_);
     if (links->shares_gpus()) {
       std::fprintf(stderr, "stand-in for NCCL: two ranks have the same GPU\n");
       return ncclInvalidUsage;

@@ -68,7 +68,7 @@ struct ncclComm : std::enable_shared_from_this<ncclComm> {
   [[nodiscard]] ncclResult_t ensure_ready();
 
   /// Finds the other ranks and connects with them. Blocks.
-  [[nodiscard]] ncclResult_t connect(const std::string& meeting_place);
+  [[nodiscard]] ncclResult_t connect(const ckpt::stand_in::meeting_place& place);
 
   /// Puts the broadcast into its stream.
   [[nodiscard]] ncclResult_t start(const ckpt::stand_in::broadcast_order& order);

@@ -7,14 +7,19 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <functional>
+#include <memory>
 #include <random>
+#include <string_view>
 #include <thread>
 #include <utility>
 
+#include <ifaddrs.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 namespace ckpt::stand_in {
@@ -41,37 +46,51 @@ private:
 
 std::span<std::byte> bytes_of(auto& object) { return std::as_writable_bytes(std::span{&object, 1}); }
 
-sockaddr_un named(const std::string& name, socklen_t& bytes) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path + 1, name.data(), name.size()); // The first byte is 0: an abstract one.
-  bytes = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-  return address;
+in_addr own_address() {
+  const char* const interface = std::getenv("NCCL_SOCKET_IFNAME");
+  if (interface == nullptr)
+    return {htonl(INADDR_LOOPBACK)};
+  ifaddrs* all = nullptr;
+  if (::getifaddrs(&all) != 0)
+    undefined("NCCL: the interfaces of this host cannot be listed");
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> list{all, ::freeifaddrs};
+  for (const auto* each = all; each != nullptr; each = each->ifa_next)
+    if (std::strcmp(each->ifa_name, interface) == 0 && each->ifa_addr != nullptr
+        && each->ifa_addr->sa_family == AF_INET)
+      return reinterpret_cast<const sockaddr_in*>(each->ifa_addr)->sin_addr;
+  undefined("NCCL: there is no interface with the name in NCCL_SOCKET_IFNAME");
 }
 
-int listen_at(const sockaddr_un& address, socklen_t bytes) {
-  const int file = ::socket(AF_UNIX, socket_kind, 0);
+/// Takes a place to listen at that nobody else has, and writes it into `address`.
+int listen_anywhere(sockaddr_in& address) {
+  address = {};
+  address.sin_family = AF_INET;
+  address.sin_addr = own_address();
+  socklen_t bytes = sizeof address;
+  const int file = ::socket(AF_INET, socket_kind, 0);
   if (file < 0 || ::bind(file, reinterpret_cast<const sockaddr*>(&address), bytes) != 0
-      || ::listen(file, 4096) != 0)
+      || ::listen(file, 4096) != 0 || ::getsockname(file, reinterpret_cast<sockaddr*>(&address), &bytes) != 0)
     undefined("no socket for the ranks of a communicator");
   return file;
 }
 
-/// Takes a place to listen at that nobody else has, and writes it into the card.
-int listen_anywhere(rank_card& card) {
-  sockaddr_un any{};
-  any.sun_family = AF_UNIX;
-  const int file = listen_at(any, sizeof any.sun_family);
-  card.address_bytes = sizeof card.address;
-  ::getsockname(file, reinterpret_cast<sockaddr*>(&card.address), &card.address_bytes);
-  return file;
-}
-
-int connect_to(const sockaddr_un& address, socklen_t bytes) {
-  owned file{::socket(AF_UNIX, socket_kind, 0)};
-  if (::connect(file.number(), reinterpret_cast<const sockaddr*>(&address), bytes) != 0)
+int connect_to(const sockaddr_in& address, const interruption& end) {
+  owned file{::socket(AF_INET, socket_kind, 0)};
+  if (::connect(file.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0
+      && errno != EINPROGRESS)
+    throw rank_lost{};
+  end.wait_for(file.number(), POLLOUT);
+  int status = 0;
+  socklen_t bytes = sizeof status;
+  if (::getsockopt(file.number(), SOL_SOCKET, SO_ERROR, &status, &bytes) != 0 || status != 0)
     throw rank_lost{};
   return file.keep();
+}
+
+/// The host that NCCL takes this one for: on one host two ranks cannot have the same GPU.
+std::uint64_t host_id() {
+  const char* const name = std::getenv("NCCL_HOSTID");
+  return name == nullptr ? 0 : std::hash<std::string_view>{}(name);
 }
 
 void send_all(int file, std::span<const std::byte> bytes, const interruption& end) {
@@ -95,7 +114,7 @@ void receive_all(int file, std::span<std::byte> bytes, const interruption& end) 
 }
 
 /// Takes the cards of all ranks and gives each the cards of all.
-void host_meeting(int listener) {
+void host_meeting(int listener, std::uint64_t nonce) {
   const interruption never;
   std::vector<rank_card> cards(1);
   std::vector<int> files(1, -1);
@@ -108,6 +127,8 @@ void host_meeting(int listener) {
     } catch (const rank_lost&) {
       continue; // It died on its way.
     }
+    if (card.nonce != nonce)
+      continue; // It wants another meeting, which was here before.
     if (present == 0) {
       cards.resize(static_cast<std::size_t>(card.ranks));
       files.resize(cards.size(), -1);
@@ -156,21 +177,17 @@ void interruption::wait_for(int file, short events) const {
   }
 }
 
-std::string open_meeting_place() {
+meeting_place open_meeting_place() {
   std::random_device random;
-  char name[64];
-  std::snprintf(name, sizeof name, "stand-in-nccl-%08x%08x%08x", random(), random(), random());
-  socklen_t bytes = 0;
-  const auto address = named(name, bytes);
-  std::thread{host_meeting, listen_at(address, bytes)}.detach();
-  return name;
+  meeting_place place{{}, std::uint64_t{random()} << 32 | random()};
+  std::thread{host_meeting, listen_anywhere(place.address), place.nonce}.detach();
+  return place;
 }
 
-mesh::mesh(const std::string& meeting_place, int rank, int ranks, const gpu_uuid& uuid,
-           const interruption& end)
+mesh::mesh(const meeting_place& place, int rank, int ranks, const gpu_uuid& uuid, const interruption& end)
     : end_{end}, files_(static_cast<std::size_t>(ranks), -1) {
   try {
-    connect(meeting_place, rank, ranks, uuid);
+    connect(place, rank, ranks, uuid);
   } catch (...) {
     for (const int file : files_)
       if (file >= 0)
@@ -186,14 +203,12 @@ mesh::~mesh() noexcept {
 }
 
 /// Every rank calls those before it, and is called by those behind it.
-void mesh::connect(const std::string& meeting_place, int rank, int ranks, const gpu_uuid& uuid) {
+void mesh::connect(const meeting_place& place, int rank, int ranks, const gpu_uuid& uuid) {
   std::vector<rank_card> cards(static_cast<std::size_t>(ranks));
-  rank_card self{rank, ranks, uuid};
-  const owned listener{listen_anywhere(self)};
+  rank_card self{place.nonce, rank, ranks, uuid, host_id(), {}};
+  const owned listener{listen_anywhere(self.address)};
   {
-    socklen_t bytes = 0;
-    const auto address = named(meeting_place, bytes);
-    const owned meeting{connect_to(address, bytes)};
+    const owned meeting{connect_to(place.address, end_)};
     send_all(meeting.number(), bytes_of(self), end_);
     receive_all(meeting.number(), std::as_writable_bytes(std::span{cards}), end_);
   }
@@ -201,7 +216,7 @@ void mesh::connect(const std::string& meeting_place, int rank, int ranks, const 
   for (std::int32_t other = 0; other < rank; ++other) {
     const auto& card = cards[static_cast<std::size_t>(other)];
     auto& file = files_[static_cast<std::size_t>(other)];
-    file = connect_to(card.address, card.address_bytes);
+    file = connect_to(card.address, end_);
     send_all(file, bytes_of(number), end_);
   }
   for (std::int32_t other = rank + 1; other < ranks; ++other) {
@@ -211,7 +226,9 @@ void mesh::connect(const std::string& meeting_place, int rank, int ranks, const 
     files_.at(static_cast<std::size_t>(number)) = caller.keep();
   }
   for (const auto& card : cards)
-    shares_gpus_ = shares_gpus_ || std::ranges::count(cards, card.uuid, &rank_card::uuid) > 1;
+    shares_gpus_ = shares_gpus_ || std::ranges::count_if(cards, [&](const rank_card& other) {
+                                     return other.uuid == card.uuid && other.host == card.host;
+                                   }) > 1;
 }
 
 void mesh::send(int rank, std::span<const std::byte> bytes) const {

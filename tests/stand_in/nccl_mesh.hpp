@@ -2,19 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// How ranks find each other and what their bytes travel through: abstract Unix sockets, one between any two
-// ranks, in this process or in others on this machine. They leave nothing behind.
+// How ranks find each other and what their bytes travel through: a TCP connection between any two ranks, in
+// this process or in others. They listen at the interface that NCCL_SOCKET_IFNAME names, else at loopback.
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
 
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <netinet/in.h>
 
 namespace ckpt::stand_in {
 
@@ -44,23 +42,29 @@ struct rank_lost {};
 
 using gpu_uuid = std::array<unsigned char, 16>;
 
-/// What a rank tells of itself where all meet.
+/// Where the ranks of one communicator meet.
+struct meeting_place {
+  sockaddr_in address{};
+  std::uint64_t nonce = 0; ///< unlike that of any other
+};
+
+/// What a rank tells of itself there.
 struct rank_card {
+  std::uint64_t nonce = 0; ///< of the meeting
   std::int32_t rank = 0;
   std::int32_t ranks = 0;
   gpu_uuid uuid{};
-  socklen_t address_bytes = 0;
-  sockaddr_un address{}; ///< where it listens
+  std::uint64_t host = 0; ///< what NCCL_HOSTID makes of it
+  sockaddr_in address{};  ///< where it listens
 };
 
-/// Opens a place where the ranks of one communicator meet, and returns its name. A thread waits there until
-/// all have come, if they ever do.
-[[nodiscard]] std::string open_meeting_place();
+/// A thread waits there until all have come, if they ever do.
+[[nodiscard]] meeting_place open_meeting_place();
 
 class mesh {
 public:
   /// Connects with all other ranks, as soon as they come. Throws `interrupted` and `rank_lost`.
-  mesh(const std::string& meeting_place, int rank, int ranks, const gpu_uuid& uuid, const interruption& end);
+  mesh(const meeting_place& place, int rank, int ranks, const gpu_uuid& uuid, const interruption& end);
   mesh(const mesh&) = delete;
   mesh& operator=(const mesh&) = delete;
   ~mesh() noexcept;
@@ -68,11 +72,11 @@ public:
   void send(int rank, std::span<const std::byte> bytes) const;
   void receive(int rank, std::span<std::byte> bytes) const;
 
-  /// True when two ranks have the same GPU, which NCCL refuses.
+  /// True when two ranks have the same GPU of the same host, which NCCL refuses.
   [[nodiscard]] bool shares_gpus() const noexcept { return shares_gpus_; }
 
 private:
-  void connect(const std::string& meeting_place, int rank, int ranks, const gpu_uuid& uuid);
+  void connect(const meeting_place& place, int rank, int ranks, const gpu_uuid& uuid);
 
   const interruption& end_;
   std::vector<int> files_; ///< by the other end's rank

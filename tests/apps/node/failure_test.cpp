@@ -85,7 +85,7 @@ const fault_case worker_faults[] = {
     {"fails_in_a_middle_bucket", {"bucket-error:middle"}, 4, "while it loaded bucket", "mixed"},
     {"fails_in_the_last_bucket", {"bucket-error:last"}, 4, "while it loaded bucket", "mixed"},
     {"fails_alone", {"bucket-error:middle", "one-worker-only:1"}, 4, "worker 1 (", "mixed"},
-    {"raises_in_its_post_hook", {"post-hook-raises"}, 4, "", "mixed"},
+    {"raises_in_its_post_hook", {"post-hook-raises"}, 4, "the post hook raises", "mixed"},
     {"is_slow_to_open_the_buffer",
      {"slow-handle:8"},
      6,
