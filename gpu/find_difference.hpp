@@ -8,7 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <cuda_runtime_api.h>
+struct CUstream_st; // cudaStream_t points to it
 
 namespace ckpt::gpu {
 
@@ -17,8 +17,8 @@ inline constexpr unsigned long long no_difference = ~0ull;
 
 /// Puts into `stream` a comparison of `bytes` bytes at `left` and `right`, both in memory of the current GPU.
 /// The index of the first ones that differ is then at `first`, in that memory too, if it is smaller than what
-/// was there. Returns what launching it returned.
-[[nodiscard]] cudaError_t find_difference(const std::byte* left, const std::byte* right, std::uint64_t bytes,
-                                          unsigned long long* first, cudaStream_t stream);
+/// was there. Returns a cudaError_t, of the launch.
+[[nodiscard]] int find_difference(const std::byte* left, const std::byte* right, std::uint64_t bytes,
+                                  unsigned long long* first, CUstream_st* stream);
 
 } // namespace ckpt::gpu

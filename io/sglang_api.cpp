@@ -75,8 +75,8 @@ public:
     const auto body = parse_body(response);
     const auto serves = body ? text_of(*body, "weight_version") : std::string{};
     if (weight_version && serves != *weight_version)
-      return refused("the update was acknowledged, but " + question + " says weight version \""
-                     + shortened(serves) + "\" instead of \"" + *weight_version + "\"");
+      return refused(question + " says weight version \"" + shortened(serves) + "\" instead of \""
+                     + *weight_version + "\"");
     return go();
   }
 };

@@ -26,8 +26,8 @@ device_place place_of(const void* memory, std::uint64_t bytes, int gpu) {
 
 } // namespace
 
-cudaError_t ckpt::gpu::find_difference(const std::byte* left, const std::byte* right, std::uint64_t bytes,
-                                       unsigned long long* first, cudaStream_t stream) {
+int ckpt::gpu::find_difference(const std::byte* left, const std::byte* right, std::uint64_t bytes,
+                               unsigned long long* first, CUstream_st* stream) {
   return call([&] {
     const auto found = find_stream(stream);
     if (!found || found->gpu != current_gpu())

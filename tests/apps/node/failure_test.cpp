@@ -76,7 +76,11 @@ const fault_case server_faults[] = {
     {"dies_at_the_last_list", {"die-at:last"}, 4, "", "mixed", false},
     {"dies_at_the_end_mark", {"die-at:none"}, 4, "", "mixed", false},
     {"dies_in_the_post_hook", {"die-at:post-hook"}, 4, "", "mixed", false},
-    {"confirms_another_version", {"wrong-version"}, 4, "was updated, but", "updated"},
+    {"confirms_another_version",
+     {"wrong-version"},
+     4,
+     "was updated, but GET /model_info says weight version",
+     "updated"},
 };
 
 const fault_case worker_faults[] = {
