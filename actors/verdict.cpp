@@ -140,9 +140,12 @@ namespace json = boost::json;
 [[nodiscard]] std::string why_failed(std::uint32_t engine, const cause& first_cause,
                                      const std::string& said) {
   std::string why = first_cause.what;
-  if (first_cause.engine >= 0 && first_cause.engine != static_cast<int>(engine))
+  const bool is_another_engines_fault =
+      first_cause.engine >= 0 && first_cause.engine != static_cast<int>(engine);
+  if (is_another_engines_fault)
     why = "given up because " + why;
-  if (!said.empty() && why.find(said) == std::string::npos)
+  const bool is_echo = is_another_engines_fault && said.find(abort_words) != std::string::npos;
+  if (!said.empty() && !is_echo && why.find(said) == std::string::npos)
     why += "\nthe server said: " + said;
   return why;
 }

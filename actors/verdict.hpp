@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ckpt::actors {
@@ -26,6 +27,9 @@ enum class served_weights : std::uint8_t {
 };
 
 [[nodiscard]] const char* name(served_weights state) noexcept;
+
+/// What workers are told of an update that ends early; their servers often say it back.
+inline constexpr std::string_view abort_words = "ckpt-actor gave up this weight update: ";
 
 /// What one host knows of an engine that has workers on it.
 struct engine_share {

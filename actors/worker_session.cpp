@@ -261,7 +261,7 @@ void abort(self_pointer self, const std::string& why) {
     close(self);
     return;
   }
-  const auto message = io::pickle_abort("ckpt-actor gave up this weight update: " + why);
+  const auto message = io::pickle_abort(std::string{abort_words} + why);
   state.channel->discard_unsent();
   if (!state.channel->peer_seen())
     state.channel->send(message);
