@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What goes wrong with GPUs, and how a call to the CUDA runtime is checked. Of gpu's headers
-// only nccl_library.hpp includes CUDA's.
+// What goes wrong with GPUs, and how a call to the CUDA runtime is checked. Of gpu's headers only
+// nccl_library.hpp includes CUDA's.
 
 #include <stdexcept>
 #include <string>

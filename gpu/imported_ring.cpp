@@ -113,7 +113,7 @@ private:
     check_cuda(cudaMemcpyAsync(comparison_->expected, expected.data(), expected.size(),
                                cudaMemcpyHostToDevice, stream_.raw()),
                "cudaMemcpyAsync on GPU " + std::to_string(ordinal_));
-    static_assert(no_difference == ~0ull);
+    static_assert(no_difference == ~0ull); // All its bytes are 0xff.
     check_cuda(cudaMemsetAsync(&comparison_->first, 0xff, sizeof first, stream_.raw()),
                "cudaMemsetAsync on GPU " + std::to_string(ordinal_));
     check_cuda(find_difference(memory_ + offset, comparison_->expected, expected.size(), &comparison_->first,
