@@ -1,0 +1,216 @@
+# SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the steps are made of: programs, reports, rounds, files and what grows."""
+
+import contextlib
+import io
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+import zipfile
+
+from checks import __main__ as command, checkpoints, packages, processes, reports, results, rounds, sanitizer, usage
+from checks.place import Place
+from checks.results import FAILED, NOT_RUN, OK, CheckFailed, NotRun, Recorder
+from checks_scratch import ScratchTest
+
+
+class Programs(ScratchTest):
+    def program(self, script, **more):
+        place = self.place()
+        place.work = str(self.scratch)
+        return processes.Program(place, [sys.executable, "-c", script], "program", **more)
+
+    def test_one_that_hangs_is_named_with_its_last_words_and_ended(self):
+        with self.program("import time; print('hello', flush=True); time.sleep(600)") as program:
+            program.wait_for_text("hello", 20)
+            with self.assertRaisesRegex(CheckFailed, "did not end within 0.1 s: program: hello"):
+                program.wait(0.1)
+        self.assertLess(program.process.returncode, 0)
+
+    def test_one_that_ends_before_it_is_ready_is_a_failure(self):
+        with self.program("print('no luck'); raise SystemExit(3)") as program:
+            with self.assertRaisesRegex(CheckFailed, "ended with 3: program: no luck"):
+                program.wait_for(20, lambda: False)
+
+    def test_descendants_are_found(self):
+        script = "import subprocess, time; subprocess.Popen(['sleep', '60']); print('up', flush=True); time.sleep(60)"
+        with self.program(script) as program:
+            program.wait_for_text("up", 20)
+            found = processes.children_of(program.process.pid)
+            self.assertEqual(len(found), 1)
+            os.kill(found[0], 9)
+
+
+class Reports(unittest.TestCase):
+    def test_the_busiest_stage_is_found_among_whatever_else_is_there(self):
+        report = {"stages": {"disk": {"busy_seconds": 1.0, "engine": "io_uring"}, "reload": {"busy_seconds": 2.5},
+                             "note": "x", "empty": {}}}
+        self.assertEqual(reports.busiest_stage(report), ("reload", 2.5))
+        with self.assertRaises(CheckFailed):
+            reports.busiest_stage({"outcome": "failed"})
+
+    def test_the_start_up_is_found_wherever_it_is(self):
+        startup = {"devices_seconds": 0.5, "memory_seconds": 0.25}
+        self.assertEqual(reports.startup_seconds({"startup": startup}), startup)
+        self.assertEqual(reports.startup_seconds({"hosts": [{"name": "a"}, {"startup": startup}]}), startup)
+        with self.assertRaises(CheckFailed):
+            reports.startup_seconds({"hosts": [{"name": "a"}]})
+
+    def test_bars_are_read_in_both_spellings(self):
+        report = {"bars": [{"claim": "copies", "value": 0.97, "relation": ">=", "limit": 0.95, "holds": True},
+                           {"name": "others", "value": 0.9, "bar": 0.95}]}
+        self.assertEqual(reports.bars(report), [("copies", 0.97, ">=", 0.95, True), ("others", 0.9, ">=", 0.95, False)])
+        self.assertEqual(reports.bars({}), [])
+
+    def test_tests_are_told_apart(self):
+        def test(name, **more):
+            return {"name": name, "status": "RUN", "result": "COMPLETED"} | more
+
+        report = {"testsuites": [{"name": "cuda", "testsuite": [
+            test("a"), test("b", result="SKIPPED"), test("c", failures=[{"failure": "x"}]),
+            test("d", status="NOTRUN", result="SUPPRESSED")]}]}
+        self.assertEqual(reports.gtest_outcomes(report), {"cuda.a": "PASSED", "cuda.b": "SKIPPED", "cuda.c": "FAILED"})
+
+    def test_what_the_sanitizer_says(self):
+        self.assertEqual(sanitizer.errors_found("x\n========= ERROR SUMMARY: 0 errors\n"), 0)
+        self.assertEqual(sanitizer.errors_found("========= ERROR SUMMARY: 1 error\n"), 1)
+        self.assertIsNone(sanitizer.errors_found("killed"))
+        self.assertEqual(sanitizer.why_unsupported("a\n========= Error: Device not supported. Please\n"),
+                         "Error: Device not supported. Please")
+        self.assertEqual(sanitizer.why_unsupported("the program says: not supported\n"), "")
+
+
+class Rounds(ScratchTest):
+    def test_contenders_take_turns_in_alternating_order(self):
+        turns = []
+
+        def contender(name):
+            return rounds.Contender(name, lambda: turns.append(name) or {"seconds": len(turns)},
+                                    lambda: turns.append("prepare"))
+
+        pair = [contender("a"), contender("b")]
+        rounds.alternate(pair, ends_at=float("inf"), rounds=3)
+        self.assertEqual([turn for turn in turns if turn != "prepare"], ["a", "b", "b", "a", "a", "b"])
+        self.assertEqual(turns[::2], ["prepare"] * 6)
+        self.assertEqual([len(each.figures) for each in pair], [3, 3])
+
+    def test_no_round_is_begun_that_would_last_too_long(self):
+        now = [0.0]
+
+        def run():
+            now[0] += 10
+            return {"seconds": 10}
+
+        one = rounds.Contender("one", run)
+        rounds.alternate([one], ends_at=25, clock=lambda: now[0])
+        self.assertEqual(len(one.figures), 2)
+        with self.assertRaisesRegex(NotRun, "time for 2 rounds only"):
+            one.median()
+
+    def test_one_that_breaks_is_out_and_the_others_go_on(self):
+        def broken():
+            raise OSError("gone")
+
+        bad, good = rounds.Contender("bad", broken), rounds.Contender("good", lambda: {"seconds": 2})
+        with contextlib.redirect_stderr(io.StringIO()):
+            rounds.alternate([bad, good], ends_at=float("inf"))
+        self.assertEqual(good.median(), 2)
+        with self.assertRaisesRegex(CheckFailed, "bad: OSError: gone"):
+            bad.median()
+
+
+class Files(ScratchTest):
+    def write_shard(self, name, sizes):
+        header, offset = {"__metadata__": {"format": "pt"}}, 0
+        for number, size in enumerate(sizes):
+            header[f"{name}.{number}"] = {"dtype": "U8", "shape": [size], "data_offsets": [offset, offset + size]}
+            offset += size
+        text = json.dumps(header).encode()
+        folder = self.scratch / "checkpoint"
+        folder.mkdir(exist_ok=True)
+        (folder / f"{name}.safetensors").write_bytes(len(text).to_bytes(8, "little") + text + bytes(offset))
+        return folder
+
+    def test_sizes_of_tensors_come_from_all_headers(self):
+        self.write_shard("a", [3, 5])
+        self.assertEqual(sorted(checkpoints.tensor_sizes(self.write_shard("b", [7]))), [3, 5, 7])
+
+    def test_sizes_are_understood(self):
+        self.assertEqual([checkpoints.size_in_bytes(text) for text in ("16GiB", "1.5MiB", "4096")],
+                         [16 << 30, 3 << 19, 4096])
+
+    def test_what_was_just_read_is_in_the_page_cache(self):
+        folder = self.write_shard("a", [1 << 20])
+        checkpoints.bring_into_page_cache(folder)
+        self.assertEqual(checkpoints.cached_fraction(folder), 1)
+
+    def test_a_copy_in_memory_is_whole_and_goes_away(self):
+        folder = self.write_shard("a", [1 << 16])
+        before = checkpoints.shared_memory_names()
+        with checkpoints.in_memory(folder) as copy:
+            self.assertEqual(checkpoints.tensor_sizes(copy), [1 << 16])
+        self.assertEqual([name for name in checkpoints.shared_memory_names() - before
+                          if name.startswith(checkpoints.COPY_PREFIX)], [])
+
+    def test_copies_of_the_dead_are_removed_and_those_of_the_living_stay(self):
+        child = subprocess.Popen(["true"])
+        child.wait()
+        dead, alive = (tempfile.mkdtemp(prefix=f"{checkpoints.COPY_PREFIX}{pid}-", dir="/dev/shm")
+                       for pid in (child.pid, os.getpid()))
+        checkpoints.remove_stale_copies()
+        self.assertEqual((os.path.exists(dead), os.path.exists(alive)), (False, True))
+        os.rmdir(alive)
+
+    def test_too_little_room_is_a_reason_not_to_run(self):
+        with self.assertRaisesRegex(NotRun, "are needed"):
+            checkpoints.require_room(self.scratch, 1 << 60)
+
+    def test_wheels_are_unpacked_with_what_lies_beside(self):
+        wheels = self.scratch / "wheels"
+        wheels.mkdir()
+        with zipfile.ZipFile(wheels / "a_b-1.2-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("a_b/__init__.py", "")
+            wheel.writestr("a_b-1.2.data/purelib/extra.py", "")
+            wheel.writestr("a_b-1.2.dist-info/METADATA", "Metadata-Version: 2.1\nName: a-b\nVersion: 1.2\n")
+        target = pathlib.Path(packages.unpack(wheels, self.scratch / "target"))
+        self.assertTrue((target / "a_b" / "__init__.py").exists() and (target / "extra.py").exists())
+        self.assertEqual(command.machine.python_package("a-b", target), "1.2")
+        self.assertEqual(packages.unpack(self.scratch / "none", self.scratch / "other"), "")
+
+    def test_a_place_survives_its_journey(self):
+        place = self.place()
+        place.ends_at = 12.5
+        place.write(self.scratch / "place.json")
+        self.assertEqual(Place.read(self.scratch / "place.json"), place)
+
+
+class Growth(ScratchTest):
+    def outcomes(self, before, after):
+        path = self.scratch / "records"
+        path.unlink(missing_ok=True)
+        same = {"gpu_free_bytes": 10 << 30, "memory_bytes": 100 << 20, "descriptors": 20, "processes": 2,
+                "shared_memory": checkpoints.shared_memory_names()}
+        usage.report_growth(Recorder(path), "engine", same | before, same | after)
+        return [check["outcome"] for check in results.read_records(path)]
+
+    def test_what_is_as_it_was_is_good(self):
+        self.assertEqual(self.outcomes({}, {}), [OK] * 4)
+
+    def test_each_thing_that_grows_is_a_failure_of_its_own(self):
+        self.assertEqual(self.outcomes({}, {"gpu_free_bytes": 9 << 30}), [FAILED, OK, OK, OK])
+        self.assertEqual(self.outcomes({}, {"memory_bytes": 150 << 20}), [OK, FAILED, OK, OK])
+        self.assertEqual(self.outcomes({}, {"descriptors": 21}), [OK, OK, FAILED, OK])
+        self.assertEqual(self.outcomes({"gpu_free_bytes": None}, {}), [NOT_RUN, OK, OK, OK])
+        with tempfile.NamedTemporaryFile(dir="/dev/shm", prefix="checks-test-"):
+            named_before = {name for name in checkpoints.shared_memory_names() if "checks-test-" not in name}
+            self.assertEqual(self.outcomes({"shared_memory": named_before}, {}), [OK, OK, OK, FAILED])
+
+    def test_this_process_uses_something(self):
+        seen = usage.usage_of([os.getpid()], None)
+        self.assertGreater(seen["memory_bytes"], 1 << 20)
+        self.assertGreater(seen["descriptors"], 0)
