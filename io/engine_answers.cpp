@@ -12,9 +12,8 @@ namespace ckpt::io {
 
 namespace {
 
-/// Of a longer text this much of the beginning and of the end is shown.
-constexpr std::size_t shown_head_bytes = 200;
-constexpr std::size_t shown_tail_bytes = 300;
+/// An explanation names a file by its path, a tensor, and often one of each per worker.
+constexpr std::size_t explanation_bytes_max = 2000;
 
 constexpr std::size_t body_depth_max = 32;
 
@@ -66,13 +65,14 @@ std::string text_of_validation(const boost::json::value& detail) {
 
 } // namespace
 
-std::string shortened(std::string_view text) {
+std::string shortened(std::string_view text, std::size_t bytes_max) {
   // Cut before looking at every byte: the text may have megabytes. A character that the cut splits becomes
   // "?".
-  if (text.size() <= shown_head_bytes + shown_tail_bytes)
+  if (text.size() <= bytes_max)
     return printable(text);
-  return printable(text.substr(0, shown_head_bytes)) + " … "
-         + printable(text.substr(text.size() - shown_tail_bytes));
+  const auto head_bytes = bytes_max * 2 / 5;
+  return printable(text.substr(0, head_bytes)) + " … "
+         + printable(text.substr(text.size() - (bytes_max - head_bytes)));
 }
 
 std::optional<boost::json::value> parse_body(const http_response& response) {
@@ -100,13 +100,13 @@ std::string words_of(const http_response& response) {
   if (const auto body = parse_body(response)) {
     for (const std::string_view key : {"message", "error", "detail"})
       if (auto text = text_of(*body, key); !text.empty())
-        return shortened(text);
+        return shortened(text, explanation_bytes_max);
     if (const auto* error = member(*body, "error"))
       if (auto text = text_of(*error, "message"); !text.empty())
-        return shortened(text);
+        return shortened(text, explanation_bytes_max);
     if (const auto* detail = member(*body, "detail"))
       if (auto text = text_of_validation(*detail); !text.empty())
-        return shortened(text);
+        return shortened(text, explanation_bytes_max);
   }
   return response.body.empty() ? "(no text)" : shortened(response.body);
 }

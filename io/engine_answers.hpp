@@ -17,8 +17,9 @@
 namespace ckpt::io {
 
 /// `text` as one line of a message: control characters become spaces, what is not UTF-8 becomes '?', and of a
-/// long text the beginning and the end stay (a Python traceback says what happened at its end).
-[[nodiscard]] std::string shortened(std::string_view text);
+/// text longer than `bytes_max` the beginning and the end stay (a Python traceback says what happened at its
+/// end).
+[[nodiscard]] std::string shortened(std::string_view text, std::size_t bytes_max = 500);
 
 /// The body as JSON; nothing when it is not JSON or nested absurdly deep.
 [[nodiscard]] std::optional<boost::json::value> parse_body(const http_response& response);
@@ -30,7 +31,8 @@ namespace ckpt::io {
 [[nodiscard]] std::string text_of(const boost::json::value& value, std::string_view key);
 
 /// What the server has to say in its own words, shortened: the message inside the shapes of JSON that SGLang,
-/// vLLM, LMDeploy and FastAPI itself use, else the body. Never empty.
+/// vLLM, LMDeploy and FastAPI itself use, else the body, of which less is kept: it may be a gateway's HTML
+/// page. Never empty.
 [[nodiscard]] std::string words_of(const http_response& response);
 
 [[nodiscard]] engine_answer go();

@@ -104,6 +104,20 @@ TEST(every_engine, keeps_its_messages_short_and_printable) {
   }
 }
 
+TEST(every_engine, keeps_an_explanation_of_some_length_whole_and_bounds_any_other) {
+  const auto explained = [](engine_kind kind, const std::string& message) {
+    return make_engine_api(kind)
+        ->judge_update({400, R"({"success":false,"message":")" + message + "\"}"})
+        .why;
+  };
+  // Two workers of an engine, each with the path of a file deep in a cluster's file system.
+  const auto long_message = "worker 0: /" + std::string(800, 'a') + "; worker 1: /" + std::string(800, 'b');
+  for (const auto kind : {engine_kind::sglang, engine_kind::vllm, engine_kind::lmdeploy}) {
+    EXPECT_THAT(explained(kind, long_message), HasSubstr(long_message));
+    EXPECT_LT(explained(kind, std::string(1'000'000, 'x')).size(), 2500U);
+  }
+}
+
 TEST(every_engine, points_to_the_key_file_when_the_key_is_wrong) {
   for (const auto kind : {engine_kind::sglang, engine_kind::vllm, engine_kind::lmdeploy})
     for (const unsigned status : {401U, 403U}) {
