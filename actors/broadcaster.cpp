@@ -90,6 +90,11 @@ void look_for_completions(self_pointer self) {
 
 } // namespace
 
+broadcaster_state::~broadcaster_state() noexcept {
+  if (context)
+    context->collective->stop();
+}
+
 broadcaster_actor::behavior_type broadcaster(self_pointer self, update_ptr context, loader_actor loader,
                                              std::vector<worker_session_actor> sessions) {
   auto& state = self->state;

@@ -22,6 +22,11 @@ struct broadcaster_state {
     std::uint32_t bucket = 0;
   };
 
+  broadcaster_state() = default;
+  broadcaster_state(const broadcaster_state&) = delete;
+  broadcaster_state& operator=(const broadcaster_state&) = delete;
+  ~broadcaster_state() noexcept; ///< on the actor's thread, however the actor ends
+
   update_ptr context;
   loader_actor loader;
   std::vector<worker_session_actor> sessions; ///< by device

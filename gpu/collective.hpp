@@ -47,6 +47,9 @@ public:
 
   /// Waits up to `timeout` for a broadcast after `seen` to complete, or for a failure.
   [[nodiscard]] virtual queue_progress wait(ticket seen, std::chrono::milliseconds timeout) = 0;
+
+  /// The last call of the thread that uses it, which may end now: gives up what is under way.
+  virtual void stop() noexcept {}
 };
 
 } // namespace ckpt::gpu

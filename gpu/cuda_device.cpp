@@ -8,6 +8,7 @@
 #include "gpu/cuda_stream.hpp"
 #include "gpu/ipc_counter.hpp"
 #include "gpu/pinned_memory.hpp"
+#include "gpu/use_gpu.hpp"
 
 #include <cassert>
 #include <utility>
@@ -38,7 +39,7 @@ public:
     // To free what a worker has open is undefined: it stays until this process ends.
     if (memory_ == nullptr || !is_released())
       return;
-    const current_gpu current{ordinal_};
+    use_gpu_if_possible(ordinal_);
     static_cast<void>(cudaFree(memory_));
   }
 
@@ -64,7 +65,7 @@ public:
 
   void allocate_ring(std::uint64_t bytes) override {
     assert(memory_ == nullptr && bytes > 0);
-    const current_gpu current{ordinal_};
+    use_gpu(ordinal_);
     bytes_ = (bytes + block_bytes - 1) / block_bytes * block_bytes;
     void* memory = nullptr;
     check_cuda(cudaMalloc(&memory, bytes_),
@@ -77,10 +78,8 @@ public:
   [[nodiscard]] ring_export export_ring() override {
     assert(memory_ != nullptr);
     cudaIpcMemHandle_t handle;
-    {
-      const current_gpu current{ordinal_};
-      check_cuda(cudaIpcGetMemHandle(&handle, memory_), "cudaIpcGetMemHandle of the ring of " + description_);
-    }
+    use_gpu(ordinal_);
+    check_cuda(cudaIpcGetMemHandle(&handle, memory_), "cudaIpcGetMemHandle of the ring of " + description_);
     if (std::exchange(is_exported_, true))
       counter_.emplace(uuid_, options_.counter_directory); // A consumer of an earlier update has its own.
     exported_cuda_memory exported;

@@ -4,6 +4,7 @@
 #include "gpu/cuda_stream.hpp"
 
 #include "gpu/cuda_error.hpp"
+#include "gpu/use_gpu.hpp"
 
 #include <algorithm>
 #include <thread>
@@ -21,26 +22,14 @@ constexpr auto look_interval = 20us;
 
 } // namespace
 
-current_gpu::current_gpu(int ordinal) noexcept {
-  if (cudaGetDevice(&before_) != cudaSuccess)
-    before_ = -1;
-  if (before_ != ordinal)
-    static_cast<void>(cudaSetDevice(ordinal)); // What follows on the wrong GPU reports a failure.
-}
-
-current_gpu::~current_gpu() noexcept {
-  if (before_ >= 0)
-    static_cast<void>(cudaSetDevice(before_));
-}
-
 cuda_stream::cuda_stream(int ordinal) : ordinal_{ordinal} {
-  const current_gpu current{ordinal_};
+  use_gpu(ordinal_);
   check_cuda(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking),
              "cudaStreamCreateWithFlags on GPU " + std::to_string(ordinal_));
 }
 
 cuda_stream::~cuda_stream() noexcept {
-  const current_gpu current{ordinal_};
+  use_gpu_if_possible(ordinal_);
   static_cast<void>(cudaStreamSynchronize(stream_));
   for (const auto& issued : under_way_)
     static_cast<void>(cudaEventDestroy(issued.done));
@@ -65,9 +54,9 @@ ticket cuda_stream::enqueue(const std::string& call, const std::function<int(CUs
   const auto number = ++issued_;
   if (refused_)
     return number; // Nothing after a failed operation is carried out.
-  const current_gpu current{ordinal_};
   cudaEvent_t event = nullptr;
   try {
+    use_gpu(ordinal_);
     event = take_event();
   } catch (const cuda_error& error) {
     refused_ = queue_failure{number, error.what()};
@@ -101,7 +90,7 @@ queue_progress cuda_stream::wait(ticket seen, std::chrono::milliseconds timeout)
 void cuda_stream::look() {
   if (progress_.failure)
     return;
-  const current_gpu current{ordinal_};
+  use_gpu_if_possible(ordinal_);
   while (!under_way_.empty()) {
     const auto& oldest = under_way_.front();
     const auto status = cudaEventQuery(oldest.done);

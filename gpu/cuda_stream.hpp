@@ -61,16 +61,4 @@ private:
   queue_progress progress_;
 };
 
-/// Makes `ordinal` the calling thread's current GPU as long as it lives.
-class current_gpu {
-public:
-  explicit current_gpu(int ordinal) noexcept;
-  current_gpu(const current_gpu&) = delete;
-  current_gpu& operator=(const current_gpu&) = delete;
-  ~current_gpu() noexcept;
-
-private:
-  int before_ = -1;
-};
-
 } // namespace ckpt::gpu

@@ -8,6 +8,7 @@
 #include "gpu/cuda_stream.hpp"
 #include "gpu/find_difference.hpp"
 #include "gpu/ipc_counter.hpp"
+#include "gpu/use_gpu.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -49,7 +50,7 @@ public:
   cuda_imported_ring(const exported_cuda_memory& exported, int ordinal)
       : counter_name_{exported.counter_name},
         counter_slot_{exported.counter_slot}, bytes_{exported.bytes}, ordinal_{ordinal}, stream_{ordinal} {
-    const current_gpu current{ordinal_};
+    use_gpu(ordinal_);
     void* memory = nullptr;
     check_cuda(cudaIpcOpenMemHandle(&memory, handle_in(exported.ipc_handle), cudaIpcMemLazyEnablePeerAccess),
                "cudaIpcOpenMemHandle on GPU " + std::to_string(ordinal_));
@@ -60,7 +61,7 @@ public:
   cuda_imported_ring& operator=(const cuda_imported_ring&) = delete;
 
   ~cuda_imported_ring() noexcept override {
-    const current_gpu current{ordinal_};
+    use_gpu_if_possible(ordinal_);
     static_cast<void>(cudaStreamSynchronize(stream_.raw()));
     static_cast<void>(cudaFree(scratch_));
     static_cast<void>(cudaFree(comparison_));
@@ -70,7 +71,7 @@ public:
 
   void copy_out(std::uint64_t offset, std::uint64_t length) override {
     require_inside(offset, length);
-    const current_gpu current{ordinal_};
+    use_gpu(ordinal_);
     if (scratch_ == nullptr)
       scratch_ = static_cast<std::byte*>(allocate(scratch_bytes));
     for (std::uint64_t done = 0; done < length; done += scratch_bytes)
@@ -80,7 +81,7 @@ public:
   }
 
   void settle() override {
-    const current_gpu current{ordinal_};
+    use_gpu(ordinal_);
     check_cuda(cudaStreamSynchronize(stream_.raw()),
                "cudaStreamSynchronize on GPU " + std::to_string(ordinal_));
   }
@@ -88,7 +89,7 @@ public:
   std::optional<std::uint64_t> difference(std::uint64_t offset,
                                           std::span<const std::byte> expected) override {
     require_inside(offset, expected.size());
-    const current_gpu current{ordinal_};
+    use_gpu(ordinal_);
     if (comparison_ == nullptr)
       comparison_ = static_cast<comparison*>(allocate(sizeof(comparison)));
     for (std::uint64_t at = 0; at < expected.size(); at += compare_bytes) {
@@ -101,7 +102,7 @@ public:
 
   void read(std::uint64_t offset, std::span<std::byte> destination) override {
     require_inside(offset, destination.size());
-    const current_gpu current{ordinal_};
+    use_gpu(ordinal_);
     check_cuda(cudaMemcpy(destination.data(), memory_ + offset, destination.size(), cudaMemcpyDeviceToHost),
                "cudaMemcpy from GPU " + std::to_string(ordinal_));
   }

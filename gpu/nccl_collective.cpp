@@ -7,6 +7,7 @@
 #include "gpu/cuda_error.hpp"
 #include "gpu/cuda_stream.hpp"
 #include "gpu/nccl_communicators.hpp"
+#include "gpu/use_gpu.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -52,11 +53,7 @@ public:
   nccl_collective(const nccl_collective&) = delete;
   nccl_collective& operator=(const nccl_collective&) = delete;
 
-  /// What goes on would hold up the streams, and the next update would not get its own bytes.
-  ~nccl_collective() noexcept override {
-    if (completed_ != issued_)
-      communicators_->abort();
-  }
+  ~nccl_collective() noexcept override { stop(); }
 
   [[nodiscard]] std::string description() const override { return communicators_->description(); }
   [[nodiscard]] std::string address() override { return communicators_->address(); }
@@ -79,6 +76,13 @@ public:
         return {completed_, failure_};
       std::this_thread::sleep_for(look_interval);
     }
+  }
+
+  /// What goes on would hold up the streams, the next update would not get its own bytes, and NCCL's work on
+  /// a call may not outlive the thread that made it.
+  void stop() noexcept override {
+    if (completed_ != issued_ || !communicators_->are_idle())
+      communicators_->abort();
   }
 
 private:
@@ -117,7 +121,7 @@ private:
     communicators_->in_group("ncclBroadcast", [&](const device& gpu, ncclComm_t communicator) {
       const auto ring = ring_of(gpu);
       assert(next.ring_offset + next.length <= ring.bytes);
-      const current_gpu current{ring.ordinal};
+      use_gpu(ring.ordinal);
       auto* range = ring.memory + next.ring_offset;
       return nccl().broadcast(range, range, next.length, ncclUint8, static_cast<int>(next.root_rank),
                               communicator, (*stream++)->raw());

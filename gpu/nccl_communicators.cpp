@@ -4,10 +4,13 @@
 #include "gpu/nccl_communicators.hpp"
 
 #include "gpu/cuda_device.hpp"
-#include "gpu/cuda_stream.hpp"
+#include "gpu/use_gpu.hpp"
 
 #include <chrono>
 #include <cstring>
+#include <memory>
+#include <semaphore>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -22,21 +25,45 @@ constexpr auto look_interval = 50us;
 /// What NCCL gets to end in peace, when all is done.
 constexpr auto finalize_wait = 2s;
 
+/// What NCCL gets to end at once: it may wait for its own threads, and those for a network that is gone.
+constexpr auto abort_wait = 3s;
+
+/// Communicators that are being aborted, by a thread that can be left behind together with them.
+struct ending {
+  std::vector<ncclComm_t> communicators; ///< where NCCL knows them: the end of its setting up writes here
+  std::vector<int> ordinals;             ///< of their GPUs
+  std::binary_semaphore is_over{0};
+
+  void run(const nccl_library& library) noexcept {
+    for (std::size_t index = 0; index < communicators.size(); ++index) {
+      if (communicators[index] == nullptr)
+        continue;
+      use_gpu_if_possible(ordinals[index]);
+      static_cast<void>(library.comm_abort(communicators[index]));
+    }
+    is_over.release();
+  }
+};
+
 } // namespace
 
 nccl_communicators::nccl_communicators(std::vector<const device*> devices)
     : library_{nccl()}, devices_{std::move(devices)} {}
 
 nccl_communicators::~nccl_communicators() noexcept {
-  if (finalize())
-    for (auto* communicator : communicators_)
-      static_cast<void>(library_.comm_destroy(communicator));
-  else
+  if (!finalize()) {
     abort();
+    return;
+  }
+  for (std::size_t index = 0; index < communicators_.size(); ++index) {
+    use_gpu_if_possible(ring_of(*devices_[index]).ordinal);
+    static_cast<void>(library_.comm_destroy(communicators_[index]));
+  }
 }
 
 std::string nccl_communicators::address() {
   if (!unused_id_) {
+    use_gpu(ring_of(*devices_.front()).ordinal);
     ncclUniqueId id;
     check(library_.get_unique_id(&id), "ncclGetUniqueId");
     unused_id_ = id;
@@ -45,11 +72,7 @@ std::string nccl_communicators::address() {
 }
 
 std::string nccl_communicators::connection() {
-  try {
-    return !communicators_.empty() && are_ready() ? connection_ : std::string{};
-  } catch (const cuda_error&) {
-    return {}; // Then they are made anew.
-  }
+  return !communicators_.empty() && are_idle() ? connection_ : std::string{}; // Else they are made anew.
 }
 
 void nccl_communicators::connect(const collective_peers& peers) {
@@ -69,7 +92,7 @@ void nccl_communicators::connect(const collective_peers& peers) {
   ncclConfig_t config = NCCL_CONFIG_INITIALIZER;
   config.blocking = 0;
   in_group("ncclCommInitRankConfig", [&](const device& gpu, ncclComm_t& communicator) {
-    const current_gpu current{ring_of(gpu).ordinal};
+    use_gpu(ring_of(gpu).ordinal);
     return library_.comm_init_rank_config(&communicator, ranks, id, rank++, &config);
   });
 }
@@ -77,24 +100,43 @@ void nccl_communicators::connect(const collective_peers& peers) {
 bool nccl_communicators::are_ready() {
   bool ready = !communicators_.empty();
   for (std::size_t index = 0; index < communicators_.size(); ++index) {
+    const auto where = [&] { return "NCCL on " + devices_[index]->description(); };
     auto state = ncclInProgress;
     if (communicators_[index] == nullptr)
-      return false;
+      throw cuda_error{where() + ": its communicator was not set up"};
     const auto asked = library_.comm_get_async_error(communicators_[index], &state);
-    check(asked == ncclSuccess ? state : asked, "NCCL on " + devices_[index]->description());
+    check(asked == ncclSuccess ? state : asked, where());
     ready = ready && state == ncclSuccess;
+    // What it asks does not matter: to ask lets go of the finished operation, which in some versions is the
+    // property of the thread that began it, and nothing that another thread may find later.
+    int ranks = 0;
+    if (state == ncclSuccess)
+      check(library_.comm_count(communicators_[index], &ranks), where());
   }
   return ready;
 }
 
-void nccl_communicators::abort() noexcept {
-  for (auto& communicator : communicators_) {
-    if (communicator == nullptr)
-      continue;
-    static_cast<void>(library_.comm_abort(communicator));
-    communicator = nullptr; // Not before: the end of its setting up would write it once more.
+bool nccl_communicators::are_idle() noexcept {
+  try {
+    return communicators_.empty() || are_ready();
+  } catch (const cuda_error&) {
+    return false;
   }
-  communicators_.clear();
+}
+
+void nccl_communicators::abort() noexcept {
+  if (communicators_.empty())
+    return;
+  const auto last = std::make_shared<ending>();
+  last->communicators = std::exchange(communicators_, {});
+  for (const auto* each : devices_)
+    last->ordinals.push_back(ring_of(*each).ordinal);
+  try {
+    std::thread{[last, &library = library_] { last->run(library); }}.detach();
+  } catch (const std::system_error&) { // No thread can be had.
+    last->run(library_);
+  }
+  static_cast<void>(last->is_over.try_acquire_for(abort_wait));
 }
 
 std::string nccl_communicators::describe(ncclResult_t result, const std::string& call) const {
@@ -108,23 +150,26 @@ void nccl_communicators::check(ncclResult_t result, const std::string& call) con
 
 /// True when all of them have ended in order.
 bool nccl_communicators::finalize() noexcept {
+  if (communicators_.empty())
+    return true;
   const auto deadline = clock::now() + finalize_wait;
-  for (auto* communicator : communicators_) {
-    if (communicator == nullptr)
+  try {
+    if (!are_ready())
       return false;
-    const auto result = library_.comm_finalize(communicator);
-    if (result != ncclSuccess && result != ncclInProgress)
-      return false;
-  }
-  for (auto* communicator : communicators_) {
-    auto state = ncclInProgress;
-    while (library_.comm_get_async_error(communicator, &state) == ncclSuccess && state == ncclInProgress
-           && clock::now() < deadline)
+    // One operation, as everything here: of several that one thread begins NCCL may lose all but the last.
+    in_group("ncclCommFinalize", [&](const device& gpu, ncclComm_t communicator) {
+      use_gpu(ring_of(gpu).ordinal);
+      return library_.comm_finalize(communicator);
+    });
+    while (!are_ready()) {
+      if (clock::now() >= deadline)
+        return false;
       std::this_thread::sleep_for(look_interval);
-    if (state != ncclSuccess)
-      return false;
+    }
+    return true;
+  } catch (const cuda_error&) {
+    return false;
   }
-  return true;
 }
 
 } // namespace ckpt::gpu

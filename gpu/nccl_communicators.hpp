@@ -45,7 +45,11 @@ public:
   /// True when all of them are ready for the next call. Throws cuda_error when one has failed.
   [[nodiscard]] bool are_ready();
 
-  /// Ends all of them at once: kernels that wait for a lost rank end, and the other hosts notice.
+  /// True when no call of theirs is under way, and none of them has failed.
+  [[nodiscard]] bool are_idle() noexcept;
+
+  /// Ends all of them at once: kernels that wait for a lost rank end, and the other hosts notice. What NCCL
+  /// does not end within some seconds is left behind.
   void abort() noexcept;
 
   /// Runs `work(device, communicator)` for each between the two calls that make one operation of theirs; what

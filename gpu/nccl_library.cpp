@@ -12,8 +12,11 @@ namespace {
 
 constexpr auto library_name = "libnccl.so.2";
 
-/// Non-blocking communicators that can be configured came with this one.
-constexpr int version_min = NCCL_VERSION(2, 14, 3);
+/// Earlier ones do not expect that the thread that aborts a communicator is not the one that set it up.
+constexpr int version_min = NCCL_VERSION(2, 19, 3);
+
+/// There the first broadcast connects the ranks inside ncclGroupEnd(), and waits for a lost one for ever.
+bool waits_for_lost_ranks(int version) { return version / 100 == NCCL_VERSION(2, 22, 0) / 100; }
 
 [[noreturn]] void refuse(const std::string& why) {
   throw cuda_error{std::string{library_name} + ", which several GPUs need, " + why};
@@ -30,13 +33,15 @@ nccl_library load() {
   // Never unloaded: it has threads.
   void* library = ::dlopen(library_name, RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr)
-    refuse(std::string{"cannot be loaded: "} + ::dlerror());
+    refuse(std::string{"cannot be loaded: "} + ::dlerror()
+           + " (add its folder to LD_LIBRARY_PATH; PyTorch's is site-packages/nvidia/nccl/lib)");
   nccl_library found;
   find(library, "ncclGetVersion", found.get_version);
   find(library, "ncclGetErrorString", found.get_error_string);
   find(library, "ncclGetUniqueId", found.get_unique_id);
   find(library, "ncclCommInitRankConfig", found.comm_init_rank_config);
   find(library, "ncclCommGetAsyncError", found.comm_get_async_error);
+  find(library, "ncclCommCount", found.comm_count);
   find(library, "ncclCommFinalize", found.comm_finalize);
   find(library, "ncclCommDestroy", found.comm_destroy);
   find(library, "ncclCommAbort", found.comm_abort);
@@ -49,7 +54,9 @@ nccl_library load() {
   found.version = std::to_string(version / 10'000) + "." + std::to_string(version / 100 % 100) + "."
                   + std::to_string(version % 100);
   if (version < version_min)
-    refuse("is too old: it is of version " + found.version);
+    refuse("is too old: it is of version " + found.version + ", and 2.19.3 or later is needed");
+  if (waits_for_lost_ranks(version))
+    refuse("is of version " + found.version + ", in which a lost host can stop the others for ever");
   return found;
 }
 

@@ -4,7 +4,7 @@
 #include "gpu/pinned_memory.hpp"
 
 #include "gpu/cuda_error.hpp"
-#include "gpu/cuda_stream.hpp"
+#include "gpu/use_gpu.hpp"
 #include "gpu/writable_pages.hpp"
 
 #include <algorithm>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include <cuda_runtime_api.h>
+#include <unistd.h>
 
 namespace ckpt::gpu {
 namespace {
@@ -23,7 +24,8 @@ constexpr std::size_t threads_max = 8;
 /// Less is registered sooner than a thread is started.
 constexpr std::uintptr_t part_bytes_min = 16 << 20;
 
-constexpr std::uintptr_t page_bytes = 4096;
+/// 64 KiB on some machines.
+const auto page_bytes = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
 
 struct part {
   std::uintptr_t begin = 0;
@@ -74,7 +76,7 @@ std::vector<part> divide(const std::vector<part>& gaps) {
 template <class Function>
 void in_parallel(std::vector<part>& parts, int ordinal, Function work) {
   const auto every = [&](std::size_t first, std::size_t step) {
-    const current_gpu current{ordinal};
+    use_gpu_if_possible(ordinal);
     for (auto index = first; index < parts.size(); index += step)
       work(parts[index]);
   };

@@ -7,7 +7,7 @@
 
 #include "gpu/cuda_device.hpp"
 #include "gpu/cuda_error.hpp"
-#include "gpu/cuda_stream.hpp"
+#include "gpu/use_gpu.hpp"
 
 #include <algorithm>
 #include <string>
@@ -36,7 +36,7 @@ struct destroy_event {
 class cuda_plain_copy final : public plain_copy {
 public:
   explicit cuda_plain_copy(int ordinal) : ordinal_{ordinal}, where_{" on GPU " + std::to_string(ordinal)} {
-    const current_gpu current{ordinal_};
+    use_gpu(ordinal_);
     void* memory = nullptr;
     check_cuda(cudaMalloc(&memory, plain_copy_bytes), "cudaMalloc of 256 MiB" + where_);
     target_.reset(static_cast<std::byte*>(memory));
@@ -55,12 +55,13 @@ public:
   cuda_plain_copy& operator=(const cuda_plain_copy&) = delete;
 
   ~cuda_plain_copy() noexcept override {
+    use_gpu_if_possible(ordinal_);
     // A run that failed may have left copies that still use the memory.
     static_cast<void>(cudaStreamSynchronize(stream_.get()));
   }
 
   void run(std::uint64_t bytes) override {
-    const current_gpu current{ordinal_};
+    use_gpu(ordinal_);
     for (std::uint64_t issued = 0; issued < bytes; issued += plain_copy_bytes)
       check_cuda(cudaMemcpyAsync(target_.get(), source_.get(), std::min(plain_copy_bytes, bytes - issued),
                                  cudaMemcpyHostToDevice, stream_.get()),
@@ -88,7 +89,7 @@ void read_back(const device& gpu, std::uint64_t ring_offset, std::span<std::byte
   const auto ring = ring_of(gpu);
   if (ring_offset > ring.bytes || destination.size() > ring.bytes - ring_offset)
     throw cuda_error{"bytes beyond the end of the ring are wanted"};
-  const current_gpu current{ring.ordinal};
+  use_gpu(ring.ordinal);
   check_cuda(
       cudaMemcpy(destination.data(), ring.memory + ring_offset, destination.size(), cudaMemcpyDeviceToHost),
       "cudaMemcpy from GPU " + std::to_string(ring.ordinal));

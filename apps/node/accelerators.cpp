@@ -5,6 +5,7 @@
 
 #include "gpu/cuda_device.hpp"
 #include "gpu/cuda_error.hpp"
+#include "gpu/cuda_host.hpp"
 #include "gpu/fabric_collective.hpp"
 #include "gpu/host_device.hpp"
 #include "gpu/nccl_collective.hpp"
@@ -34,10 +35,12 @@ namespace {
   return opened;
 }
 
-/// All that are wanted from the first on, or the one that a launcher of one process per device means.
+/// All that are wanted from the first on, or the one that a launcher of one process per device means. If it
+/// shows each process that one alone (Slurm's --gpus-per-task does), it is the first of those to be seen.
 [[nodiscard]] std::vector<std::uint32_t> gpu_numbers(const node_options& options) {
   std::vector<std::uint32_t> numbers(options.layout.devices_per_host);
-  std::iota(numbers.begin(), numbers.end(), options.place.local_rank.value_or(0));
+  const auto first = options.place.local_rank.value_or(0);
+  std::iota(numbers.begin(), numbers.end(), first > 0 && gpu::count_gpus() == 1 ? 0 : first);
   return numbers;
 }
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import unittest
 import zipfile
+from unittest import mock
 
 from checks import __main__ as command, checkpoints, packages, processes, reports, results, rounds, sanitizer, usage
 from checks.place import Place
@@ -83,6 +84,19 @@ class Reports(unittest.TestCase):
         self.assertEqual(sanitizer.why_unsupported("a\n========= Error: Device not supported. Please\n"),
                          "Error: Device not supported. Please")
         self.assertEqual(sanitizer.why_unsupported("the program says: not supported\n"), "")
+        self.assertEqual(sanitizer.why_unsupported('========= Program hit cudaErrorNotSupported (error 801) due to '
+                                                   '"operation not supported" on CUDA API call\n'), "")
+
+
+class Packages(unittest.TestCase):
+    def test_a_worker_that_cannot_be_loaded_is_not_run_with_the_reason(self):
+        for script, why in (("import no_such_module", "No module named 'no_such_module'"),
+                            ("import sys; sys.exit('it is ' + sys.argv[1])", "it is there"),
+                            ("import os; os.abort()", "status -6")):
+            with mock.patch.object(packages, "WORKER_SCRIPT", script), self.assertRaisesRegex(NotRun, why):
+                packages.require_worker("there")
+        with mock.patch.object(packages, "WORKER_SCRIPT", ""):
+            packages.require_worker("there")
 
 
 class Rounds(ScratchTest):

@@ -158,15 +158,23 @@ protected:
   fs::path checkpoint_ = write_small_checkpoint(scratch_.path(), checkpoint_bytes);
   shape shape_;
   arguments environment_{"STAND_IN_GPUS=2"}; ///< of all programs: variables, then what runs them
+  bool is_one_machine_ = false;              ///< whose GPUs all "hosts" see, each a process that drives one
   std::vector<std::unique_ptr<program>> engines_;
   std::vector<std::string> endpoints_;
   std::vector<std::unique_ptr<program>> nodes_;
 
 private:
-  [[nodiscard]] arguments on_host(unsigned host, const std::string& name) const {
+  /// By which an engine's workers see other GPUs than their host has.
+  [[nodiscard]] virtual arguments engine_variables(unsigned) const { return {}; }
+
+  /// By which a node finds the others, or nothing: then flags say it.
+  [[nodiscard]] virtual arguments launcher_variables(unsigned, const std::string&) const { return {}; }
+
+  [[nodiscard]] arguments on_host(unsigned host, const std::string& name, const arguments& variables) const {
     // Of this test alone: another one may run beside it, and a GPU has one weight channel.
-    arguments command{"/usr/bin/env", "STAND_IN_HOST=" + log("host", host).string(),
+    arguments command{"/usr/bin/env", "STAND_IN_HOST=" + log("host", is_one_machine_ ? 0 : host).string(),
                       "STAND_IN_REPORT=" + log(name, host).string()};
+    append(command, variables);
     append(command, environment_);
     return command;
   }
@@ -174,7 +182,7 @@ private:
   void start_engine(unsigned host, const arguments& flags) {
     const auto port_file = scratch_.path() / "port";
     fs::remove(port_file);
-    auto command = on_host(host, "engine-gpus");
+    auto command = on_host(host, "engine-gpus", engine_variables(host));
     append(command, sink_command(checkpoint_, {"--device", "cuda", "--workers",
                                                std::to_string(shape_.workers), "--port-file", port_file}));
     append(command, flags);
@@ -187,13 +195,14 @@ private:
   }
 
   void start_node(unsigned host, const std::string& master_port, const arguments& more) {
-    auto command = on_host(host, "node-gpus");
+    const auto launched = launcher_variables(host, master_port);
+    auto command = on_host(host, "node-gpus", launched);
     append(command, node_command(checkpoint_, log("report", host),
                                  {"--device", "cuda", "--timeout", "20", "--inference-parallel-size",
                                   std::to_string(shape_.workers)}));
     for (unsigned engine = 0; engine < shape_.engines_each(); ++engine)
       append(command, {"--endpoint", endpoints_[host * shape_.engines_each() + engine]});
-    if (shape_.hosts > 1)
+    if (shape_.hosts > 1 && launched.empty())
       append(command, {"--nnodes", std::to_string(shape_.hosts), "--node-rank", std::to_string(host),
                        "--master-addr", "127.0.0.1", "--master-port", master_port});
     append(command, more);
@@ -208,6 +217,10 @@ TEST_P(cuda_update_shapes, brings_every_tensor_bit_for_bit) {
   start_engines(GetParam());
   run_nodes(0);
   expect_verified();
+  for (unsigned host = 0; host < shape_.hosts; ++host) {
+    EXPECT_EQ(node_statistics(host).contexts, shape_.gpus);
+    EXPECT_EQ(engine_statistics(host).contexts, shape_.gpus) << "one for each worker";
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(of, cuda_update_shapes,
@@ -226,6 +239,41 @@ TEST_F(cuda_update_test, gives_back_all_that_it_took) {
     expect_verified();
     expect_clean();
   }
+}
+
+/// Two processes on one machine with two GPUs, as torchrun starts them.
+class process_per_gpu_test : public cuda_update_test {
+protected:
+  void update() {
+    is_one_machine_ = true;
+    start_engines({2, 1, 1});
+    run_nodes(0);
+    expect_verified();
+    for (unsigned process = 0; process < 2; ++process)
+      EXPECT_EQ(node_statistics(process).contexts, 1u) << "process " << process;
+  }
+
+  bool sees_all_ = true;
+
+private:
+  [[nodiscard]] arguments engine_variables(unsigned process) const override {
+    return {"CUDA_VISIBLE_DEVICES=" + std::to_string(process)};
+  }
+  [[nodiscard]] arguments launcher_variables(unsigned process, const std::string& port) const override {
+    const auto number = std::to_string(process);
+    arguments variables{"RANK=" + number,     "WORLD_SIZE=2",          "LOCAL_RANK=" + number,
+                        "LOCAL_WORLD_SIZE=2", "MASTER_ADDR=127.0.0.1", "MASTER_PORT=" + port};
+    if (!sees_all_)
+      append(variables, engine_variables(process));
+    return variables;
+  }
+};
+
+TEST_F(process_per_gpu_test, takes_memory_of_its_own_gpu_alone) { update(); }
+
+TEST_F(process_per_gpu_test, finds_the_one_that_it_is_shown_alone) {
+  sees_all_ = false;
+  update();
 }
 
 class checkpoint_in_memory_test : public cuda_update_test {
@@ -360,6 +408,16 @@ TEST_F(cuda_update_test, says_when_a_gpu_has_too_little_memory) {
   run_nodes(1);
   EXPECT_THAT(node_output(0), HasSubstr("for the ring of GPU 0"));
   EXPECT_THAT(node_output(0), HasSubstr("out of memory"));
+}
+
+TEST_F(cuda_update_test, says_when_the_nccl_that_is_there_will_not_do) {
+  start_engines({});
+  for (const auto& [version, why] :
+       {std::pair{"21800", "2.18.0, and 2.19.3 or later"}, {"22203", "2.22.3, in which"}}) {
+    environment_.push_back(std::string{"STAND_IN_NCCL_VERSION="} + version);
+    run_nodes(2);
+    EXPECT_THAT(node_output(0), HasSubstr(why));
+  }
 }
 
 TEST_F(cuda_update_test, says_when_there_are_too_few_gpus) {

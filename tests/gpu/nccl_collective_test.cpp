@@ -159,6 +159,15 @@ TEST(nccl_collective, ends_with_broadcasts_under_way) {
   EXPECT_THAT(wait_for_failure(hosts[1]->collective()), HasSubstr("remote process"));
 }
 
+TEST(nccl_collective, leaves_behind_what_nccl_does_not_end) {
+  auto hosts = connected_hosts(2, 1);
+  hosts[0]->collective().broadcast(0, 0, slot_bytes);
+  EXPECT_EQ(hosts[0]->collective().wait(0, 30ms).completed, 0u);
+  stand_in::hang_aborts(true);
+  hosts[0]->collective().stop();
+  stand_in::hang_aborts(false);
+}
+
 TEST(nccl_collective, tells_of_a_broadcast_that_nccl_refused_and_leaves_nothing_to_later_ones) {
   for (unsigned gpu = 1; gpu <= 2; ++gpu) {
     SCOPED_TRACE("refused for GPU " + std::to_string(gpu - 1));

@@ -95,7 +95,7 @@ TEST_P(nccl_hosts_test, ends_beside_a_process_that_is_stopped_while_bytes_travel
   other_->process().stop();
   for (ticket next = 1; next <= 2 * slots; ++next) // Into slots that may be in use: nobody reads these bytes.
     here().broadcast(0, next % slots * slot_bytes, slot_bytes);
-  EXPECT_LT(here().wait(4 * slots, 50ms).completed, 4 * slots);
+  static_cast<void>(here().wait(4 * slots, 50ms)); // Buffers on the way may hold all of it.
 }
 
 TEST_P(nccl_hosts_test, ends_beside_a_process_that_was_stopped_before_it_connected) {

@@ -3,6 +3,7 @@
 
 #include "tests/stand_in/call.hpp"
 
+#include "tests/stand_in/counters.hpp"
 #include "tests/stand_in/settings.hpp"
 #include "tests/stand_in/stand_in.hpp"
 
@@ -17,6 +18,7 @@ namespace ckpt::stand_in {
 namespace {
 
 std::atomic<pid_t> first_user = 0;
+std::atomic<std::uint64_t> contexts = 0; ///< a bit for each GPU
 thread_local cudaError_t last = cudaSuccess;
 thread_local int current = 0;
 
@@ -45,6 +47,12 @@ cudaError_t take_last_error() noexcept { return std::exchange(last, cudaSuccess)
 cudaError_t last_error() noexcept { return last; }
 
 int& current_gpu() noexcept { return current; }
+
+void make_context(int gpu) noexcept {
+  const auto bit = std::uint64_t{1} << static_cast<unsigned>(gpu);
+  if ((contexts.fetch_or(bit) & bit) == 0)
+    ++counted().contexts;
+}
 
 void undefined(const char* what) {
   std::fprintf(stderr, "stand-in for CUDA, pid %d: %s\n", static_cast<int>(::getpid()), what);

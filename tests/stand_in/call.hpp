@@ -3,7 +3,8 @@
 #pragma once
 
 // What all functions of the CUDA runtime have in common: they need a driver, do not work in a child that was
-// forked after the first of them, and leave their error behind for cudaGetLastError().
+// forked after the first of them, make a context on the calling thread's GPU unless they only ask something,
+// and leave their error behind for cudaGetLastError().
 
 #include <cuda_runtime_api.h>
 
@@ -22,10 +23,23 @@ cudaError_t remember(cudaError_t status) noexcept;
 /// This thread's current GPU, by CUDA's number.
 [[nodiscard]] int& current_gpu() noexcept;
 
+/// From here on this process has a context on the GPU, which costs its memory.
+void make_context(int gpu) noexcept;
+
+/// A function that only asks.
 template <class Body>
-cudaError_t call(Body body) {
+cudaError_t question(Body body) {
   const auto status = readiness();
   return remember(status == cudaSuccess ? body() : status);
+}
+
+/// Any other function.
+template <class Body>
+cudaError_t call(Body body) {
+  return question([&] {
+    make_context(current_gpu());
+    return body();
+  });
 }
 
 } // namespace ckpt::stand_in

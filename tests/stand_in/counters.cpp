@@ -36,7 +36,7 @@ counters& counted() {
 statistics current_statistics() {
   const auto& from = counted();
   return {from.registered_bytes, from.pageable_bytes, from.vanished_bytes, from.allocations,
-          from.registrations,    from.openings,       from.communicators};
+          from.registrations,    from.openings,       from.communicators,  from.contexts};
 }
 
 void count_communicator() { ++counted().communicators; }

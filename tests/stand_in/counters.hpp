@@ -18,6 +18,7 @@ struct counters {
   std::atomic<std::uint64_t> registrations;
   std::atomic<std::uint64_t> openings;
   std::atomic<std::uint64_t> communicators;
+  std::atomic<std::uint64_t> contexts;
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "processes share them");
 

@@ -92,30 +92,31 @@ const error_text& text_of(cudaError_t error) {
 } // namespace
 
 cudaError_t cudaGetDeviceCount(int* count) {
-  return call([&] {
+  return question([&] {
     *count = visible_count();
     return cudaSuccess;
   });
 }
 
 cudaError_t cudaSetDevice(int device) {
-  return call([&] {
+  return question([&] {
     if (!is_visible(device))
       return cudaErrorInvalidDevice;
     current_gpu() = device;
+    make_context(device); // At once, since CUDA 12.
     return cudaSuccess;
   });
 }
 
 cudaError_t cudaGetDevice(int* device) {
-  return call([&] {
+  return question([&] {
     *device = current_gpu();
     return cudaSuccess;
   });
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* prop, int device) {
-  return call([&] {
+  return question([&] {
     if (!is_visible(device))
       return cudaErrorInvalidDevice;
     *prop = {};
@@ -134,7 +135,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* prop, int device) {
 }
 
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attr, int device) {
-  return call([&] {
+  return question([&] {
     if (!is_visible(device))
       return cudaErrorInvalidDevice;
     return attribute(attr, *value) ? cudaSuccess : cudaErrorInvalidValue;
@@ -142,7 +143,7 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attr, int device) 
 }
 
 cudaError_t cudaDeviceGetPCIBusId(char* pciBusId, int len, int device) {
-  return call([&] {
+  return question([&] {
     if (!is_visible(device))
       return cudaErrorInvalidDevice;
     if (pciBusId == nullptr || len < 13)
@@ -154,7 +155,7 @@ cudaError_t cudaDeviceGetPCIBusId(char* pciBusId, int len, int device) {
 }
 
 cudaError_t cudaDeviceCanAccessPeer(int* canAccessPeer, int device, int peerDevice) {
-  return call([&] {
+  return question([&] {
     if (!is_visible(device) || !is_visible(peerDevice))
       return cudaErrorInvalidDevice;
     *canAccessPeer = device != peerDevice ? 1 : 0;

@@ -28,12 +28,15 @@ private:
 
 countdown copies;
 countdown broadcasts;
+std::atomic<bool> aborts_hang = false;
 
 } // namespace
 
 void fail_copy(unsigned count) { copies.set(count); }
 void fail_broadcast(unsigned count) { broadcasts.set(count); }
+void hang_aborts(bool hang) { aborts_hang = hang; }
 bool is_copy_to_fail() { return copies.is_over(); }
 bool is_broadcast_to_fail() { return broadcasts.is_over(); }
+bool is_abort_to_hang() { return aborts_hang; }
 
 } // namespace ckpt::stand_in

@@ -7,11 +7,14 @@
 #include "tests/stand_in/nccl_group.hpp"
 #include "tests/stand_in/stand_in.hpp"
 
+#include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include <nccl.h>
@@ -84,6 +87,13 @@ std::size_t bytes_of(ncclDataType_t type) {
   }
 }
 
+/// What ends communicators is waited for, and then sets the GPU that the caller had, whichever that was.
+void restore_gpu() {
+  int gpu = 0;
+  static_cast<void>(cudaGetDevice(&gpu));
+  static_cast<void>(cudaSetDevice(gpu));
+}
+
 /// NCCL's thread writes the handle where it was wanted once more when the communicator is ready, whoever
 /// reads there: its own race, which says nothing about the program.
 __attribute__((no_sanitize("thread"))) void tell(ncclComm_t* where, ncclComm_t handle) {
@@ -98,7 +108,8 @@ bool is_usable(const ncclConfig_t* config) {
 } // namespace
 
 ncclResult_t ncclGetVersion(int* version) {
-  *version = NCCL_VERSION_CODE;
+  const char* other = std::getenv("STAND_IN_NCCL_VERSION");
+  *version = other == nullptr ? NCCL_VERSION_CODE : std::atoi(other);
   return ncclSuccess;
 }
 
@@ -150,7 +161,7 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int nranks, ncclUniqueId c
     count_communicator();
     meeting_place place;
     std::memcpy(&place, commId.internal, sizeof place);
-    calls.add_task(made, [made, comm, place] {
+    calls.add_beginning(made, [made, comm, place] {
       const auto connected = made->connect(place);
       tell(comm, made.get());
       return connected;
@@ -163,6 +174,12 @@ ncclResult_t ncclCommInitRankConfig(ncclComm_t* comm, int nranks, ncclUniqueId c
 ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* asyncError) {
   *asyncError = living().find(comm)->state();
   return ncclSuccess;
+}
+
+ncclResult_t ncclCommCount(const ncclComm_t comm, int* count) {
+  const auto found = living().find(comm);
+  *count = found->ranks;
+  return found->ensure_ready();
 }
 
 ncclResult_t ncclBroadcast(const void* sendbuff, void* recvbuff, std::size_t count, ncclDataType_t datatype,
@@ -207,6 +224,7 @@ ncclResult_t ncclCommDestroy(ncclComm_t comm) {
   const auto found = living().find(comm);
   if (!found->is_finalized)
     undefined("NCCL: a communicator is destroyed that was not finalized");
+  restore_gpu();
   return in_group([&](group& calls) {
     if (const auto ready = found->ensure_ready(); ready != ncclSuccess)
       return ready;
@@ -225,6 +243,9 @@ ncclResult_t ncclCommAbort(ncclComm_t comm) {
   const auto found = living().find(comm);
   found->interrupt();
   static_cast<void>(found->ensure_ready()); // Waits for what goes on.
+  restore_gpu();
+  while (is_abort_to_hang())
+    std::this_thread::sleep_for(std::chrono::milliseconds{1});
   return in_group([&](group& calls) {
     calls.add_ending(found, [found] {
       found->reclaim();

@@ -27,10 +27,7 @@ struct announcement {
 
 ncclResult_t ncclComm::state() {
   const auto of_calls = state_.load();
-  const auto result = of_calls != ncclSuccess ? of_calls : network_state_.load();
-  if (result == ncclSuccess && job_)
-    std::exchange(job_, nullptr)->join();
-  return result;
+  return of_calls != ncclSuccess ? of_calls : network_state_.load();
 }
 
 void ncclComm::attach(const std::shared_ptr<group_job>& job) {
@@ -39,12 +36,11 @@ void ncclComm::attach(const std::shared_ptr<group_job>& job) {
 }
 
 ncclResult_t ncclComm::ensure_ready() {
-  if (end_.is_raised()) {
-    if (job_)
-      std::exchange(job_, nullptr)->join();
-    return ncclSuccess;
-  }
   const auto now = state();
+  if (job_ && (end_.is_raised() || now == ncclSuccess))
+    std::exchange(job_, nullptr)->join();
+  if (end_.is_raised())
+    return ncclSuccess;
   if (now != ncclInProgress)
     return now;
   std::fprintf(stderr, "stand-in for NCCL: rank %d is used before its last call was done\n", rank);

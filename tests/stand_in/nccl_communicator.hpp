@@ -39,9 +39,13 @@ public:
     if (thread_.joinable())
       thread_.join();
   }
+  [[nodiscard]] bool is_joined() const {
+    const std::lock_guard lock{mutex_};
+    return !thread_.joinable();
+  }
 
 private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::thread thread_;
 };
 
@@ -58,13 +62,14 @@ struct ncclComm : std::enable_shared_from_this<ncclComm> {
   const int ranks;
   const int gpu; ///< by CUDA's number
   const ckpt::stand_in::gpu_uuid uuid;
+  int set = 0; ///< the number of what was set up together
 
   /// As ncclCommGetAsyncError() tells it.
   [[nodiscard]] ncclResult_t state();
   void set_state(ncclResult_t state) noexcept { state_ = state; }
   void attach(const std::shared_ptr<ckpt::stand_in::group_job>& job);
 
-  /// What keeps the next call from being taken, or success.
+  /// What keeps the next call from being taken, or success. Completes the group before.
   [[nodiscard]] ncclResult_t ensure_ready();
 
   /// Finds the other ranks and connects with them. Blocks.

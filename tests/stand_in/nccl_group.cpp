@@ -3,6 +3,9 @@
 
 #include "tests/stand_in/nccl_group.hpp"
 
+#include "tests/stand_in/stand_in.hpp"
+
+#include <atomic>
 #include <chrono>
 #include <random>
 #include <thread>
@@ -17,7 +20,20 @@ void dawdle() {
   std::this_thread::sleep_for(std::chrono::microseconds{random() % 300});
 }
 
+void number_together(const std::vector<std::shared_ptr<ncclComm>>& communicators) {
+  static std::atomic<int> sets = 0;
+  const int number = ++sets;
+  for (const auto& each : communicators)
+    each->set = number;
+}
+
 } // namespace
+
+group::~group() {
+  for (const auto& [set, job] : last_)
+    if (!job->is_joined())
+      undefined("NCCL: a thread ends whose last group nobody has completed");
+}
 
 group& group::current() {
   thread_local group own;
@@ -31,6 +47,11 @@ void group::fail(ncclResult_t why) {
 
 void group::add_task(std::shared_ptr<ncclComm> communicator, std::function<ncclResult_t()> work) {
   content_.tasks.push_back({std::move(communicator), std::move(work)});
+}
+
+void group::add_beginning(std::shared_ptr<ncclComm> communicator, std::function<ncclResult_t()> work) {
+  content_.sets_up = true;
+  add_task(std::move(communicator), std::move(work));
 }
 
 void group::add_ending(std::shared_ptr<ncclComm> communicator, std::function<ncclResult_t()> work) {
@@ -95,6 +116,11 @@ ncclResult_t group::end() {
   if (todo.is_blocking)
     return todo.carry_out();
   const auto job = std::make_shared<group_job>();
+  if (todo.sets_up)
+    number_together(communicators);
+  else if (const auto last = std::exchange(last_[communicators.front()->set], job);
+           last && !last->is_joined())
+    undefined("NCCL: a group is begun by a thread whose last one nobody has completed");
   for (const auto& each : communicators) {
     each->set_state(ncclInProgress);
     each->attach(job);

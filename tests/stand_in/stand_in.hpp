@@ -23,6 +23,7 @@ struct statistics {
   std::uint64_t registrations = 0;    ///< alive
   std::uint64_t openings = 0;         ///< of other processes' memory, not closed
   std::uint64_t communicators = 0;    ///< of NCCL that were begun
+  std::uint64_t contexts = 0;         ///< made: one for each process and each GPU that it used
 };
 
 [[nodiscard]] statistics current_statistics();
@@ -38,12 +39,16 @@ void fail_copy(unsigned count);
 /// Lets NCCL refuse the `count`-th broadcast from now on, counted by GPU.
 void fail_broadcast(unsigned count);
 
+/// Lets NCCL hang in what aborts a communicator, as long as it is to.
+void hang_aborts(bool hang);
+
 /// Told by the stand-in for NCCL when a communicator is begun.
 void count_communicator();
 
 /// Asked by the stand-ins before each: true for the one that is to fail.
 [[nodiscard]] bool is_copy_to_fail();
 [[nodiscard]] bool is_broadcast_to_fail();
+[[nodiscard]] bool is_abort_to_hang();
 
 /// Streams do nothing as long as they are held.
 void hold_streams(bool held);

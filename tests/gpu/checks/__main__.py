@@ -59,6 +59,8 @@ def prepare(options):
 
 
 def main(arguments=None):
+    if sys.version_info < (3, 11):
+        sys.exit(f"Python {sys.version.split()[0]} is too old: PYTHON names another interpreter, 3.11 or later")
     started = time.monotonic()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))  # and the step under way with it
     options = parse_arguments(arguments)

@@ -20,6 +20,7 @@ SECONDS_PER_GIB = 40  # an engine that is slow on purpose: an update takes 20 s
 END_SECONDS_MAX = 10  # of the others, after one rank was killed
 MASTER = "10.77.0.1"  # the first virtual host
 PORT = 29500
+NO_NCCL = "libnccl.so.2, which several GPUs need, cannot be loaded"
 
 
 class VirtualHosts:
@@ -118,8 +119,19 @@ def rank_is_killed(place, recorder, count, checkpoint):
                      f"exit statuses {statuses}; {taken >> 20} MiB had been read")
 
 
+def require_nccl(place, checkpoint):
+    """NotRun where the node finds no NCCL, which it says before it looks for another host."""
+    with Node(place, checkpoint, "http://127.0.0.1:1", "--devices", 1, "--nnodes", 2, "--node-rank", 1, "--master-addr",
+              "127.0.0.1", "--timeout", 1) as node:
+        node.wait(END_SECONDS)
+        for line in node.output().splitlines():
+            if NO_NCCL in line:
+                raise NotRun(line[line.index(NO_NCCL):])
+
+
 def run(place, recorder):
     checkpoint = checkpoints.synthetic(place, SIZE)
+    require_nccl(place, checkpoint)
     before = checkpoints.shared_memory_names()
     for count in (2, 4):
         ranks_update(place, recorder, count, checkpoint)

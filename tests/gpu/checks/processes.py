@@ -13,6 +13,7 @@ import sys
 import time
 import urllib.request
 
+from checks.packages import require_worker
 from checks.results import CheckFailed
 from checks.runner import tail_of
 
@@ -104,9 +105,10 @@ class Sink(Program):
 
 
 class EngineHost(Program):
-    """engine_host.py, whose worker is ready."""
+    """engine_host.py, whose worker is ready. NotRun where the worker cannot be loaded."""
 
     def __init__(self, place, checkpoint):
+        require_worker(place.worker_packages)
         self.port_file = place.in_work(f"host-port-{next(log_numbers)}")
         self.port_file.unlink(missing_ok=True)
         super().__init__(place, [sys.executable, "-B", "-m", "checks.engine_host", "--checkpoint", checkpoint,

@@ -6,6 +6,7 @@ import json
 import sys
 
 from checks import checkpoints
+from checks.packages import require_worker
 from checks.processes import EngineHost, Program, update
 from checks.results import CheckFailed
 
@@ -39,6 +40,7 @@ def handle_flags(place):
 
 
 def run(place, recorder):
+    require_worker(place.worker_packages)
     folder, about = write_checkpoint(place)
     note = f"{len(about['dtypes'])} dtypes: {' '.join(about['dtypes'])}; seed {about['seed']}"
     for name, why in about["left_out"].items():

@@ -1,6 +1,7 @@
 # SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 # SPDX-License-Identifier: Apache-2.0
-"""compute-sanitizer's memcheck over a node that does a small update."""
+"""compute-sanitizer's memcheck over a node that does a small update, and over the engine's worker, which alone runs a
+kernel of ours."""
 
 import re
 
@@ -24,10 +25,23 @@ def errors_found(output):
 
 
 def why_unsupported(output):
+    """The tool's own word that it cannot work here; what it says of a call that the program made is none."""
     for line in output.splitlines():
-        if line.startswith("=========") and any(words in line.lower() for words in UNSUPPORTED):
+        if line.startswith("=========") and "Program hit" not in line and any(words in line.lower()
+                                                                             for words in UNSUPPORTED):
             return line.lstrip("= ")
     return ""
+
+
+def count_errors(program, status):
+    """What the tool counted in a program that ended with `status`, 0 unless the tool gave it another."""
+    errors = errors_found(program.output())
+    print(program.output())
+    if errors is None and (why := why_unsupported(program.output())):
+        raise NotRun(f"not supported on this machine: {why}")
+    if errors is None or status not in (0, FOUND_STATUS):
+        raise CheckFailed(f"exit status {status}, {errors} errors: {program.last_words(20)}")
+    return errors
 
 
 def run(place, recorder):
@@ -39,16 +53,12 @@ def run(place, recorder):
         if not tool:
             raise NotRun("compute-sanitizer is not installed")
         checkpoint = checkpoints.synthetic(place, SIZE)
-        prefix = [tool, "--tool", "memcheck", "--error-exitcode", FOUND_STATUS]
-        with Sink(place, "--verify", checkpoint, "--updates", 1) as sink:
+        # A copy that is not done yet, and functions that an older driver lacks, are errors of calls by CUDA's count:
+        # the programs look at the status of every call themselves.
+        prefix = [tool, "--tool", "memcheck", "--target-processes", "all", "--report-api-errors", "no",
+                  "--error-exitcode", FOUND_STATUS]
+        with Sink(place, "--verify", checkpoint, "--updates", 1, prefix=prefix) as sink:
             with Node(place, checkpoint, sink.url, "--timeout", UPDATE_SECONDS / 2, prefix=prefix) as node:
-                status = node.wait(UPDATE_SECONDS)
-                errors = errors_found(node.output())
-                print(node.output())
-                if why := why_unsupported(node.output()):
-                    raise NotRun(f"not supported on this machine: {why}")
-                if status != 0 or errors is None:
-                    raise CheckFailed(f"exit status {status}, {errors} errors: {node.last_words(20)}")
-            if sink.wait(END_SECONDS) != 0:
-                raise CheckFailed(sink.last_words())
-        recorder.bar(name, errors, "<=", 0, "errors", "and the update is verified bit for bit")
+                errors = count_errors(node, node.wait(UPDATE_SECONDS))
+            errors += count_errors(sink, sink.wait(END_SECONDS))
+        recorder.bar(name, errors, "<=", 0, "errors", "in both programs, and the update is verified bit for bit")
