@@ -98,20 +98,21 @@ void nccl_communicators::connect(const collective_peers& peers) {
 }
 
 bool nccl_communicators::are_ready() {
+  const auto where = [&](std::size_t index) { return "NCCL on " + devices_[index]->description(); };
   bool ready = !communicators_.empty();
   for (std::size_t index = 0; index < communicators_.size(); ++index) {
-    const auto where = [&] { return "NCCL on " + devices_[index]->description(); };
     auto state = ncclInProgress;
     if (communicators_[index] == nullptr)
-      throw cuda_error{where() + ": its communicator was not set up"};
+      throw cuda_error{where(index) + ": its communicator was not set up"};
     const auto asked = library_.comm_get_async_error(communicators_[index], &state);
-    check(asked == ncclSuccess ? state : asked, where());
+    check(asked == ncclSuccess ? state : asked, where(index));
     ready = ready && state == ncclSuccess;
-    // What it asks does not matter: to ask lets go of the finished operation, which in some versions is the
-    // property of the thread that began it, and nothing that another thread may find later.
+  }
+  // What is asked here does not matter: to ask completes the finished operation, which in some versions is a
+  // thing of the thread that began it, and gone with it when another thread comes to complete it.
+  for (std::size_t index = 0; ready && index < communicators_.size(); ++index) {
     int ranks = 0;
-    if (state == ncclSuccess)
-      check(library_.comm_count(communicators_[index], &ranks), where());
+    check(library_.comm_count(communicators_[index], &ranks), where(index));
   }
   return ready;
 }
