@@ -34,7 +34,7 @@
 namespace ckpt::actors {
 
 /// Changes whenever a message between hosts does.
-inline constexpr std::uint32_t protocol_version = 4;
+inline constexpr std::uint32_t protocol_version = 5;
 
 /// A host introduces itself.
 struct join_request {

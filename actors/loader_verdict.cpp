@@ -58,6 +58,7 @@ host_verdict judge_host(const loader_state& state) {
   verdict.host = context.layout.host;
   verdict.first_cause = state.first_cause;
   verdict.seconds = state.seconds();
+  verdict.connect_seconds = context.collective->connecting_took().count();
   verdict.ready_seconds = state.ready_seconds;
   const auto engines = context.layout.engines_on_host(context.layout.host);
   for (auto engine = engines.begin; engine < engines.end; ++engine)

@@ -4,7 +4,8 @@
 #include "actors/update.hpp"
 
 #include <algorithm>
-#include <functional>
+#include <fstream>
+#include <string>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -23,14 +24,20 @@ std::uint32_t slab_count(std::uint64_t host_memory_bytes, const io::bucket_plan&
 
 namespace {
 
-/// Lets every device find slabs next to it, where the host has several memory nodes.
+/// What the kernel says is "0" where there is one, and "0-1" or "0,2" where there are several.
+[[nodiscard]] bool has_several_memory_nodes() {
+  std::string nodes;
+  std::ifstream{"/sys/devices/system/node/has_memory"} >> nodes;
+  return nodes.find_first_of(",-") != std::string::npos;
+}
+
+/// Lets every device find slabs next to it.
 void place_slabs(update& made) {
   std::vector<unsigned> nodes;
   for (const auto& device : made.devices)
     if (const auto node = device->memory_node())
       nodes.push_back(*node);
-  const bool is_spread = std::ranges::adjacent_find(nodes, std::ranges::not_equal_to{}) != nodes.end();
-  if (is_spread && !made.slabs->place_on(nodes))
+  if (!nodes.empty() && has_several_memory_nodes() && !made.slabs->place_on(nodes))
     spdlog::warn("staging memory cannot be placed next to the devices: copies may cross memory nodes");
 }
 

@@ -49,7 +49,9 @@ namespace json = boost::json;
     return stages;
   std::uint64_t from_page_cache_bytes = 0;
   std::uint64_t in_place_bytes = 0;
+  double connect_seconds = 0; // of the slowest, as busy seconds are
   for (const auto& host : hosts) {
+    connect_seconds = std::max(connect_seconds, host.connect_seconds);
     from_page_cache_bytes += host.from_page_cache_bytes;
     in_place_bytes += host.in_place_bytes;
   }
@@ -57,6 +59,8 @@ namespace json = boost::json;
   disk["from_page_cache_bytes"] = from_page_cache_bytes;
   disk["in_place_bytes"] = in_place_bytes;
   disk["engine"] = hosts.front().reader_engine;
+  if (auto* broadcast = stages.if_contains("broadcast"))
+    broadcast->as_object()["connect_seconds"] = connect_seconds;
   return stages;
 }
 

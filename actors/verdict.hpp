@@ -66,7 +66,8 @@ struct host_verdict {
   std::vector<stage_report> stages;
   startup_report startup; ///< not counted in `seconds`
   double seconds = 0;
-  double ready_seconds = 0; ///< until every engine was ready and its workers here had opened the ring
+  double connect_seconds = 0; ///< until the hosts, or the GPUs, were connected, beside everything else
+  double ready_seconds = 0;   ///< until every engine was ready and its workers here had opened the ring
   std::uint64_t from_page_cache_bytes = 0;
   std::uint64_t in_place_bytes = 0;
   std::string reader_engine = "none"; ///< what read: io_uring or threads

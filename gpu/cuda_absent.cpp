@@ -5,6 +5,7 @@
 
 #include "gpu/cuda_device.hpp"
 #include "gpu/cuda_error.hpp"
+#include "gpu/cuda_host.hpp"
 #include "gpu/imported_ring.hpp"
 #include "gpu/nccl_collective.hpp"
 #include "gpu/plain_copy.hpp"
@@ -17,6 +18,10 @@ namespace {
 }
 
 } // namespace
+
+int count_gpus() { refuse(); }
+
+gpu_identity describe_gpu(int) { refuse(); }
 
 std::vector<std::unique_ptr<device>> open_cuda_devices(std::span<const std::uint32_t>, const cuda_options&) {
   refuse();

@@ -60,6 +60,10 @@ public:
   [[nodiscard]] std::string connection() override { return communicators_->connection(); }
   void connect(const collective_peers& peers) override { communicators_->connect(peers); }
 
+  [[nodiscard]] std::chrono::duration<double> connecting_took() const noexcept override {
+    return communicators_->connecting_took();
+  }
+
   ticket broadcast(std::uint32_t root_rank, std::uint64_t ring_offset, std::uint64_t length) override {
     waiting_.push_back({root_rank, ring_offset, length});
     const auto number = ++issued_;

@@ -86,6 +86,8 @@ void nccl_communicators::connect(const collective_peers& peers) {
   if (peers.host == 0)
     unused_id_.reset();
   connection_ = peers.first_address;
+  connect_began_ = clock::now();
+  connecting_seconds_ = 0;
   communicators_.resize(devices_.size());
   const auto ranks = static_cast<int>(peers.hosts * devices_.size());
   auto rank = static_cast<int>(peers.host * devices_.size());
@@ -114,6 +116,8 @@ bool nccl_communicators::are_ready() {
     int ranks = 0;
     check(library_.comm_count(communicators_[index], &ranks), where(index));
   }
+  if (ready && connecting_seconds_ == 0)
+    connecting_seconds_ = std::chrono::duration<double>{clock::now() - connect_began_}.count();
   return ready;
 }
 

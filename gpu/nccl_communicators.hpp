@@ -11,6 +11,8 @@
 #include "gpu/device.hpp"
 #include "gpu/nccl_library.hpp"
 
+#include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <optional>
@@ -45,6 +47,11 @@ public:
   /// True when all of them are ready for the next call. Throws cuda_error when one has failed.
   [[nodiscard]] bool are_ready();
 
+  /// From connect() until they were ready, if they are. Any thread.
+  [[nodiscard]] std::chrono::duration<double> connecting_took() const noexcept {
+    return std::chrono::duration<double>{connecting_seconds_};
+  }
+
   /// True when no call of theirs is under way, and none of them has failed.
   [[nodiscard]] bool are_idle() noexcept;
 
@@ -69,6 +76,8 @@ private:
   std::vector<const device*> devices_;
   std::vector<ncclComm_t> communicators_; ///< one for each device, or none
   std::string connection_;                ///< the id behind the communicators
+  std::chrono::steady_clock::time_point connect_began_;
+  std::atomic<double> connecting_seconds_ = 0; ///< 0 until they are ready
   std::optional<ncclUniqueId> unused_id_; ///< made here, and nobody has met by it
 };
 

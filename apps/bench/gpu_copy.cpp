@@ -16,6 +16,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -44,6 +45,8 @@ public:
       : options_{options}, slabs_{static_cast<std::uint32_t>(options.host_memory_bytes / options.chunk_bytes),
                                   options.chunk_bytes},
         device_{open_gpu(options.gpu)}, places_(2 * options.bucket_bytes / options.chunk_bytes) {
+    if (const auto node = device_->memory_node())
+      std::ignore = slabs_.place_on(std::span{&*node, 1}); // Before the first touch, as in an update.
     for (io::slab_index slab = 0; slab < slabs_.count(); ++slab)
       fill_content(content_key("slab " + std::to_string(slab), 1), io::dtype::u8, 0, slabs_.bytes(slab));
     device_->pin(slabs_.memory());
