@@ -48,7 +48,8 @@ public:
   /// Waits up to `timeout` for a broadcast after `seen` to complete, or for a failure.
   [[nodiscard]] virtual queue_progress wait(ticket seen, std::chrono::milliseconds timeout) = 0;
 
-  /// From connect() until broadcasts could go out; 0 before, and where nothing has to be connected. Any thread.
+  /// From connect() until broadcasts could go out; 0 before, and where nothing has to be connected. Any
+  /// thread.
   [[nodiscard]] virtual std::chrono::duration<double> connecting_took() const noexcept { return {}; }
 
   /// The last call of the thread that uses it, which may end now: gives up what is under way.

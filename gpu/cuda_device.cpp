@@ -36,7 +36,8 @@ public:
   cuda_device& operator=(const cuda_device&) = delete;
 
   ~cuda_device() noexcept override {
-    // To free what a worker has open is undefined: it stays until this process ends.
+    // To free what a worker has open is undefined: it stays until this process ends. Copies that are under
+    // way are waited for by cudaFree().
     if (memory_ == nullptr || !is_released())
       return;
     use_gpu_if_possible(ordinal_);
@@ -150,7 +151,7 @@ private:
   std::optional<ipc_counter> counter_; ///< of the last export, or for the first
   bool is_exported_ = false;
   std::shared_ptr<pinned_memory> pinned_;
-  cuda_stream copies_; // Last: its operations use the memory.
+  cuda_stream copies_; // Last: its operations use what is pinned.
 };
 
 } // namespace

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// One NCCL communicator for each GPU of this host, non-blocking, all driven by one thread. They take long to
-// set up and live longer than an update: as long as the same hosts meet again and nothing failed, the next
-// update finds them as they are.
+// One NCCL communicator for each GPU of this host, non-blocking, all used by one thread at a time. They take
+// long to set up and live longer than an update: as long as the same hosts meet again and nothing failed, the
+// next update finds them as they are.
 
 #include "gpu/collective.hpp"
 #include "gpu/cuda_error.hpp"
@@ -78,7 +78,7 @@ private:
   std::string connection_;                ///< the id behind the communicators
   std::chrono::steady_clock::time_point connect_began_;
   std::atomic<double> connecting_seconds_ = 0; ///< 0 until they are ready
-  std::optional<ncclUniqueId> unused_id_; ///< made here, and nobody has met by it
+  std::optional<ncclUniqueId> unused_id_;      ///< made here, and nobody has met by it
 };
 
 template <class Function>

@@ -33,6 +33,24 @@ update_verdict half_failed() {
   return verdict;
 }
 
+/// What each of two hosts says of the one engine that has a worker on each; host 0 leads it.
+std::vector<host_verdict> two_shares() {
+  std::vector<host_verdict> hosts(2);
+  for (std::uint32_t host = 0; host < 2; ++host) {
+    engine_share share;
+    share.listed = share.finished = true;
+    share.bytes = 100 - 10 * host;
+    hosts[host].host = host;
+    hosts[host].engines.push_back(share);
+    hosts[host].stages.push_back({"disk", 50, 1.0 + host});
+    hosts[host].stages.push_back({"broadcast", 50, 1.0});
+    hosts[host].connect_seconds = 3.0 - host;
+  }
+  hosts[0].engines[0].endpoint = "A";
+  hosts[0].engines[0].answered = hosts[0].engines[0].closed = true;
+  return hosts;
+}
+
 TEST(verdict, is_written_as_json_with_cause_engines_and_rates) {
   const tests::temporary_directory directory;
   const auto path = directory.write("report.json", "what stood there before");
@@ -52,6 +70,19 @@ TEST(verdict, is_written_as_json_with_cause_engines_and_rates) {
       << "nothing beside it";
 }
 
+TEST(verdict, tells_how_long_the_slowest_host_took_to_connect) {
+  update_verdict verdict;
+  verdict.hosts = two_shares();
+  update context;
+  context.layout.hosts = 2;
+  const tests::temporary_directory directory;
+  write_report(verdict, context, directory.path() / "report.json");
+  const auto report = boost::json::parse(tests::read_file(directory.path() / "report.json"));
+  EXPECT_EQ(report.at("stages").at("broadcast").at("connect_seconds"), 3.0);
+  EXPECT_EQ(report.at("hosts").at(1).at("stages").at("broadcast").at("connect_seconds"), 2.0);
+  EXPECT_FALSE(report.at("stages").at("disk").as_object().contains("connect_seconds"));
+}
+
 TEST(verdict, that_cannot_be_written_is_an_error_that_names_the_file) {
   try {
     write_report(half_failed(), update{}, "/nowhere/report.json");
@@ -66,22 +97,6 @@ TEST(verdict, tells_the_user_which_engine_serves_what) {
   EXPECT_THAT(text, HasSubstr("engine A: updated to version v7"));
   EXPECT_THAT(text, HasSubstr("engine B: FAILED, serves MIXED weights: worker 1 of engine B failed"));
   EXPECT_THAT(text, HasSubstr("failed after 2.00 s (engine_failed)"));
-}
-
-/// What each of two hosts says of the one engine that has a worker on each; host 0 leads it.
-std::vector<host_verdict> two_shares() {
-  std::vector<host_verdict> hosts(2);
-  for (std::uint32_t host = 0; host < 2; ++host) {
-    engine_share share;
-    share.listed = share.finished = true;
-    share.bytes = 100 - 10 * host;
-    hosts[host].host = host;
-    hosts[host].engines.push_back(share);
-    hosts[host].stages.push_back({"disk", 50, 1.0 + host});
-  }
-  hosts[0].engines[0].endpoint = "A";
-  hosts[0].engines[0].answered = hosts[0].engines[0].closed = true;
-  return hosts;
 }
 
 const cluster_layout one_engine_on_two_hosts{2, 0, 1, 2};

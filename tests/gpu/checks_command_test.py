@@ -81,6 +81,11 @@ class Recording(ScratchTest):
         self.assertEqual(outcome(NOT_RUN), NOT_RUN)
         self.assertEqual(outcome(), NOT_RUN)
 
+    def test_what_was_not_run_is_told_check_by_check(self):
+        checks = [check_record("fast", OK), check_record("netns", NOT_RUN, note="not root")]
+        self.assertEqual(results.not_run("nccl", {"outcome": OK, "checks": checks}), ["nccl: netns: not root"])
+        self.assertEqual(results.not_run("nccl", {"outcome": NOT_RUN, "checks": []}), ["nccl"])
+
     def test_a_median_needs_values(self):
         self.assertEqual(results.median([3, 1, 2]), 2)
         self.assertEqual(results.median([4, 1, 2, 3]), 2.5)

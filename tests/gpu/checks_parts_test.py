@@ -80,6 +80,7 @@ class Reports(unittest.TestCase):
     def test_what_the_sanitizer_says(self):
         self.assertEqual(sanitizer.errors_found("x\n========= ERROR SUMMARY: 0 errors\n"), 0)
         self.assertEqual(sanitizer.errors_found("========= ERROR SUMMARY: 1 error\n"), 1)
+        self.assertEqual(sanitizer.errors_found("========= ERROR SUMMARY: 2 errors\n" * 2), 4)
         self.assertIsNone(sanitizer.errors_found("killed"))
         self.assertEqual(sanitizer.why_unsupported("a\n========= Error: Device not supported. Please\n"),
                          "Error: Device not supported. Please")

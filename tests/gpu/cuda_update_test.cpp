@@ -154,6 +154,12 @@ protected:
     EXPECT_EQ(engine.allocations, 0u);
   }
 
+  /// As the report tells it.
+  [[nodiscard]] double connect_seconds() const {
+    const auto report = read_report(log("report", 0));
+    return report.at("stages").at("broadcast").at("connect_seconds").to_number<double>();
+  }
+
   temporary_directory scratch_{fs::current_path()};
   fs::path checkpoint_ = write_small_checkpoint(scratch_.path(), checkpoint_bytes);
   shape shape_;
@@ -221,6 +227,7 @@ TEST_P(cuda_update_shapes, brings_every_tensor_bit_for_bit) {
     EXPECT_EQ(node_statistics(host).contexts, shape_.gpus);
     EXPECT_EQ(engine_statistics(host).contexts, shape_.gpus) << "one for each worker";
   }
+  EXPECT_EQ(connect_seconds() > 0, shape_.hosts * shape_.gpus > 1) << connect_seconds();
 }
 
 INSTANTIATE_TEST_SUITE_P(of, cuda_update_shapes,

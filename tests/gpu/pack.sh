@@ -97,6 +97,8 @@ cp tests/interop/{engine_host,real_worker_test}.py "$checks/interop/"
 cp tests/support/virtual-hosts.sh "$checks/support/"
 pack_iproute2
 cp LICENSE "$checks/"
+compiler=$(sed -n 's/^CMAKE_CUDA_COMPILER:[A-Z]*=//p' "$build/CMakeCache.txt")
+"$compiler" --version | sed -n 's/.*release //p' >"$checks/cuda"
 git describe --always --dirty --abbrev=40 2>/dev/null >"$checks/commit" || echo unknown >"$checks/commit"
 
 mkdir -p "$(dirname "$archive")"

@@ -75,7 +75,7 @@ def main(arguments=None):
 
     publish()
     about = machine.describe(where) if options.steps else {}
-    good = True
+    good, missing = True, []
     for step in options.steps:
         left = options.limit - (time.monotonic() - started) if options.limit else float("inf")
         print(f"== {step.name} …", flush=True)
@@ -86,7 +86,11 @@ def main(arguments=None):
         known = results.merge(known, {"steps": {step.name: report}})
         publish()
         good = good and report["outcome"] != results.FAILED
-    print(f"{options.out / 'results.md'}: {'good' if good else 'something FAILED'}")
+        missing += results.not_run(step.name, report)
+    for each in missing:
+        print(f"not run: {each}")
+    print(f"{options.out / 'results.md'}: {'what was run is good' if good else 'something FAILED'}, "
+          f"{len(missing)} not run")
     return 0 if good else 1
 
 

@@ -15,6 +15,8 @@ from checks.results import CheckFailed, NotRun
 from checks.rounds import Contender
 
 LOAD_SECONDS = 150
+READ_SECONDS = 150
+COPY_SECONDS = 120
 UPDATE_SECONDS = 150
 LOADERS = ("safetensors", "fastsafetensors", "runai-model-streamer", "instanttensor")
 
@@ -110,6 +112,30 @@ def our_update(place, sink, name, checkpoint, prepare=lambda: None):
     return Contender(name, run, prepare)
 
 
+def bench_alone(place, name, prepare, seconds, *words):
+    """One round of ckpt-bench, which measures one stage and nothing beside it."""
+
+    def run():
+        report = place.in_work("alone.json")
+        command = [place.program("ckpt-bench"), *words, "--rounds", 1, "--json", report]
+        with Program(place, command, words[0]) as bench:
+            if bench.wait(seconds) != 0:
+                raise CheckFailed(bench.last_words())
+        return {"seconds": reports.median_seconds(json.loads(report.read_text(encoding="utf-8")))}
+
+    return Contender(name, run, prepare)
+
+
+def reading_alone(place, checkpoint, mode, prepare):
+    return bench_alone(place, "reading alone (ckpt-bench read)", prepare, READ_SECONDS, "read", "--checkpoint",
+                       checkpoint, "--mode", mode)
+
+
+def copying_alone(place, size):
+    return bench_alone(place, "copying alone (ckpt-bench gpu-copy)", lambda: None, COPY_SECONDS, "gpu-copy", "--size",
+                       size)
+
+
 def record_seconds(recorder, contender, checkpoint, is_ours=False):
     """The median, how many bytes a second that is, and the rounds: no bar."""
     if contender.failure and not is_ours:
@@ -135,4 +161,4 @@ def record_lead(place, recorder, ours, other, limit, kind):
     with recorder.attempt(name):
         if other.failure:
             raise NotRun(f"it broke off: {other.failure}")
-        bar_on_gpu(place, recorder, name, other.median() / ours.median(), ">=", limit)
+        bar_on_gpu(place, recorder, name, other.median() / ours.median(), ">=", limit, other.rounds_text())

@@ -91,6 +91,22 @@ def python_package(name, folder=""):
     return UNKNOWN
 
 
+def driver_cuda():
+    """The newest CUDA that the driver knows."""
+    version = ctypes.c_int()
+    with contextlib.suppress(OSError, AttributeError):
+        if ctypes.CDLL("libcuda.so.1").cuDriverGetVersion(ctypes.byref(version)) == 0:
+            return f"{version.value // 1000}.{version.value // 10 % 100}"
+    return UNKNOWN
+
+
+def programs_cuda():
+    """What the programs were built with: packing wrote it down."""
+    with contextlib.suppress(OSError):
+        return (HERE / "cuda").read_text(encoding="utf-8").strip()
+    return nvcc_version()
+
+
 def gpu():
     query = "--query-gpu=name,memory.total,driver_version,compute_mode,pcie.link.gen.max,pcie.link.width.max"
     text = output_of("nvidia-smi", query, "--format=csv,noheader")
@@ -130,6 +146,8 @@ def describe(place):
     about = {} if place.on_gpu else {"tried without a GPU": "devices are host memory"}
     about |= gpu()
     about |= {
+        "CUDA of the driver": driver_cuda(),
+        "CUDA of the programs": programs_cuda(),
         "CUDA toolkit": nvcc_version(),
         "NCCL": nccl_version(place.nccl),
         "torch": output_of(sys.executable, "-c", TORCH_SCRIPT, seconds=120),

@@ -88,13 +88,15 @@ def ranks_update(place, recorder, count, checkpoint, when=""):
                 statuses = [node.wait(UPDATE_SECONDS) for node in nodes]
                 if any(statuses):
                     raise CheckFailed(f"exit statuses {statuses}: " + "; ".join(node.last_words(5) for node in nodes))
-                seconds = nodes[0].report()["seconds"]
+                report = nodes[0].report()
                 words = [line for line in nodes[0].output().splitlines() if "broadcasts: " in line]
             if any([sink.wait(END_SECONDS) for sink in sinks]):
                 raise CheckFailed("; ".join(sink.last_words(5) for sink in sinks))
             if not all(sink.updates()[-1]["verified"] for sink in sinks):
                 raise CheckFailed("a sink was not asked to verify")
-        recorder.ok(name, seconds, "s", note=words[0].partition("broadcasts: ")[2] if words else "")
+        recorder.ok(name, report["seconds"], "s", note=words[0].partition("broadcasts: ")[2] if words else "")
+        recorder.figure(f"{count} ranks{when}: connecting, beside reading",
+                        report["stages"]["broadcast"]["connect_seconds"], "s")
 
 
 def rank_is_killed(place, recorder, count, checkpoint):
@@ -112,11 +114,13 @@ def rank_is_killed(place, recorder, count, checkpoint):
                 killed = time.monotonic()
                 statuses = [node.wait(UPDATE_SECONDS) for node in nodes[:-1]]
                 seconds = time.monotonic() - killed
-                taken = nodes[0].report().get("stages", {}).get("disk", {}).get("bytes", 0)
                 if not set(statuses) <= {4, 5}:
                     raise CheckFailed(f"exit statuses {statuses}: {nodes[0].last_words()}")
+                moved = nodes[0].report()["hosts"][0]["stages"]["broadcast"]["bytes"]
+                if not 0 < moved < sum(checkpoints.tensor_sizes(checkpoint)):
+                    raise CheckFailed(f"{moved} bytes had been broadcast: that was no time in the middle")
         recorder.bar(name, seconds, "<=", END_SECONDS_MAX, "s",
-                     f"exit statuses {statuses}; {taken >> 20} MiB had been read")
+                     f"exit statuses {statuses}; {moved >> 20} MiB had been broadcast")
 
 
 def require_nccl(place, checkpoint):

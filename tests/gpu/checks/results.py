@@ -107,6 +107,13 @@ def outcome_of(checks):
     return OK if OK in outcomes or FIGURE in outcomes else NOT_RUN
 
 
+def not_run(name, step):
+    """What of the step `name` could not be run."""
+    if step["outcome"] == NOT_RUN and not step["checks"]:
+        return [name]
+    return [f"{name}: {check['name']}: {check['note']}" for check in step["checks"] if check["outcome"] == NOT_RUN]
+
+
 def merge(earlier, later):
     """Both. A step that was run again takes the place of its earlier run, unless it could not be run this time."""
     steps = dict(earlier.get("steps", {}))

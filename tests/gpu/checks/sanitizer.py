@@ -19,9 +19,9 @@ UNSUPPORTED = ("not supported", "unsupported", "unable to find injection", "inte
 
 
 def errors_found(output):
-    """The number in the tool's summary, or None without one."""
+    """The sum of the tool's summaries, one or more for each process, or None without one."""
     found = re.findall(r"ERROR SUMMARY: (\d+) error", output)
-    return int(found[-1]) if found else None
+    return sum(map(int, found)) if found else None
 
 
 def why_unsupported(output):
@@ -34,12 +34,12 @@ def why_unsupported(output):
 
 
 def count_errors(program, status):
-    """What the tool counted in a program that ended with `status`, 0 unless the tool gave it another."""
+    """What the tool counted in a program that ended with `status`, which tells the same."""
     errors = errors_found(program.output())
     print(program.output())
     if errors is None and (why := why_unsupported(program.output())):
         raise NotRun(f"not supported on this machine: {why}")
-    if errors is None or status not in (0, FOUND_STATUS):
+    if errors is None or status != (FOUND_STATUS if errors else 0):
         raise CheckFailed(f"exit status {status}, {errors} errors: {program.last_words(20)}")
     return errors
 

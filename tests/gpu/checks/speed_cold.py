@@ -4,18 +4,16 @@
 other loaders."""
 
 import contextlib
-import json
 import time
 
-from checks import checkpoints, reports
-from checks.contenders import bar_on_gpu, loaders, our_update, record_lead, record_seconds
+from checks import checkpoints
+from checks.contenders import bar_on_gpu, loaders, our_update, reading_alone, record_lead, record_seconds
 from checks.machine import output_of
-from checks.processes import Program, Sink
-from checks.results import CheckFailed, NotRun
-from checks.rounds import Contender, alternate
+from checks.processes import Sink
+from checks.results import NotRun
+from checks.rounds import alternate
 
 READ_BAR = 1.1
-READ_SECONDS = 150
 LOADER_BARS = {"safetensors": 3.0}
 NO_DISK = ("tmpfs", "ramfs")
 
@@ -32,21 +30,6 @@ class Coldness:
         self.worst = max(self.worst, checkpoints.cached_fraction(self.checkpoint))
 
 
-def reading_alone(place, checkpoint, prepare):
-    """ckpt-bench's reading into staging memory."""
-
-    def run():
-        report = place.in_work("read.json")
-        command = [place.program("ckpt-bench"), "read", "--checkpoint", checkpoint, "--mode", "cold", "--rounds", 1,
-                   "--json", report]
-        with Program(place, command, "read") as bench:
-            if bench.wait(READ_SECONDS) != 0:
-                raise CheckFailed(bench.last_words())
-        return {"seconds": reports.median_seconds(json.loads(report.read_text(encoding="utf-8")))}
-
-    return Contender("reading alone (ckpt-bench read)", run, prepare)
-
-
 def run(place, recorder):
     kind = output_of("stat", "-f", "-c", "%T", place.scratch)
     if kind in NO_DISK:
@@ -56,12 +39,12 @@ def run(place, recorder):
     with contextlib.ExitStack() as stack:
         sink = stack.enter_context(Sink(place, "--consume", "copy"))
         ours = our_update(place, sink, "whole update from disk", checkpoint, cold)
-        reading = reading_alone(place, checkpoint, cold)
+        reading = reading_alone(place, checkpoint, "cold", cold)
         others = stack.enter_context(loaders(place, recorder, checkpoint, cold))
         alternate([ours, reading, *others], time.monotonic() + place.seconds_left())
     with recorder.attempt("whole update from disk / reading alone"):
         ratio = ours.median() / reading.median()
-        bar_on_gpu(place, recorder, "whole update from disk / reading alone", ratio, "<=", READ_BAR)
+        bar_on_gpu(place, recorder, "whole update from disk / reading alone", ratio, "<=", READ_BAR, ours.rounds_text())
     for each in others:
         record_lead(place, recorder, ours, each, LOADER_BARS.get(each.name, 1.0), "cold")
     for each in (ours, reading, *others):
