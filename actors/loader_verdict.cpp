@@ -68,7 +68,7 @@ host_verdict judge_host(const loader_state& state) {
   verdict.from_page_cache_bytes = context.page_cache_bytes;
   verdict.in_place_bytes = context.in_place_bytes;
   verdict.reader_engine = context.reader_engine;
-  verdict.parts_left = !state.living.empty();
+  verdict.parts_left = !state.living.empty() || context.collective->is_stuck();
   return verdict;
 }
 

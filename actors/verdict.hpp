@@ -71,7 +71,7 @@ struct host_verdict {
   std::uint64_t from_page_cache_bytes = 0;
   std::uint64_t in_place_bytes = 0;
   std::string reader_engine = "none"; ///< what read: io_uring or threads
-  bool parts_left = false; ///< some actor did not end in time: only the end of the process gets rid of it
+  bool parts_left = false; ///< something did not end in time: only the end of the process gets rid of it
 };
 
 struct engine_verdict {

@@ -54,6 +54,10 @@ public:
 
   /// The last call of the thread that uses it, which may end now: gives up what is under way.
   virtual void stop() noexcept {}
+
+  /// True once something could not be given up: devices and their memory may wait for it for ever, and only
+  /// the end of the process gets rid of it. Any thread.
+  [[nodiscard]] virtual bool is_stuck() const noexcept { return false; }
 };
 
 } // namespace ckpt::gpu

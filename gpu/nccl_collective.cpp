@@ -89,6 +89,8 @@ public:
       communicators_->abort();
   }
 
+  [[nodiscard]] bool is_stuck() const noexcept override { return communicators_->are_stuck(); }
+
 private:
   struct order {
     std::uint32_t root_rank = 0;

@@ -141,7 +141,8 @@ void nccl_communicators::abort() noexcept {
   } catch (const std::system_error&) { // No thread can be had.
     last->run(library_);
   }
-  static_cast<void>(last->is_over.try_acquire_for(abort_wait));
+  if (!last->is_over.try_acquire_for(abort_wait))
+    are_stuck_ = true;
 }
 
 std::string nccl_communicators::describe(ncclResult_t result, const std::string& call) const {

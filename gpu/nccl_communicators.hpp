@@ -56,13 +56,16 @@ public:
   [[nodiscard]] bool are_idle() noexcept;
 
   /// Ends all of them at once: kernels that wait for a lost rank end, and the other hosts notice. What NCCL
-  /// does not end within some seconds is left behind.
+  /// does not end within some seconds is left behind: then they are stuck.
   void abort() noexcept;
 
   /// Runs `work(device, communicator)` for each between the two calls that make one operation of theirs; what
   /// it returns is the result of a call of NCCL's that `call` names. Throws cuda_error, with the GPU's name.
   template <class Function>
   void in_group(const std::string& call, Function work);
+
+  /// True once NCCL did not end what it was told to: see collective::is_stuck(). Any thread.
+  [[nodiscard]] bool are_stuck() const noexcept { return are_stuck_; }
 
 private:
   [[nodiscard]] std::string describe(ncclResult_t result, const std::string& call) const;
@@ -77,6 +80,7 @@ private:
   std::vector<ncclComm_t> communicators_; ///< one for each device, or none
   std::string connection_;                ///< the id behind the communicators
   std::chrono::steady_clock::time_point connect_began_;
+  std::atomic<bool> are_stuck_ = false;
   std::atomic<double> connecting_seconds_ = 0; ///< 0 until they are ready
   std::optional<ncclUniqueId> unused_id_;      ///< made here, and nobody has met by it
 };

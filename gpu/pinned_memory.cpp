@@ -111,13 +111,15 @@ pinned_memory::~pinned_memory() noexcept {
 void pinned_memory::add(std::span<const std::byte> memory, access allowed) {
   const std::lock_guard only_one{adding_}; // Nobody else writes parts_: reading them needs no lock.
   const auto pages = pages_of(memory);
+  auto parts = divide(gaps_in(parts_, pages));
+  if (parts.empty())
+    return; // For another GPU already.
   auto flags = cudaHostRegisterPortable;
   std::optional<writable_pages> opened_up;
   if (allowed == access::read_only && knows_read_only_)
     flags |= cudaHostRegisterReadOnly;
   else if (allowed == access::read_only)
     opened_up.emplace(std::span{pages.memory(), pages.bytes()});
-  auto parts = divide(gaps_in(parts_, pages));
   in_parallel(parts, ordinal_, [flags](part& each) {
     each.status = cudaHostRegister(each.memory(), each.bytes(), flags);
     if (each.status != cudaSuccess)

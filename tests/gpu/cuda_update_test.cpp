@@ -377,6 +377,18 @@ INSTANTIATE_TEST_SUITE_P(of, cuda_fault_test,
 /// Slow enough that a test can step in while buckets are under way.
 const arguments slow_engines{"--worker-seconds-per-gib", "200"};
 
+TEST_F(cuda_update_test,
+       ends_beside_a_gpu_that_never_ends_what_it_does_and_the_same_command_succeeds_at_once) {
+  start_engines({});
+  const auto healthy = environment_;
+  environment_.push_back("STAND_IN_STUCK_BROADCAST=3");
+  run_nodes(1);
+  EXPECT_THAT(node_output(0), HasSubstr("something is stuck"));
+  environment_ = healthy;
+  run_nodes(0);
+  expect_verified();
+}
+
 TEST_F(cuda_update_test, after_kill_9_the_same_command_succeeds_at_once) {
   start_engines({}, slow_engines);
   start_nodes();

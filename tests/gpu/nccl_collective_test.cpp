@@ -163,9 +163,11 @@ TEST(nccl_collective, leaves_behind_what_nccl_does_not_end) {
   auto hosts = connected_hosts(2, 1);
   hosts[0]->collective().broadcast(0, 0, slot_bytes);
   EXPECT_EQ(hosts[0]->collective().wait(0, 30ms).completed, 0u);
+  EXPECT_FALSE(hosts[0]->collective().is_stuck());
   stand_in::hang_aborts(true);
   hosts[0]->collective().stop();
   stand_in::hang_aborts(false);
+  EXPECT_TRUE(hosts[0]->collective().is_stuck());
 }
 
 TEST(nccl_collective, tells_of_a_broadcast_that_nccl_refused_and_leaves_nothing_to_later_ones) {

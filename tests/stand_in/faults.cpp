@@ -3,6 +3,7 @@
 
 // What tests let fail.
 
+#include "tests/stand_in/settings.hpp"
 #include "tests/stand_in/stand_in.hpp"
 
 #include <atomic>
@@ -37,6 +38,11 @@ void fail_broadcast(unsigned count) { broadcasts.set(count); }
 void hang_aborts(bool hang) { aborts_hang = hang; }
 bool is_copy_to_fail() { return copies.is_over(); }
 bool is_broadcast_to_fail() { return broadcasts.is_over(); }
+bool is_broadcast_to_get_stuck() {
+  static const auto first = configured().stuck_broadcast;
+  static std::atomic<std::uint64_t> begun = 0;
+  return first != 0 && ++begun == first;
+}
 bool is_abort_to_hang() { return aborts_hang; }
 
 } // namespace ckpt::stand_in

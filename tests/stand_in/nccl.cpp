@@ -244,7 +244,7 @@ ncclResult_t ncclCommAbort(ncclComm_t comm) {
   found->interrupt();
   static_cast<void>(found->ensure_ready()); // Waits for what goes on.
   restore_gpu();
-  while (is_abort_to_hang())
+  while (is_abort_to_hang() || found->is_stuck)
     std::this_thread::sleep_for(std::chrono::milliseconds{1});
   return in_group([&](group& calls) {
     calls.add_ending(found, [found] {

@@ -82,6 +82,9 @@ struct ncclComm : std::enable_shared_from_this<ncclComm> {
   [[nodiscard]] ncclResult_t finish();
   bool is_finalized = false;
 
+  /// Something of it will never leave its stream, as after a fault of the GPU: nothing can end it.
+  std::atomic<bool> is_stuck = false;
+
   /// Lets everything end that waits for other ranks.
   void interrupt() { end_.raise(); }
 

@@ -19,6 +19,7 @@ struct settings {
   std::uint64_t gpu_bytes = 8ull << 30;
   bool registers_read_only = false;
   std::chrono::microseconds delay_max{0}; ///< of each operation of a stream, at random
+  std::uint64_t stuck_broadcast = 0; ///< which of a process's broadcasts never ends, counted from 1; 0: none
   std::string report;
 };
 

@@ -50,6 +50,9 @@ void count_communicator();
 [[nodiscard]] bool is_broadcast_to_fail();
 [[nodiscard]] bool is_abort_to_hang();
 
+/// True for the one that STAND_IN_STUCK_BROADCAST names: it never leaves its stream.
+[[nodiscard]] bool is_broadcast_to_get_stuck();
+
 /// Streams do nothing as long as they are held.
 void hold_streams(bool held);
 
