@@ -8,6 +8,8 @@
 
 #include <atomic>
 
+#include <unistd.h>
+
 namespace ckpt::stand_in {
 namespace {
 
@@ -35,7 +37,10 @@ std::atomic<bool> aborts_hang = false;
 
 void fail_copy(unsigned count) { copies.set(count); }
 void fail_broadcast(unsigned count) { broadcasts.set(count); }
-void hang_aborts(bool hang) { aborts_hang = hang; }
+void hang_aborts(bool hang) {
+  aborts_hang = hang;
+  aborts_hang.notify_all();
+}
 bool is_copy_to_fail() { return copies.is_over(); }
 bool is_broadcast_to_fail() { return broadcasts.is_over(); }
 bool is_broadcast_to_get_stuck() {
@@ -43,6 +48,10 @@ bool is_broadcast_to_get_stuck() {
   static std::atomic<std::uint64_t> begun = 0;
   return first != 0 && ++begun == first;
 }
-bool is_abort_to_hang() { return aborts_hang; }
+void wait_while_aborts_hang() { aborts_hang.wait(true); }
+void hang_for_ever() {
+  while (true)
+    ::pause();
+}
 
 } // namespace ckpt::stand_in

@@ -7,14 +7,12 @@
 #include "tests/stand_in/nccl_group.hpp"
 #include "tests/stand_in/stand_in.hpp"
 
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <thread>
 #include <utility>
 
 #include <nccl.h>
@@ -244,8 +242,9 @@ ncclResult_t ncclCommAbort(ncclComm_t comm) {
   found->interrupt();
   static_cast<void>(found->ensure_ready()); // Waits for what goes on.
   restore_gpu();
-  while (is_abort_to_hang() || found->is_stuck)
-    std::this_thread::sleep_for(std::chrono::milliseconds{1});
+  wait_while_aborts_hang();
+  if (found->is_stuck)
+    hang_for_ever();
   return in_group([&](group& calls) {
     calls.add_ending(found, [found] {
       found->reclaim();

@@ -85,8 +85,7 @@ void ncclComm::run(const broadcast_order& order, std::uint64_t number) {
   if (is_broadcast_to_get_stuck()) {
     is_stuck = true;
     network_state_ = ncclUnhandledCudaError;
-    while (true)
-      std::this_thread::sleep_for(std::chrono::hours{1});
+    hang_for_ever();
   }
   try {
     if (is_running_)

@@ -48,7 +48,12 @@ void count_communicator();
 /// Asked by the stand-ins before each: true for the one that is to fail.
 [[nodiscard]] bool is_copy_to_fail();
 [[nodiscard]] bool is_broadcast_to_fail();
-[[nodiscard]] bool is_abort_to_hang();
+
+/// Comes back once aborts are not, or no longer, to hang.
+void wait_while_aborts_hang();
+
+/// Never comes back.
+[[noreturn]] void hang_for_ever();
 
 /// True for the one that STAND_IN_STUCK_BROADCAST names: it never leaves its stream.
 [[nodiscard]] bool is_broadcast_to_get_stuck();

@@ -125,7 +125,7 @@ def rank_is_killed(place, recorder, count, checkpoint):
 
 def require_nccl(place, checkpoint):
     """NotRun where the node finds no NCCL, which it says before it looks for another host."""
-    with Node(place, checkpoint, "http://127.0.0.1:1", "--devices", 1, "--nnodes", 2, "--node-rank", 1, "--master-addr",
+    with Node(place, checkpoint, f"http://{MASTER}", "--devices", 1, "--nnodes", 2, "--node-rank", 1, "--master-addr",
               "127.0.0.1", "--timeout", 1) as node:
         node.wait(END_SECONDS)
         for line in node.output().splitlines():
