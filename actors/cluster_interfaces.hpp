@@ -10,10 +10,12 @@
 //     │ join_request ─────────────────────────> │   who, which devices, which plan
 //     │ <──────────────────────── (file tables) │   only where plans differ: what is different?
 //     │ <──────────────────────── start_update  │   once all hosts are here and agree
-//     │ milestone_reached ────────────────────> │   four times
+//     │ milestone_reached ────────────────────> │   five times
 //     │ <────────────────────────────── proceed │   when all hosts have reached it
 //     │ part_failed ──────────────────────────> │   the first one ends the update everywhere
 //     │ <────────────────────────────── give_up │
+//     │ engine_settled ───────────────────────> │   in a failed update, for engines on several hosts:
+//     │ <─────────────────────── engine_settled │   none of its workers comes any more
 //     │ host_verdict ─────────────────────────> │
 //     │ <────────────────────────── update_over │   the outcome of the whole
 //     │ goodbye ──────────────────────────────> │
@@ -34,7 +36,7 @@
 namespace ckpt::actors {
 
 /// Changes whenever a message between hosts does.
-inline constexpr std::uint32_t protocol_version = 5;
+inline constexpr std::uint32_t protocol_version = 6;
 
 /// A host introduces itself.
 struct join_request {
@@ -146,12 +148,12 @@ using node_actor = caf::typed_actor<
     // The dialer has reached the coordinator, or given up.
     reacts_to<dialed>,
     // From the coordinator.
-    reacts_to<start_update>, reacts_to<proceed>, reacts_to<open_engine>, reacts_to<give_up>,
+    reacts_to<start_update>, reacts_to<proceed>, reacts_to<engine_settled>, reacts_to<give_up>,
     reacts_to<update_over>, reacts_to<alive_atom>,
     // The coordinator has another plan: what are your files?
     replies_to<compare_atom>::with<file_table>,
     // From the loader, for the coordinator.
-    reacts_to<milestone_reached>, reacts_to<engine_ready>,
+    reacts_to<milestone_reached>,
     // The loader has seen something fail, or the user interrupts.
     reacts_to<part_failed>,
     // To itself.
@@ -163,7 +165,7 @@ using coordinator_actor = caf::typed_actor<
     // Answers with its own protocol version and program version.
     replies_to<hello_atom, std::uint32_t, std::uint32_t, std::string>::with<std::uint32_t, std::string>,
     // From the nodes; who sent it tells which host it is.
-    reacts_to<join_request>, reacts_to<milestone_reached>, reacts_to<engine_ready>, reacts_to<part_failed>,
+    reacts_to<join_request>, reacts_to<milestone_reached>, reacts_to<engine_settled>, reacts_to<part_failed>,
     reacts_to<host_verdict>, reacts_to<alive_atom>, reacts_to<goodbye_atom>,
     // To itself.
     reacts_to<tick_atom>>;

@@ -97,9 +97,10 @@ void fail(self_pointer self, cause why) {
                                && why.code != ec::host_lost;
   state.first_cause = std::move(why);
   state.at = phase::failing;
-  state.deadline = meter::clock::now() + abort_grace(state.options.timeout) + end_wait;
+  state.deadline =
+      meter::clock::now() + state.options.stay_time + abort_grace(state.options.timeout) + end_wait;
   if (state.options.layout.hosts > 1)
-    spdlog::error("the update ends on all hosts: {}", state.first_cause.what);
+    spdlog::error("the update ends on all hosts: {}", headline(state.first_cause));
   for (const auto& one : state.members)
     if (is_reachable(one))
       self->send(one.node, give_up{state.first_cause});
@@ -232,20 +233,6 @@ void on_join(self_pointer self, const node_actor& node, const join_request& requ
   begin_if_all_fit(self);
 }
 
-void open_ready_engines(self_pointer self) {
-  auto& state = self->state;
-  if (state.at != phase::running || state.milestones_passed == 0)
-    return;
-  for (auto& [engine, progress] : state.spanning_engines) {
-    if (!progress.ready || progress.opened)
-      continue;
-    progress.opened = true;
-    const auto hosts = state.options.layout.hosts_of_engine(engine);
-    for (auto host = hosts.begin; host < hosts.end; ++host)
-      self->send(state.members[host].node, open_engine{engine});
-  }
-}
-
 void on_milestone(self_pointer self, std::uint32_t host, milestone reached) {
   auto& state = self->state;
   state.members[host].milestones = static_cast<std::uint32_t>(reached) + 1;
@@ -254,7 +241,17 @@ void on_milestone(self_pointer self, std::uint32_t host, milestone reached) {
   for (; state.milestones_passed < passed; ++state.milestones_passed)
     for (const auto& one : state.members)
       self->send(one.node, proceed{static_cast<milestone>(state.milestones_passed)});
-  open_ready_engines(self);
+}
+
+/// In a failed update: the hosts with workers of `engine` need not wait for them any more.
+void on_settled(self_pointer self, std::uint32_t leader, std::uint32_t engine) {
+  const auto& state = self->state;
+  if (!state.options.layout.engines_led_by(leader).contains(engine))
+    return;
+  const auto hosts = state.options.layout.hosts_of_engine(engine);
+  for (auto host = hosts.begin; host < hosts.end; ++host)
+    if (is_reachable(state.members[host]))
+      self->send(state.members[host].node, engine_settled{engine});
 }
 
 void on_failure(self_pointer self, std::uint32_t host, cause why) {
@@ -359,11 +356,8 @@ coordinator_actor::behavior_type coordinator(self_pointer self, coordinator_opti
             on_milestone(self, host, reached.at);
         });
       },
-      [self](const engine_ready& ready) {
-        from_host(self, [&](std::uint32_t) {
-          self->state.spanning_engines[ready.engine].ready = true;
-          open_ready_engines(self);
-        });
+      [self](const engine_settled& settled) {
+        from_host(self, [&](std::uint32_t host) { on_settled(self, host, settled.engine); });
       },
       [self](const part_failed& failed) {
         from_host(self, [&](std::uint32_t host) { on_failure(self, host, failed.why); });

@@ -29,6 +29,7 @@ struct coordinator_options {
   cluster_layout layout;                         ///< as host 0 sees it
   std::chrono::milliseconds timeout{300'000};    ///< for all hosts to come
   std::chrono::milliseconds host_timeout{4'000}; ///< of silence, after which a host is lost
+  std::chrono::milliseconds stay_time{300'000};  ///< that hosts may stay with servers after a failure
 };
 
 struct coordinator_state {
@@ -46,18 +47,11 @@ struct coordinator_state {
     std::optional<host_verdict> verdict;
   };
 
-  /// An engine that spans hosts: opened once it is ready and all hosts are bound.
-  struct spanning_engine {
-    bool ready = false;
-    bool opened = false;
-  };
-
   coordinator_options options;
   phase at = phase::joining;
   std::vector<member> members;                      ///< by host
   std::map<caf::actor_addr, std::uint32_t> host_of; ///< by node
   std::uint32_t here_count = 0;
-  std::map<std::uint32_t, spanning_engine> spanning_engines;
   std::uint32_t milestones_passed = 0;
   cause first_cause;
   std::optional<cause> suspicion; ///< a host's word that another one is lost, until somebody knows better

@@ -32,9 +32,15 @@ enum class ec : std::uint8_t {
 /// The first thing that went wrong: enough for the user's message, the report and the exit status.
 struct cause {
   ec code = ec::none;
-  std::string what; ///< names the file, host, engine or tensor it concerns
+  std::string what; ///< names the file, host, engine or tensor it concerns; its first line says what happened
   int engine = -1;  ///< index of the guilty engine, if one is
+  std::string detail{}; ///< what a worker said, in full, for the report; usually empty
 };
+
+/// The first line of `why`, for those who hear of it besides whoever gets all of it.
+[[nodiscard]] inline std::string headline(const cause& why) {
+  return why.what.substr(0, why.what.find('\n'));
+}
 
 /// What `error` means for an update: checkpoint_error is checkpoint_invalid, std::invalid_argument is usage,
 /// everything else gets `otherwise`.

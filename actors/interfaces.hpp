@@ -4,11 +4,10 @@
 
 // Every message and every actor interface, in the order in which a bucket meets them:
 //
-//   disk_reader ──chunk_ready──> stager ──bucket_staged──> broadcaster ──bucket_ready──> worker_session ──>
-//   worker
-//        ^──────────slab_free──────┘ ^────────buckets_acknowledged───┴────────────┐            │
-//                                                                               loader <──────┘ and
-//                                                                               server_notifier
+//   disk_reader ──chunk_ready──> stager ──bucket_staged──> broadcaster ──bucket_ready──> worker_session
+//        ^──────slab_free──────────┘ ^──────────┬─────────────────^                            │
+//                                               └─buckets_acknowledged── loader <── progress ──┤
+//                                                                                 server_notifier
 //
 // All of them live in one process; tensor bytes stay where they are and only their places travel. What passes
 // between hosts stands in cluster_interfaces.hpp.
@@ -16,6 +15,7 @@
 #include "actors/error.hpp"
 #include "actors/verdict.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -64,7 +64,8 @@ struct part_failed {
 
 /// Where everybody has to be before anybody goes on. The only things that hosts wait for each other with.
 enum class milestone : std::uint8_t {
-  bound,    ///< the channels are there for the workers to connect to
+  ready,    ///< the channels are there, and the servers of all engines would take an update
+  cleared,  ///< the engines are paused, and what killed nodes left behind is through
   taken,    ///< all workers have taken the last bucket: until then every engine can be told that it failed
   through,  ///< all workers have let go of their rings and run their post hooks
   answered, ///< all servers have said that their updates succeeded
@@ -72,21 +73,17 @@ enum class milestone : std::uint8_t {
 
 /// This host has reached it.
 struct milestone_reached {
-  milestone at = milestone::bound;
+  milestone at = milestone::ready;
 };
 
 /// All hosts have reached it.
 struct proceed {
-  milestone past = milestone::bound;
+  milestone past = milestone::ready;
 };
 
-/// The server of an engine whose workers sit on several hosts would take an update now.
-struct engine_ready {
-  std::uint32_t engine = 0;
-};
-
-/// All hosts of that engine are there for its workers: the leader posts, the others await their workers.
-struct open_engine {
+/// In a failed update: the server of an engine whose workers sit on several hosts will start none of them
+/// any more.
+struct engine_settled {
   std::uint32_t engine = 0;
 };
 
@@ -94,6 +91,7 @@ struct open_engine {
 struct session_progress {
   enum class step : std::uint8_t {
     bound,        ///< its channel is there for the worker to connect to
+    came,         ///< the worker has connected
     opened,       ///< the worker has opened the ring
     listed,       ///< the worker has been sent its first list: from here on its weights may change
     acknowledged, ///< the worker has taken `bucket`
@@ -108,24 +106,27 @@ struct session_progress {
 struct server_progress {
   enum class step : std::uint8_t {
     ready,    ///< the server would take an update now
+    cleared,  ///< the engine is paused, and the server has nothing else to do for us
     answered, ///< the server says that its update succeeded
     closed,   ///< version confirmed and inference brought back
-    ended,    ///< after an abort: nothing is under way; `said` holds the server's last word, if there was one
+    ended,    ///< after an abort: the server starts no worker any more, or its answer is not waited for
   } at = step::ready;
   std::uint32_t engine = 0; ///< among those that this host leads
-  std::string said;
+  engine_account account;   ///< with closed and ended
 };
 
 /// Tells a session or a notifier that the update has failed.
 struct abort_update {
   std::string why;
+  /// A server that has not answered yet may start its workers as long as this. Zero: it was not asked to.
+  std::chrono::milliseconds late_workers{0};
 };
 
 // What follows crosses hosts: each of these is written field by field.
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, cause& x) {
-  return f(caf::meta::type_name("cause"), x.code, x.what, x.engine);
+  return f(caf::meta::type_name("cause"), x.code, x.what, x.engine, x.detail);
 }
 
 template <class Inspector>
@@ -144,19 +145,20 @@ typename Inspector::result_type inspect(Inspector& f, proceed& x) {
 }
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, engine_ready& x) {
-  return f(caf::meta::type_name("engine_ready"), x.engine);
+typename Inspector::result_type inspect(Inspector& f, engine_settled& x) {
+  return f(caf::meta::type_name("engine_settled"), x.engine);
 }
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, open_engine& x) {
-  return f(caf::meta::type_name("open_engine"), x.engine);
+typename Inspector::result_type inspect(Inspector& f, engine_account& x) {
+  return f(caf::meta::type_name("engine_account"), x.said, x.pause, x.pause_seconds, x.remarks,
+           x.version_before, x.version_after, x.is_unanswered);
 }
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, engine_share& x) {
   return f(caf::meta::type_name("engine_share"), x.engine, x.endpoint, x.listed, x.finished, x.answered,
-           x.closed, x.said, x.bytes, x.seconds);
+           x.closed, x.account, x.bytes, x.seconds);
 }
 
 template <class Inspector>
@@ -192,11 +194,14 @@ CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::host_verdict))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::update_verdict))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::milestone_reached))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::proceed))
-CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::engine_ready))
-CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::open_engine))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::engine_settled))
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, start_atom, "start")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, open_atom, "open")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, clear_atom, "clear")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, post_atom, "post")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, came_atom, "came")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, told_atom, "told")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, settled_atom, "settled")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, finish_atom, "finish")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, close_atom, "close")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, run_atom, "run")
@@ -258,8 +263,10 @@ using worker_session_actor = caf::typed_actor<
     reacts_to<bucket_ready>,
     // All workers have all buckets: let go of the ring and run the post hook.
     reacts_to<finish_atom>,
-    // The update has failed: tell the worker and close.
+    // The update has failed: tell the worker, also one that comes late, and close.
     reacts_to<abort_update>,
+    // The server starts no worker any more: who has not come will not.
+    reacts_to<settled_atom>,
     // To itself; only the tick with the latest number counts.
     reacts_to<tick_atom, std::uint64_t>>;
 
@@ -267,14 +274,21 @@ using worker_session_actor = caf::typed_actor<
 using server_notifier_actor = caf::typed_actor<
     // Ask until the server is ready.
     reacts_to<start_atom>,
+    // All engines are ready: get rid of what a killed node left behind, and pause.
+    reacts_to<clear_atom>,
     // Ask it to start its workers; its answer comes when they are through.
     reacts_to<post_atom>,
+    // All workers of this host have come.
+    reacts_to<came_atom>,
     // All workers are through: the answer is due.
     reacts_to<finish_atom>,
-    // All engines have answered: confirm the version, bring inference back.
+    // All engines have answered: bring inference back, confirm the version.
     reacts_to<close_atom>,
-    // The update has failed: wait a little for the server's last word, then hang up.
+    // The update has failed: stay until the server has answered, then end the pause.
     reacts_to<abort_update>,
+    // All workers of this host know that the update has failed: wait only a little for the server's last
+    // word.
+    reacts_to<told_atom>,
     // To itself.
     reacts_to<tick_atom>>;
 
@@ -286,8 +300,8 @@ using loader_actor = caf::typed_actor<
     reacts_to<part_failed>,
     // From the node: all hosts have got that far.
     reacts_to<proceed>,
-    // From the node: the workers of this engine may be started.
-    reacts_to<open_engine>,
+    // From the node: the workers of this engine that have not come will not.
+    reacts_to<engine_settled>,
     // From the sessions and the notifiers.
     reacts_to<session_progress>, reacts_to<server_progress>,
     // To itself: those who had to do something in this phase (a loader_state::phase) have had their time.

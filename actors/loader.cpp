@@ -100,6 +100,17 @@ void end_if_all_told(self_pointer self) {
          && self->current_sender()->address() == self->state.broadcaster.address();
 }
 
+/// How long workers of `engine` may still be started once this update has failed. Whoever leads it knows when
+/// its server is through; where that host is lost, nobody does.
+[[nodiscard]] std::chrono::milliseconds late_workers_time(const loader_state& state, std::uint32_t engine,
+                                                          const cause& why) {
+  if (state.at < phase::clearing)
+    return 0ms;
+  const auto& options = state.context->options;
+  const bool leads = state.context->layout.leader_of_engine(engine) == state.context->layout.host;
+  return why.code == ec::host_lost && !leads ? abort_grace(options.timeout) : options.stay_time;
+}
+
 /// The first failure ends the update: nothing more is read or copied, workers and servers are told at once.
 void on_failure(self_pointer self, const cause& why) {
   auto& state = self->state;
@@ -110,55 +121,47 @@ void on_failure(self_pointer self, const cause& why) {
     return;
   }
   state.first_cause = why;
-  state.at = phase::aborting;
-  spdlog::error("{}", why.what);
+  spdlog::error("{}", headline(why));
   self->send(state.node, part_failed{why});
   self->send_exit(state.reader, caf::exit_reason::user_shutdown);
-  for (auto& device : state.devices) {
-    self->send_exit(device.stager, caf::exit_reason::user_shutdown);
-    self->send(device.session, abort_update{why.what});
+  for (std::uint32_t device = 0; device < state.devices.size(); ++device) {
+    self->send_exit(state.devices[device].stager, caf::exit_reason::user_shutdown);
+    self->send(state.devices[device].session,
+               abort_update{headline(why), late_workers_time(state, state.context->engine_of(device), why)});
   }
   self->send_exit(state.broadcaster, caf::exit_reason::user_shutdown);
-  for (auto& engine : state.engines)
-    self->send(engine.notifier, abort_update{why.what});
-  self->delayed_send(self, abort_grace(state.context->options.timeout) + give_up_margin, give_up_atom_v,
-                     static_cast<std::uint8_t>(phase::aborting));
-}
-
-/// The workers of `engine` are about to be started: by this host's request, if it leads the engine.
-void open(self_pointer self, std::uint32_t engine) {
-  auto& state = self->state;
-  if (state.at >= phase::aborting)
-    return;
-  const auto led = state.context->layout.engines_led_by(state.context->layout.host);
-  if (led.contains(engine))
-    self->send(state.engines[engine - led.begin].notifier, post_atom_v);
-  for (auto& worker : state.workers_of(engine))
-    self->send(worker.session, open_atom_v);
-}
-
-/// An engine whose server is ready and whose channels are bound is asked to start its workers. Where other
-/// hosts have workers of it, they have to be as far.
-void open_if_ready(self_pointer self, std::uint32_t index) {
-  auto& state = self->state;
-  auto& part = state.engines[index];
-  const auto& layout = state.context->layout;
-  const auto engine = layout.engines_led_by(layout.host).begin + index;
-  if (part.announced || !part.ready || !all(state.workers_of(engine), &loader_state::device_part::bound))
-    return;
-  part.announced = true;
-  if (layout.spans_hosts(engine))
-    self->send(state.node, engine_ready{engine});
-  else
-    open(self, engine);
-}
-
-void on_bound(self_pointer self) {
-  auto& state = self->state;
   for (std::uint32_t index = 0; index < state.engines.size(); ++index)
-    open_if_ready(self, index);
-  if (all(state.devices, &loader_state::device_part::bound))
-    self->send(state.node, milestone_reached{milestone::bound});
+    self->send(state.engines[index].notifier,
+               abort_update{headline(why), late_workers_time(state, state.led_engine(index), why)});
+  state.at = phase::aborting;
+  self->delayed_send(
+      self, state.context->options.stay_time + abort_grace(state.context->options.timeout) + give_up_margin,
+      give_up_atom_v, static_cast<std::uint8_t>(phase::aborting));
+}
+
+/// All servers that this host leads would take the update, and the channels for its workers are bound.
+void report_if_ready(self_pointer self) {
+  auto& state = self->state;
+  if (state.at != phase::starting || state.ready || !all(state.devices, &loader_state::device_part::bound)
+      || !all(state.engines, &loader_state::engine_part::ready))
+    return;
+  state.ready = true;
+  self->send(state.node, milestone_reached{milestone::ready});
+}
+
+void report_if_cleared(self_pointer self) {
+  auto& state = self->state;
+  if (state.at == phase::clearing && all(state.engines, &loader_state::engine_part::cleared))
+    self->send(state.node, milestone_reached{milestone::cleared});
+}
+
+/// All engines are asked to start their workers.
+void open(self_pointer self) {
+  auto& state = self->state;
+  for (const auto& engine : state.engines)
+    self->send(engine.notifier, post_atom_v);
+  for (const auto& device : state.devices)
+    self->send(device.session, open_atom_v);
 }
 
 void on_acknowledged(self_pointer self, loader_state::device_part& device, std::uint32_t bucket) {
@@ -214,8 +217,17 @@ void on_proceed(self_pointer self, milestone past) {
   if (state.at >= phase::aborting)
     return;
   switch (past) {
-  case milestone::bound:
-    break; // The coordinator opens engines.
+  case milestone::ready:
+    state.at = phase::clearing;
+    for (const auto& engine : state.engines)
+      self->send(engine.notifier, clear_atom_v);
+    report_if_cleared(self); // A host that leads no engine has nothing to clear.
+    break;
+  case milestone::cleared:
+    for (const auto& device : state.context->devices)
+      device->stay_abandoned(false); // Who was left behind is free.
+    open(self);
+    break;
   case milestone::taken:
     state.at = phase::finishing;
     for (const auto& part : state.devices)
@@ -242,6 +254,17 @@ void on_finished(self_pointer self, loader_state::device_part& device) {
   report_if_answered(self);
 }
 
+/// Tells the server's notifier that all workers of this host that belong to the engine of `device` got as far
+/// as `step`.
+template <class Atom>
+void tell_if_all(self_pointer self, std::uint32_t device, bool loader_state::device_part::*step, Atom word) {
+  auto& state = self->state;
+  const auto engine = state.context->engine_of(device);
+  const auto led = state.context->layout.engines_led_by(state.context->layout.host);
+  if (led.contains(engine) && all(state.workers_of(engine), step))
+    self->send(state.engines[engine - led.begin].notifier, word);
+}
+
 void on_session(self_pointer self, const session_progress& progress) {
   auto& state = self->state;
   auto& device = state.devices[progress.device];
@@ -249,12 +272,16 @@ void on_session(self_pointer self, const session_progress& progress) {
   switch (progress.at) {
   case step::bound:
     device.bound = true;
-    on_bound(self);
+    report_if_ready(self);
+    break;
+  case step::came:
+    device.came = true;
+    tell_if_all(self, progress.device, &loader_state::device_part::came, came_atom_v);
     break;
   case step::opened:
     device.opened = true;
     state.context->devices[progress.device]->hide_export();
-    if (state.at == phase::starting && all(state.devices, [](const auto& part) { return part.opened; })) {
+    if (state.at == phase::clearing && all(state.devices, [](const auto& part) { return part.opened; })) {
       state.at = phase::transferring;
       state.ready_seconds = state.seconds();
     }
@@ -271,15 +298,26 @@ void on_session(self_pointer self, const session_progress& progress) {
     break;
   case step::closed:
     device.closed = true;
+    tell_if_all(self, progress.device, &loader_state::device_part::closed, told_atom_v);
     end_if_all_told(self);
     break;
   }
 }
 
-/// The index in the cluster of an engine that this host leads.
-[[nodiscard]] int led_engine(const loader_state& state, std::uint32_t index) {
-  const auto& layout = state.context->layout;
-  return static_cast<int>(layout.engines_led_by(layout.host).begin + index);
+/// In a failed update: the server of `engine` starts no worker any more.
+void settle(self_pointer self, std::uint32_t engine) {
+  auto& state = self->state;
+  if (state.at == phase::aborting)
+    for (const auto& worker : state.workers_of(engine))
+      self->send(worker.session, settled_atom_v);
+}
+
+/// Workers of `engine` may wait for a node that is gone: the next one looks for them.
+void leave_marks(self_pointer self, std::uint32_t engine) {
+  const auto& context = *self->state.context;
+  const auto here = context.layout.devices_of_engine(engine);
+  for (auto device = here.begin; device < here.end; ++device)
+    context.devices[device]->stay_abandoned(true);
 }
 
 void on_server(self_pointer self, const server_progress& progress) {
@@ -290,7 +328,11 @@ void on_server(self_pointer self, const server_progress& progress) {
   case step::ready:
     engine.ready = true;
     spdlog::info("engine {} is ready", state.context->options.endpoints[progress.engine].url);
-    open_if_ready(self, progress.engine);
+    report_if_ready(self);
+    break;
+  case step::cleared:
+    engine.cleared = true;
+    report_if_cleared(self);
     break;
   case step::answered:
     engine.answered = true;
@@ -299,17 +341,23 @@ void on_server(self_pointer self, const server_progress& progress) {
       on_failure(self, {ec::engine_failed,
                         "engine " + state.context->options.endpoints[progress.engine].url
                             + " reported success before its workers had taken all weights",
-                        led_engine(state, progress.engine)});
+                        static_cast<int>(state.led_engine(progress.engine))});
     report_if_answered(self);
     break;
   case step::closed:
     engine.closed = true;
+    engine.account = progress.account;
     engine.seconds = state.seconds();
     end_if_closed(self);
     break;
   case step::ended:
     engine.ended = true;
-    engine.said = progress.said;
+    engine.account = progress.account;
+    if (engine.account.is_unanswered)
+      leave_marks(self, state.led_engine(progress.engine));
+    settle(self, state.led_engine(progress.engine));
+    if (state.context->layout.spans_hosts(state.led_engine(progress.engine)))
+      self->send(state.node, engine_settled{state.led_engine(progress.engine)});
     end_if_all_told(self);
     break;
   }
@@ -344,7 +392,7 @@ loader_actor::behavior_type loader(self_pointer self, update_ptr context, node_a
       },
       [self](const part_failed& failed) { on_failure(self, failed.why); },
       [self](const proceed& message) { on_proceed(self, message.past); },
-      [self](const open_engine& message) { open(self, message.engine); },
+      [self](const engine_settled& message) { settle(self, message.engine); },
       [self](const session_progress& progress) { on_session(self, progress); },
       [self](const server_progress& progress) { on_server(self, progress); },
       [self](give_up_atom, std::uint8_t during) {

@@ -6,9 +6,11 @@
 // failure into one abort for everybody. Event-based, never blocks. No tensor byte and no chunk passes through
 // it: two messages per bucket and worker.
 //
-//   starting ─> transferring ─> finishing ─> closing ─> ending ─> verdict
-//       └──────────────┴────────────┴───────────┴─> aborting ─┘
+//   starting ─> clearing ─> transferring ─> finishing ─> closing ─> ending ─> verdict
+//       └───────────┴──────────────┴────────────┴───────────┴─> aborting ─┘
 //
+// No engine is paused before all engines on all hosts would take the update, and none is asked to start its
+// workers before all are paused.
 // No worker is told to finish before all workers of all engines on all hosts have taken the last bucket:
 // until then every engine can still be told that the update failed. Where hosts wait for each other the
 // loader tells the node how far this one is (milestone_reached) and goes on when it hears that all are
@@ -28,12 +30,22 @@ namespace ckpt::actors {
 struct loader_state {
   static inline const char* name = "loader";
 
-  enum class phase : std::uint8_t { starting, transferring, finishing, closing, aborting, ending, over };
+  enum class phase : std::uint8_t {
+    starting,
+    clearing,
+    transferring,
+    finishing,
+    closing,
+    aborting,
+    ending,
+    over
+  };
 
   struct device_part {
     worker_session_actor session;
     stager_actor stager;
     bool bound = false;
+    bool came = false;
     bool opened = false;
     bool listed = false;
     bool finished = false;
@@ -45,11 +57,11 @@ struct loader_state {
   struct engine_part {
     server_notifier_actor notifier;
     bool ready = false;
-    bool announced = false; ///< it and its workers here are ready, and that was said or acted upon
+    bool cleared = false;
     bool answered = false;
     bool closed = false;
     bool ended = false;
-    std::string said; ///< the server's last word after an abort
+    engine_account account; ///< once closed or ended
     double seconds = 0;
   };
 
@@ -62,7 +74,8 @@ struct loader_state {
   std::vector<engine_part> engines;    ///< those that this host leads
   std::vector<caf::actor_addr> living; ///< the parts that have not ended yet
   std::uint32_t acknowledged = 0;      ///< buckets that all workers of this host have taken
-  bool answered = false;               ///< said that all servers of this host have answered
+  bool ready = false;                  ///< said that all servers of this host would take the update
+  bool answered = false;               ///< said that all of them have answered
   cause first_cause;
   meter::clock::time_point started;
   double ready_seconds = 0;
@@ -76,6 +89,11 @@ struct loader_state {
   [[nodiscard]] std::span<const device_part> workers_of(std::uint32_t engine) const {
     const auto here = context->layout.devices_of_engine(engine);
     return std::span{devices}.subspan(here.begin, here.size());
+  }
+
+  /// The index in the cluster of an engine that this host leads.
+  [[nodiscard]] std::uint32_t led_engine(std::uint32_t index) const {
+    return context->layout.engines_led_by(context->layout.host).begin + index;
   }
 
   /// Since the update began.

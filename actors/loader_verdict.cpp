@@ -26,7 +26,7 @@ namespace {
   share.endpoint = context.options.endpoints[engine - led.begin].url;
   share.answered = part.answered;
   share.closed = part.closed;
-  share.said = part.said;
+  share.account = part.account;
   if (part.closed)
     share.seconds = part.seconds;
   return share;

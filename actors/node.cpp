@@ -178,6 +178,23 @@ void look(self_pointer self) {
   self->delayed_send(self, alive_interval, tick_atom_v);
 }
 
+/// An engine on several hosts has settled: from the loader that leads it to the coordinator, and from there
+/// to the loaders with its workers.
+template <class Function>
+void pass_on(self_pointer self, const engine_settled& message, Function heard) {
+  auto& state = self->state;
+  const bool from_loader = state.loader && self->current_sender() != nullptr
+                           && self->current_sender()->address() == state.loader.address();
+  if (!from_loader)
+    heard();
+  if (state.at != phase::running)
+    return;
+  if (from_loader)
+    self->send(state.coordinator, message);
+  else
+    self->send(state.loader, message);
+}
+
 void on_run(self_pointer self) {
   auto& way = self->state.options.coordinator;
   if (way.here) {
@@ -212,11 +229,7 @@ node_actor::behavior_type node(self_pointer self, node_options options) {
         if (self->state.at == phase::running)
           self->send(self->state.loader, message);
       },
-      [self, heard](const open_engine& message) {
-        heard();
-        if (self->state.at == phase::running)
-          self->send(self->state.loader, message);
-      },
+      [self, heard](const engine_settled& message) { pass_on(self, message, heard); },
       [self, heard](const give_up& message) {
         heard();
         end_update(self, message.why);
@@ -231,7 +244,6 @@ node_actor::behavior_type node(self_pointer self, node_options options) {
         return file_table{self->state.options.files};
       },
       [self](const milestone_reached& message) { self->send(self->state.coordinator, message); },
-      [self](const engine_ready& message) { self->send(self->state.coordinator, message); },
       [self](const part_failed& message) { on_failure(self, message.why); },
       [self](tick_atom) { look(self); },
   };

@@ -4,10 +4,17 @@
 
 // The actor that speaks HTTP with one engine's server:
 //
-//   asking ─> ready ─post─> updating ─> answered ─close─> closing ─> over
-//   (until it is up)        (until all workers are through)  (version, inference back)
+//   asking ─> ready ─clear─> draining ─> pausing ─> cleared ─post─> updating ─> answered ─close─> closing ─>
+//   over (until it is up)   (what a killed node left)                (until all workers are through)
+//        └──────────────────────────┴─────abort────────┴──────────────┴─> leaving ─> resuming ─> checking ─>
+//        over
+//                                            (until an update under way has been answered)
 //
-// Detached: it works on its one call under way for a few milliseconds at a time. Every step has a deadline,
+// Whoever has asked for an update stays until the server has answered it, however it ends: the server may
+// queue it behind running requests, and would start workers for a node that is gone. And whoever has paused
+// an engine resumes it.
+//
+// Detached: it works on its calls under way for a few milliseconds at a time. Every step has a deadline,
 // except `updating` while the worker sessions still have theirs.
 
 #include "actors/interfaces.hpp"
@@ -25,22 +32,46 @@ namespace ckpt::actors {
 struct server_notifier_state {
   static inline const char* name = "server_notifier";
 
-  enum class step : std::uint8_t { idle, asking, ready, updating, answered, closing, over };
+  enum class step : std::uint8_t {
+    idle,
+    asking,
+    ready,
+    draining,
+    pausing,
+    cleared,
+    updating,
+    answered,
+    closing,
+    failed, ///< and said so; the abort comes
+    leaving,
+    probing, ///< whether the server lives, whose connection broke
+    resuming,
+    checking,
+    over
+  };
 
   update_ptr context;
   std::uint32_t engine = 0; ///< among those that this host leads
   loader_actor loader;
   std::unique_ptr<io::engine_api> api;
   step at = step::idle;
-  io::http_request request;             ///< of the call under way
-  std::unique_ptr<io::http_call> call;  ///< at most one is under way
-  bool answer_is_judged = true;         ///< false for the requests that only bring the server nearer to ready
-  std::deque<io::http_request> todo;    ///< requests to send before the current question is asked again
-  std::deque<io::http_request> closing; ///< closing requests still to send
-  std::string last_why;                 ///< why the server was not ready when it was last asked
-  std::string last_word;                ///< why the server says that the update failed
+  io::http_request request;              ///< of the call under way
+  std::unique_ptr<io::http_call> call;   ///< the conversation
+  std::unique_ptr<io::http_call> resume; ///< beside an update that waits although the engine is paused
+  std::optional<io::http_request> next;  ///< takes the place of the question of this step
+  bool answer_is_judged = true;          ///< false for requests that only bring the server nearer
+  std::deque<io::http_request> todo;     ///< requests to send before the current question is asked again
+  std::deque<io::http_request> closing;  ///< closing requests still to send
+  std::string last_why;                  ///< why the server was not ready when it was last asked
+  engine_account account;
   std::optional<meter::clock::time_point> deadline;
-  bool aborting = false;
+  std::optional<meter::clock::time_point> paused; ///< when the pause was asked for; until it is over
+  meter::clock::time_point posted;
+  meter::clock::time_point stay_until; ///< after an abort
+  bool is_under_way = false;           ///< an update was asked for and not answered
+  bool workers_came = false;
+  bool workers_told = false; ///< after an abort
+  bool wait_was_said = false;
   bool ticking = false;
 };
 

@@ -35,7 +35,9 @@ struct update_options {
   std::vector<io::http_endpoint> endpoints; ///< one per engine that this host leads
   std::string api_key;                      ///< empty: none is sent
   std::optional<std::string> weight_version;
-  std::chrono::milliseconds timeout{300'000}; ///< the longest that any single wait may take
+  io::pause_mode pause = io::pause_mode::none;
+  std::chrono::milliseconds timeout{300'000};   ///< the longest that any single wait may take
+  std::chrono::milliseconds stay_time{300'000}; ///< with a server that has not answered a failed update
   std::uint32_t reads_in_flight_max = 32;
   std::uint64_t chunk_bytes = 4 << 20;          ///< of one read and one slab
   std::uint64_t host_memory_bytes = 1ull << 30; ///< staging memory, at most

@@ -24,6 +24,12 @@ namespace json = boost::json;
   return seconds > 0 ? json::value(static_cast<double>(bytes) / seconds) : json::value(nullptr);
 }
 
+[[nodiscard]] json::value describe_pause(const engine_account& account) {
+  if (account.pause.empty())
+    return nullptr;
+  return json::object{{"mode", account.pause}, {"seconds", account.pause_seconds}};
+}
+
 [[nodiscard]] json::array describe_engines(const update_verdict& verdict) {
   json::array engines;
   for (const auto& engine : verdict.engines) {
@@ -31,7 +37,10 @@ namespace json = boost::json;
                        {"outcome", engine.why.empty() ? "updated" : "failed"},
                        {"serves", name(engine.serves)},
                        {"cause", engine.why.empty() ? json::value(nullptr) : json::value(engine.why)},
+                       {"error", engine.detail.empty() ? json::value(nullptr) : json::value(engine.detail)},
                        {"version", engine.version ? json::value(*engine.version) : json::value(nullptr)},
+                       {"pause", describe_pause(engine.account)},
+                       {"remarks", json::value_from(engine.account.remarks)},
                        {"bytes", engine.bytes},
                        {"seconds", engine.seconds}};
     engines.push_back(std::move(entry));
@@ -130,27 +139,51 @@ namespace json = boost::json;
   return shares;
 }
 
-/// What the engine serves, judged by what its workers were sent and said.
-[[nodiscard]] served_weights serves(const std::vector<const engine_share*>& shares, std::size_t shares_due) {
+/// What the engine serves, judged by what its workers were sent and said, and by its own word on the version.
+[[nodiscard]] served_weights serves(const std::vector<const engine_share*>& shares, std::size_t shares_due,
+                                    const engine_account& account,
+                                    const std::optional<std::string>& weight_version) {
   const bool complete = shares.size() == shares_due;
-  if (complete && std::ranges::all_of(shares, &engine_share::finished)
-      && std::ranges::any_of(shares, &engine_share::answered))
-    return served_weights::updated;
+  const bool finished = complete && std::ranges::all_of(shares, &engine_share::finished);
+  // Only a version that was another one before says anything.
+  if (weight_version && account.version_before != *weight_version && !account.version_after.empty()) {
+    if (account.version_after == *weight_version)
+      return served_weights::updated;
+    if (finished)
+      return served_weights::unknown;
+  }
+  if (finished)
+    return std::ranges::any_of(shares, &engine_share::answered) ? served_weights::updated
+                                                                : served_weights::unknown;
   if (std::ranges::any_of(shares, &engine_share::listed))
     return served_weights::mixed;
   return complete ? served_weights::unchanged : served_weights::unknown;
 }
 
+[[nodiscard]] std::string last_line(std::string_view text) {
+  const auto end = text.find_last_not_of('\n');
+  if (end == std::string_view::npos)
+    return {};
+  const auto line = text.substr(0, end + 1);
+  return std::string{line.substr(line.find_last_of('\n') + 1)};
+}
+
 [[nodiscard]] std::string why_failed(std::uint32_t engine, const cause& first_cause,
-                                     const std::string& said) {
-  std::string why = first_cause.what;
+                                     const engine_account& account) {
   const bool is_another_engines_fault =
       first_cause.engine >= 0 && first_cause.engine != static_cast<int>(engine);
-  if (is_another_engines_fault)
-    why = "given up because " + why;
-  const bool is_echo = is_another_engines_fault && said.find(abort_words) != std::string::npos;
+  std::string why = is_another_engines_fault ? "given up because " + headline(first_cause) : first_cause.what;
+  // Servers say back what their workers were told, or what these said: once is enough.
+  const auto said = std::string_view{account.said};
+  const bool is_echo =
+      said.find(abort_words) != std::string_view::npos
+      || (!first_cause.detail.empty() && said.find(last_line(first_cause.detail)) != std::string_view::npos);
   if (!said.empty() && !is_echo && why.find(said) == std::string::npos)
-    why += "\nthe server said: " + said;
+    why += "\nthe server said: " + account.said;
+  if (account.is_unanswered)
+    why +=
+        "\nits server has not answered the update request: the engine may hang, now or when it comes to it. "
+        "Update it again, which frees it, or restart it";
   return why;
 }
 
@@ -162,7 +195,6 @@ namespace json = boost::json;
   const auto shares = shares_of(engine, hosts);
   // A host that is not host 0 hears only of its own share: it judges by that.
   const auto shares_due = layout.host == 0 ? layout.hosts_of_engine(engine).size() : 1;
-  verdict.serves = serves(shares, shares_due);
   verdict.version = weight_version;
   verdict.bytes = shares.empty() ? 0 : ~std::uint64_t{0};
   const auto leader =
@@ -170,12 +202,17 @@ namespace json = boost::json;
   verdict.endpoint = leader != shares.end() ? (*leader)->endpoint
                                             : std::to_string(engine) + " (led by host "
                                                   + std::to_string(layout.leader_of_engine(engine)) + ")";
+  if (leader != shares.end())
+    verdict.account = (*leader)->account;
+  verdict.serves = serves(shares, shares_due, verdict.account, weight_version);
+  if (first_cause.engine == static_cast<int>(engine))
+    verdict.detail = first_cause.detail;
   for (const auto* share : shares) {
     verdict.bytes = std::min(verdict.bytes, share->bytes);
     verdict.seconds = std::max(verdict.seconds, share->seconds);
   }
   if (leader == shares.end() || !(*leader)->closed)
-    verdict.why = why_failed(engine, first_cause, leader == shares.end() ? "" : (*leader)->said);
+    verdict.why = why_failed(engine, first_cause, verdict.account);
   return verdict;
 }
 
@@ -273,6 +310,30 @@ std::string describe_bytes(std::uint64_t bytes) {
   return text;
 }
 
+namespace {
+
+[[nodiscard]] const char* describe(served_weights state) {
+  switch (state) {
+  case served_weights::unchanged:
+    return "its old weights";
+  case served_weights::mixed:
+    return "MIXED weights";
+  case served_weights::updated:
+    return "the new weights";
+  case served_weights::unknown:
+    break;
+  }
+  return "UNKNOWN weights";
+}
+
+[[nodiscard]] std::string describe_pause_time(const engine_account& account) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.2f s", account.pause_seconds);
+  return "\n  paused (" + account.pause + ") for " + text;
+}
+
+} // namespace
+
 std::string describe(const update_verdict& verdict, const update& context) {
   std::string text;
   for (const auto& engine : verdict.engines) {
@@ -281,12 +342,13 @@ std::string describe(const update_verdict& verdict, const update& context) {
     if (engine.why.empty() && engine.version)
       text += " to version " + *engine.version;
     if (!engine.why.empty())
-      text += ", serves "
-              + std::string{engine.serves == served_weights::unchanged ? "its old"
-                            : engine.serves == served_weights::mixed   ? "MIXED"
-                            : engine.serves == served_weights::unknown ? "UNKNOWN"
-                                                                       : "the new"}
-              + " weights: " + engine.why;
+      text += ", serves " + std::string{describe(engine.serves)} + ": " + engine.why;
+    if (engine.serves == served_weights::mixed || engine.serves == served_weights::unknown)
+      text += "\n  update it again before you trust its answers";
+    if (!engine.account.pause.empty())
+      text += describe_pause_time(engine.account);
+    for (const auto& remark : engine.account.remarks)
+      text += "\n  note: " + remark;
     text += '\n';
   }
   char times[160];

@@ -23,13 +23,24 @@ enum class served_weights : std::uint8_t {
   unchanged, ///< nothing was handed to it: what it had before
   mixed,     ///< some tensors are new, some old: not fit for use until an update succeeds
   updated,   ///< every worker took every tensor, and the server confirmed
-  unknown,   ///< a host of it was lost: nobody can tell
+  unknown,   ///< nobody can tell: a host of it was lost, or nothing confirms that what it took is in place
 };
 
 [[nodiscard]] const char* name(served_weights state) noexcept;
 
 /// What workers are told of an update that ends early; their servers often say it back.
 inline constexpr std::string_view abort_words = "ckpt-actor gave up this weight update: ";
+
+/// What the server of an engine did and said besides taking weights.
+struct engine_account {
+  std::string said;                 ///< its last word after an abort
+  std::string pause;                ///< how its requests were stopped meanwhile; empty: they were not
+  double pause_seconds = 0;         ///< from asking for the pause to the answer that it is over
+  std::vector<std::string> remarks; ///< for the user
+  std::string version_before;       ///< empty where it tells none
+  std::string version_after;        ///< when it was asked for it after a failure
+  bool is_unanswered = false;       ///< its update request was left with it
+};
 
 /// What one host knows of an engine that has workers on it.
 struct engine_share {
@@ -39,7 +50,7 @@ struct engine_share {
   bool finished = false;    ///< every worker here has let go of the ring and run its post hook
   bool answered = false;    ///< the server said that its update succeeded
   bool closed = false;      ///< version confirmed and inference brought back
-  std::string said;         ///< the server's last word after an abort
+  engine_account account;   ///< of the host that leads it
   std::uint64_t bytes = 0;  ///< acknowledged by all workers here
   double seconds = 0;       ///< from the start of the update to this engine's end
 };
@@ -81,6 +92,8 @@ struct engine_verdict {
   std::optional<std::string> version;
   std::uint64_t bytes = 0; ///< acknowledged by all its workers
   double seconds = 0;      ///< from the start of the update to this engine's end
+  std::string detail{};    ///< what a worker of it said of a failure, in full
+  engine_account account{};
 };
 
 struct update_verdict {

@@ -5,9 +5,11 @@
 
 #include "actors/deadlines.hpp"
 #include "io/pickle_writer.hpp"
+#include "io/traceback.hpp"
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -24,9 +26,6 @@ constexpr auto reply_wait = 4ms;
 
 /// How often a session that waits for nothing looks whether its worker is still there.
 constexpr auto idle_wait = 50ms;
-
-/// The part of a worker's traceback that goes into messages: its end names the error.
-constexpr std::size_t error_text_max = 2000;
 
 void tell(self_pointer self, session_progress::step at, std::uint32_t bucket = 0) {
   self->send(self->state.loader, session_progress{at, self->state.device, bucket});
@@ -60,11 +59,11 @@ void tell(self_pointer self, session_progress::step at, std::uint32_t bucket = 0
   return "after the update";
 }
 
-void fail(self_pointer self, ec code, const std::string& what) {
+void fail(self_pointer self, ec code, const std::string& what, std::string detail = {}) {
   auto& state = self->state;
   const auto engine = static_cast<int>(state.context->engine_of(state.device));
-  self->send(state.loader,
-             part_failed{{code, state.context->worker_name(state.device) + " " + what, engine}});
+  self->send(state.loader, part_failed{{code, state.context->worker_name(state.device) + " " + what, engine,
+                                        std::move(detail)}});
   state.at = step::over; // The loader answers with an abort.
 }
 
@@ -166,11 +165,8 @@ void on_reply(self_pointer self) {
     on_agreement(self);
     return;
   }
-  while (!text.empty() && text.back() == '\n')
-    text.pop_back();
-  if (text.size() > error_text_max)
-    text = "… " + text.substr(text.size() - error_text_max);
-  fail(self, ec::engine_failed, "failed " + doing(state) + ":\n" + text);
+  fail(self, ec::engine_failed, "failed " + doing(state) + ":\n" + io::last_words_of_traceback(text),
+       io::whole_traceback(text));
 }
 
 void close(self_pointer self) {
@@ -180,12 +176,11 @@ void close(self_pointer self) {
   tell(self, session_progress::step::closed);
 }
 
-/// Once the worker is there it gets the abort; it does not answer, but lets go of the ring, or it is gone.
-/// Then there is nothing more to wait for.
+/// Once the worker is there it gets the abort, to which it does not reply, and closes its end. The channel
+/// stays that long: what the worker still had to say, a reply to the list before, has to be taken from it, or
+/// its socket would wait for that for ever, and its engine with it.
 void look_after_abort(self_pointer self) {
-  auto& state = self->state;
-  const bool has_heard = state.channel->all_sent() && state.context->devices[state.device]->is_released();
-  if (state.worker_is_gone || has_heard || meter::clock::now() > state.deadline)
+  if (self->state.worker_is_gone || meter::clock::now() > self->state.deadline)
     close(self);
 }
 
@@ -195,7 +190,11 @@ void check_deadline(self_pointer self) {
     return;
   const auto& timeout = state.context->options.timeout;
   if (!state.channel->peer_seen())
-    fail(self, ec::timed_out, "did not connect within " + describe_seconds(timeout));
+    fail(self, ec::timed_out,
+         "did not connect within " + describe_seconds(timeout)
+             + (state.context->options.pause == io::pause_mode::none
+                    ? ": its engine may be waiting for running requests to end (--pause makes them wait)"
+                    : ""));
   else if (state.at == step::signing_off)
     fail(self, ec::timed_out,
          "kept the buffer open for " + describe_seconds(timeout) + " after it agreed to let go");
@@ -203,7 +202,14 @@ void check_deadline(self_pointer self) {
     fail(self, ec::timed_out, "did not answer for " + describe_seconds(timeout) + " " + doing(state));
 }
 
-/// Nobody has been asked to connect yet: who does all the same has been left behind by a killed node.
+void say_bound(self_pointer self) {
+  if (!std::exchange(self->state.is_bound, true))
+    tell(self, session_progress::step::bound);
+}
+
+void offer_ring(self_pointer self) { ask(self, step::opening, handle_for(self->state)); }
+
+/// Nobody has been asked to connect yet: who does all the same has been left behind by another node.
 void look_for_stale_worker(self_pointer self) {
   auto& state = self->state;
   switch (state.stale->look()) {
@@ -211,7 +217,9 @@ void look_for_stale_worker(self_pointer self) {
     break;
   case io::stale_worker::state::gone:
     state.stale.reset();
-    tell(self, session_progress::step::bound);
+    say_bound(self);
+    if (state.is_open)
+      offer_ring(self);
     break;
   case io::stale_worker::state::stays:
     state.stale.reset();
@@ -221,12 +229,19 @@ void look_for_stale_worker(self_pointer self) {
   tick_soon(self);
 }
 
+void expect_stale_worker(worker_session_state& state) {
+  state.stale.emplace(*state.channel, io::pickle_abort("its node was killed; a new one is here"),
+                      abort_grace(state.context->options.timeout));
+}
+
 void look(self_pointer self) {
   auto& state = self->state;
   if (!state.channel)
     return;
   if (state.stale)
     return look_for_stale_worker(self);
+  if (state.is_open && state.channel->peer_seen() && !std::exchange(state.has_come, true))
+    tell(self, session_progress::step::came);
   switch (state.channel->wait(waits_for_worker(state.at) ? reply_wait : 0ms)) {
   case io::worker_channel::event::none:
     break;
@@ -249,26 +264,37 @@ void look(self_pointer self) {
     look_after_abort(self);
   else
     check_deadline(self);
+  if (state.at == step::idle && !state.is_open && state.channel && state.channel->peer_seen())
+    expect_stale_worker(state);
   tick_soon(self);
 }
 
-/// Tells the worker, wherever it is. One that has not come yet gets a little time: it would otherwise wait
-/// for its first message for ever. It takes the first message for a bad handle, complains, and raises on the
-/// second.
-void abort(self_pointer self, const std::string& why) {
+/// Tells the worker, wherever it is, also one that comes late. That takes the first message for a bad handle,
+/// complains, and raises on the second.
+void abort(self_pointer self, const std::string& why, std::chrono::milliseconds late_workers) {
   auto& state = self->state;
-  if (!state.channel || !state.is_open) {
+  if (!state.channel || late_workers == 0ms) {
     close(self);
     return;
   }
+  state.stale.reset();
   const auto message = io::pickle_abort(std::string{abort_words} + why);
   state.channel->discard_unsent();
   if (!state.channel->peer_seen())
     state.channel->send(message);
   state.channel->send(message);
   state.at = step::aborting;
-  state.deadline = meter::clock::now() + abort_grace(state.context->options.timeout);
+  state.deadline =
+      meter::clock::now()
+      + (state.channel->peer_seen() ? abort_grace(state.context->options.timeout) : late_workers);
   tick_soon(self);
+}
+
+/// The server starts no worker any more.
+void settle(self_pointer self) {
+  const auto& state = self->state;
+  if (state.at == step::aborting && !state.channel->peer_seen())
+    close(self);
 }
 
 /// Runs `work` and turns what it throws into the update's failure.
@@ -286,10 +312,9 @@ void bind(self_pointer self) {
   try {
     state.channel = std::make_unique<io::worker_channel>(state.context->devices[state.device]->uuid(), 0);
     if (state.context->devices[state.device]->was_abandoned())
-      state.stale.emplace(*state.channel, io::pickle_abort("its node was killed; a new one is here"),
-                          abort_grace(state.context->options.timeout));
+      expect_stale_worker(state);
     else
-      tell(self, session_progress::step::bound);
+      say_bound(self);
     tick_soon(self);
   } catch (const std::system_error& error) {
     if (error.code() == std::errc::address_in_use)
@@ -314,7 +339,8 @@ worker_session_actor::behavior_type worker_session(self_pointer self, update_ptr
           if (self->state.at != step::idle)
             return;
           self->state.is_open = true;
-          ask(self, step::opening, handle_for(self->state));
+          if (!self->state.stale)
+            offer_ring(self);
         });
       },
       [self](const bucket_ready& ready) {
@@ -329,7 +355,10 @@ worker_session_actor::behavior_type worker_session(self_pointer self, update_ptr
             ask(self, step::releasing, io::pickle_none());
         });
       },
-      [self](const abort_update& message) { guarded(self, [&] { abort(self, message.why); }); },
+      [self](const abort_update& message) {
+        guarded(self, [&] { abort(self, message.why, message.late_workers); });
+      },
+      [self](settled_atom) { guarded(self, [&] { settle(self); }); },
       [self](tick_atom, std::uint64_t number) {
         if (number == self->state.tick_number)
           guarded(self, [&] { look(self); });

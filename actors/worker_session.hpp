@@ -7,6 +7,10 @@
 //   binding ─> idle ─open─> opening ─> ready <─> listing ─finish─> releasing ─> hooking ─> over
 //              (bound)     (handle)           (one bucket)     (first None)  (second None)
 //
+// Whoever connects before the server has been asked to start its workers was left behind by another node, and
+// is told to give up. After a failure a worker that has not come yet is waited for as long as the server may
+// still start it: it would otherwise wait for its first message for ever, and its engine with it.
+//
 // Detached: it waits for the worker on its own thread, for a few milliseconds at a time. Every step that
 // waits for the worker has a deadline. Bound: buckets handed over are limited by the slots of the ring.
 
@@ -40,11 +44,13 @@ struct worker_session_state {
   std::uint32_t device = 0;
   loader_actor loader;
   std::unique_ptr<io::worker_channel> channel;
-  std::optional<io::stale_worker> stale; ///< while one is looked for, before the channel counts as bound
+  std::optional<io::stale_worker> stale; ///< while one is looked for, or there
   step at = step::idle;
   std::deque<std::uint32_t> buckets; ///< ready, not yet listed
   std::uint32_t listed = 0;          ///< the bucket whose list is with the worker
   meter::clock::time_point deadline;
+  bool is_bound = false;         ///< said that the worker may connect
+  bool has_come = false;         ///< and that it did
   bool is_open = false;          ///< the server was asked to start the worker
   bool worker_is_gone = false;   ///< it closed its end: there is nothing left that it could let go of
   std::uint64_t tick_number = 0; ///< of the only tick that counts

@@ -9,6 +9,7 @@
 #include "gpu/ipc_counter.hpp"
 #include "gpu/pinned_memory.hpp"
 #include "gpu/use_gpu.hpp"
+#include "gpu/work_mark.hpp"
 
 #include <cassert>
 #include <utility>
@@ -28,7 +29,8 @@ public:
     auto identity = describe_gpu(ordinal);
     uuid_ = std::move(identity.uuid);
     node_ = identity.memory_node;
-    was_abandoned_ = ipc_counter::remove_stale(options_.counter_directory, uuid_) > 0;
+    mark_.emplace(uuid_, options_.counter_directory);
+    ipc_counter::remove_stale(options_.counter_directory, uuid_);
     description_ = "GPU " + std::to_string(ordinal) + " (" + identity.name + ")";
   }
 
@@ -49,7 +51,9 @@ public:
 
   [[nodiscard]] std::optional<unsigned> memory_node() const override { return node_; }
 
-  [[nodiscard]] bool was_abandoned() const noexcept override { return was_abandoned_; }
+  [[nodiscard]] bool was_abandoned() const noexcept override { return mark_->was_abandoned(); }
+
+  void stay_abandoned(bool stays) noexcept override { mark_->stay(stays); }
 
   void pin(std::span<std::byte> memory) override { pinned_->add(memory, pinned_memory::access::read_write); }
 
@@ -72,7 +76,6 @@ public:
     check_cuda(cudaMalloc(&memory, bytes_),
                "cudaMalloc of " + std::to_string(bytes_) + " bytes for the ring of " + description_);
     memory_ = static_cast<std::byte*>(memory);
-    // Before anybody is asked to open the ring: should this process be killed, the next one knows of it.
     counter_.emplace(uuid_, options_.counter_directory);
   }
 
@@ -101,6 +104,7 @@ public:
   void withdraw_export() noexcept override {
     if (counter_)
       counter_->hide();
+    mark_->take_away();
   }
 
   [[nodiscard]] bool is_released() const noexcept override {
@@ -145,7 +149,7 @@ private:
   std::string uuid_;
   std::string description_;
   std::optional<unsigned> node_;
-  bool was_abandoned_ = false;
+  std::optional<work_mark> mark_; ///< set once the uuid is known
   std::byte* memory_ = nullptr;
   std::uint64_t bytes_ = 0;
   std::optional<ipc_counter> counter_; ///< of the last export, or for the first

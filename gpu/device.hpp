@@ -77,6 +77,10 @@ public:
   /// may still be waiting for it.
   [[nodiscard]] virtual bool was_abandoned() const noexcept { return false; }
 
+  /// Whether was_abandoned() is to be true for the next process, too, or for the first time: until somebody
+  /// has seen to the worker that may be waiting.
+  virtual void stay_abandoned(bool /*stays*/) noexcept {}
+
   /// Makes host memory known to the copy engine, before the first copy from it. Throws what the device
   /// throws.
   virtual void pin(std::span<std::byte> memory) = 0;

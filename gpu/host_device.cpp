@@ -33,6 +33,12 @@ host_device::host_device(unsigned index, std::filesystem::path directory)
     : uuid_{random_uuid()}, description_{"host memory " + std::to_string(index)},
       directory_{std::move(directory)}, stream_{"copy-" + std::to_string(index)} {}
 
+host_device::host_device(unsigned index, std::string uuid, std::filesystem::path directory)
+    : uuid_{std::move(uuid)}, description_{"host memory " + std::to_string(index)},
+      directory_{std::move(directory)}, stream_{"copy-" + std::to_string(index)} {
+  mark_.emplace(uuid_, directory_);
+}
+
 host_device::~host_device() noexcept = default;
 
 void host_device::allocate_ring(std::uint64_t bytes) {
@@ -43,7 +49,7 @@ void host_device::allocate_ring(std::uint64_t bytes) {
 
 ring_export host_device::export_ring() {
   assert(ring_);
-  ring_->publish(file_prefix + uuid_.substr(4));
+  ring_->publish(file_prefix + uuid_.substr(4) + "-" + random_text());
   return exported_file{ring_->path().string(), ring_->bytes().size()};
 }
 

@@ -9,6 +9,7 @@
 #include "gpu/device.hpp"
 #include "gpu/host_stream.hpp"
 #include "gpu/owned_file.hpp"
+#include "gpu/work_mark.hpp"
 
 #include <filesystem>
 #include <memory>
@@ -21,19 +22,32 @@ namespace ckpt::gpu {
 
 class host_device final : public device {
 public:
-  /// The `index`-th device of this process, with its ring below `directory`.
+  /// The `index`-th device of this process, with its ring below `directory`, under a name that no other
+  /// process has.
   explicit host_device(unsigned index, std::filesystem::path directory = "/dev/shm");
+
+  /// The same under a name of the caller's, which finds what a killed process has left with its worker.
+  host_device(unsigned index, std::string uuid, std::filesystem::path directory = "/dev/shm");
   ~host_device() noexcept override;
 
   [[nodiscard]] const std::string& uuid() const noexcept override { return uuid_; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
+  [[nodiscard]] bool was_abandoned() const noexcept override { return mark_ && mark_->was_abandoned(); }
+  void stay_abandoned(bool stays) noexcept override {
+    if (mark_)
+      mark_->stay(stays);
+  }
   // Host memory is what it copies from.
   void pin(std::span<std::byte>) override {}
   [[nodiscard]] bool pin_source(std::span<const std::byte>) noexcept override { return true; }
   void allocate_ring(std::uint64_t bytes) override;
   [[nodiscard]] ring_export export_ring() override;
   void hide_export() noexcept override;
-  void withdraw_export() noexcept override { hide_export(); }
+  void withdraw_export() noexcept override {
+    hide_export();
+    if (mark_)
+      mark_->take_away();
+  }
   [[nodiscard]] bool is_released() const noexcept override {
     return true;
   } // A mapping keeps the memory alive.
@@ -48,6 +62,7 @@ private:
   std::string uuid_;
   std::string description_;
   std::filesystem::path directory_;
+  std::optional<work_mark> mark_; ///< of a device whose name the next process knows
   std::optional<owned_file> ring_;
   host_stream stream_; // Last: it copies into the ring.
 };

@@ -4,9 +4,7 @@
 #include "gpu/ipc_counter.hpp"
 
 #include <atomic>
-#include <cstdio>
 #include <new>
-#include <random>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -23,13 +21,6 @@ constexpr std::uint64_t header_bytes = 64;
 constexpr std::uint64_t slots = 10'000;
 constexpr std::uint64_t counter_bytes = header_bytes + slots * sizeof(std::int64_t);
 static_assert(counter_bytes == 80'064);
-
-std::string random_text() {
-  std::random_device random;
-  char text[17];
-  std::snprintf(text, sizeof text, "%08x%08x", random(), random());
-  return text;
-}
 
 template <class Number>
 Number& at(std::span<std::byte> memory, std::uint64_t offset) noexcept {

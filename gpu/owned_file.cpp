@@ -5,6 +5,8 @@
 
 #include <cassert>
 #include <cerrno>
+#include <cstdio>
+#include <random>
 #include <system_error>
 
 #include <fcntl.h>
@@ -20,6 +22,13 @@ namespace {
 }
 
 } // namespace
+
+std::string random_text() {
+  std::random_device random;
+  char text[17];
+  std::snprintf(text, sizeof text, "%08x%08x", random(), random());
+  return text;
+}
 
 unsigned remove_stale_files(const std::filesystem::path& directory, std::string_view prefix) noexcept {
   unsigned removed = 0;

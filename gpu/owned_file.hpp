@@ -31,6 +31,9 @@ public:
   /// Takes the name away again; who has the file open keeps it.
   void hide() noexcept;
 
+  /// Its name outlives this process, for the next one to find.
+  void leave_behind() noexcept { path_.clear(); }
+
   /// Empty without a name.
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
@@ -40,6 +43,9 @@ private:
   int file_ = -1; ///< kept open: it holds the lock
   std::span<std::byte> bytes_;
 };
+
+/// Sixteen random hexadecimal digits, for names that nobody else has.
+[[nodiscard]] std::string random_text();
 
 /// Removes the files in `directory` that start with `prefix` and whose owners are gone. Returns how many.
 unsigned remove_stale_files(const std::filesystem::path& directory, std::string_view prefix) noexcept;

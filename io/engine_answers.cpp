@@ -113,9 +113,34 @@ std::string words_of(const http_response& response) {
 
 engine_answer go() { return {}; }
 
-engine_answer not_yet(std::string why) { return {engine_answer::meaning::not_yet, std::move(why), {}, {}}; }
+engine_answer not_yet(std::string why) {
+  return {engine_answer::meaning::not_yet, std::move(why), {}, {}, {}};
+}
 
-engine_answer refused(std::string why) { return {engine_answer::meaning::refused, std::move(why), {}, {}}; }
+engine_answer refused(std::string why) {
+  return {engine_answer::meaning::refused, std::move(why), {}, {}, {}};
+}
+
+engine_answer go_with(std::string remark) { return {{}, {}, {}, {}, std::move(remark)}; }
+
+engine_answer ask_instead(std::string_view target) {
+  auto answer = not_yet("asking " + std::string{target});
+  answer.ask_instead = http_request{http_request::verb::get, std::string{target}, {}};
+  return answer;
+}
+
+engine_answer judge_pause_answer(const http_response& response, std::string_view question,
+                                 std::string_view without) {
+  switch (response.status) {
+  case 200:
+    return go();
+  case 404:
+  case 405:
+    return go_with("the server has no " + std::string{question} + ": " + std::string{without});
+  default:
+    return refused_by_status(response, question, {});
+  }
+}
 
 engine_answer refused_by_status(const http_response& response, std::string_view question,
                                 std::string_view missing_route) {
@@ -144,7 +169,8 @@ std::optional<engine_answer> unready_by_status(const http_response& response, st
   case 503:
   case 504:
     return not_yet("the server is not ready: " + std::string{question} + " was answered with HTTP "
-                   + std::to_string(response.status));
+                   + std::to_string(response.status)
+                   + (response.body.empty() ? std::string{} : ": " + words_of(response)));
   default:
     return refused_by_status(response, question, missing_route);
   }

@@ -39,6 +39,17 @@ namespace ckpt::io {
 [[nodiscard]] engine_answer not_yet(std::string why);
 [[nodiscard]] engine_answer refused(std::string why);
 
+/// On to the next step, but the user should know of `remark`.
+[[nodiscard]] engine_answer go_with(std::string remark);
+
+/// Not this question but `request`, at once.
+[[nodiscard]] engine_answer ask_instead(std::string_view target);
+
+/// The answer to a request to stop generating, or to go on. A server that has no such route goes on as it
+/// is: `without` says what that means.
+[[nodiscard]] engine_answer judge_pause_answer(const http_response& response, std::string_view question,
+                                               std::string_view without);
+
 /// The refusal for an answer that is not a success. `question` names the request ("POST /x"); `missing_route`
 /// is what a 404 means there.
 [[nodiscard]] engine_answer refused_by_status(const http_response& response, std::string_view question,
@@ -52,8 +63,8 @@ unready_by_status(const http_response& response, std::string_view question, std:
 /// Judges `{"success": bool, "message": text}`: only a literal true is a success.
 [[nodiscard]] engine_answer judge_success_object(const http_response& response, std::string_view question);
 
-[[nodiscard]] std::unique_ptr<engine_api> make_sglang_api();
-[[nodiscard]] std::unique_ptr<engine_api> make_vllm_api();
+[[nodiscard]] std::unique_ptr<engine_api> make_sglang_api(pause_mode pause);
+[[nodiscard]] std::unique_ptr<engine_api> make_vllm_api(pause_mode pause);
 [[nodiscard]] std::unique_ptr<engine_api> make_lmdeploy_api();
 
 } // namespace ckpt::io

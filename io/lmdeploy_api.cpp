@@ -79,26 +79,26 @@ public:
     return {http_request::verb::get, std::string{route}, {}};
   }
 
-  [[nodiscard]] engine_answer judge_readiness(const http_response& response) const override {
-    const auto question = "GET " + std::string{route};
-    if (auto unready = unready_by_status(response, question, no_route))
-      return *unready;
-    const auto state = parse_body(response);
-    if (!state || member(*state, "ready") == nullptr)
-      return refused(question
-                     + " was answered with HTTP 200 but not in LMDeploy's form; is the endpoint the server "
-                       "itself? It said: "
-                     + words_of(response));
-    if (is_true(*state, "ready"))
+  // Ready is also who would be after having been put to sleep.
+  [[nodiscard]] engine_answer judge_readiness(const http_request& /*request*/,
+                                              const http_response& response) override {
+    auto answer = judge_state(response);
+    if (answer.is == engine_answer::meaning::not_yet && !answer.before_asking_again.empty())
       return go();
-    if (auto wrong = wrong_backend(*state))
-      return *wrong;
-    if (auto missing = missing_package(*state))
-      return *missing;
-    auto answer = not_yet("the server is not ready: " + words_of(response));
-    answer.before_asking_again = steps_from(*state);
     return answer;
   }
+
+  // The question is the same: its answer tells what is left to do.
+  [[nodiscard]] std::optional<http_request> pause_request() const override { return readiness_request(); }
+
+  [[nodiscard]] engine_answer judge_pause(const http_response& response) override {
+    return judge_state(response);
+  }
+
+  [[nodiscard]] bool is_paused() const override { return true; }
+
+  // Put to sleep it has lost its weights: without a whole set of new ones it must not go on.
+  [[nodiscard]] std::optional<http_request> resume_request() const override { return std::nullopt; }
 
   // LMDeploy has no word for a version and takes no time limit.
   [[nodiscard]] http_request update_request(const std::vector<device_channel>& devices,
@@ -131,6 +131,30 @@ public:
       return go();
     auto answer = refused_by_status(response, "POST " + request.target, "the server has no such route");
     answer.why = "the weights were taken, but inference stays blocked: " + answer.why;
+    return answer;
+  }
+
+  [[nodiscard]] bool ends_pause(const http_request& /*request*/) const override { return true; }
+
+private:
+  [[nodiscard]] static engine_answer judge_state(const http_response& response) {
+    const auto question = "GET " + std::string{route};
+    if (auto unready = unready_by_status(response, question, no_route))
+      return *unready;
+    const auto state = parse_body(response);
+    if (!state || member(*state, "ready") == nullptr)
+      return refused(question
+                     + " was answered with HTTP 200 but not in LMDeploy's form; is the endpoint the server "
+                       "itself? It said: "
+                     + words_of(response));
+    if (is_true(*state, "ready"))
+      return go();
+    if (auto wrong = wrong_backend(*state))
+      return *wrong;
+    if (auto missing = missing_package(*state))
+      return *missing;
+    auto answer = not_yet("the server is not ready: " + words_of(response));
+    answer.before_asking_again = steps_from(*state);
     return answer;
   }
 };

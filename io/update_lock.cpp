@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <string>
@@ -18,9 +19,7 @@
 #include <xxhash.h>
 
 namespace ckpt::io {
-namespace {
 
-/// One name for one engine, however the user writes its address.
 std::string engine_key(const http_endpoint& endpoint) {
   if (!endpoint.unix_socket_path.empty())
     return std::filesystem::weakly_canonical(endpoint.unix_socket_path).string();
@@ -29,7 +28,15 @@ std::string engine_key(const http_endpoint& endpoint) {
   return (loopback ? std::string{"loopback"} : endpoint.host) + ":" + endpoint.port + endpoint.base_path;
 }
 
-} // namespace
+std::string uuid_of(std::string_view text) {
+  const auto hash = XXH3_128bits(text.data(), text.size());
+  char uuid[48];
+  std::snprintf(uuid, sizeof uuid, "GPU-%08x-%04x-%04x-%04x-%012llx",
+                static_cast<unsigned>(hash.high64 >> 32), static_cast<unsigned>(hash.high64 >> 16 & 0xffff),
+                static_cast<unsigned>(hash.high64 & 0xffff), static_cast<unsigned>(hash.low64 >> 48),
+                static_cast<unsigned long long>(hash.low64 & 0xffff'ffff'ffffULL));
+  return uuid;
+}
 
 update_lock::update_lock(const http_endpoint& endpoint)
     : socket_{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)} {

@@ -9,7 +9,16 @@
 #include "io/endpoint.hpp"
 #include "io/fd.hpp"
 
+#include <string>
+#include <string_view>
+
 namespace ckpt::io {
+
+/// One text for one engine, however the user writes its address.
+[[nodiscard]] std::string engine_key(const http_endpoint& endpoint);
+
+/// "GPU-…", in the form of a GPU's: the same for the same text.
+[[nodiscard]] std::string uuid_of(std::string_view text);
 
 class update_lock {
 public:

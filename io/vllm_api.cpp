@@ -16,6 +16,7 @@ namespace ckpt::io {
 namespace {
 
 constexpr std::string_view update_question = "POST /collective_rpc";
+constexpr std::string_view resume_route = "/resume";
 
 constexpr std::string_view no_update_route =
     "the server has no such route; start vLLM with VLLM_SERVER_DEV_MODE=1 and --worker-extension-cls "
@@ -41,13 +42,40 @@ bool tells_failure(const boost::json::value& result) {
 
 class vllm_api final : public engine_api {
 public:
+  explicit vllm_api(pause_mode pause) : pause_{pause} {}
+
   [[nodiscard]] http_request readiness_request() const override {
     return {http_request::verb::get, "/health", {}};
   }
 
-  [[nodiscard]] engine_answer judge_readiness(const http_response& response) const override {
+  [[nodiscard]] engine_answer judge_readiness(const http_request& /*request*/,
+                                              const http_response& response) override {
     return unready_by_status(response, "GET /health", "this is no vLLM server; check --endpoint and --engine")
         .value_or(go());
+  }
+
+  // With clear_cache, what running requests computed is thrown away, too, and computed anew.
+  [[nodiscard]] std::optional<http_request> pause_request() const override {
+    if (pause_ == pause_mode::none)
+      return std::nullopt;
+    return http_request{http_request::verb::post,
+                        "/pause?mode=" + std::string{name(pause_)} + "&clear_cache=true", "{}"};
+  }
+
+  [[nodiscard]] engine_answer judge_pause(const http_response& response) override {
+    auto answer =
+        judge_pause_answer(response, "POST /pause", "it is updated between two steps of its requests");
+    if (!answer.remark.empty())
+      pause_ = pause_mode::none;
+    return answer;
+  }
+
+  [[nodiscard]] bool is_paused() const override { return pause_ != pause_mode::none; }
+
+  [[nodiscard]] std::optional<http_request> resume_request() const override {
+    if (pause_ == pause_mode::none)
+      return std::nullopt;
+    return http_request{http_request::verb::post, std::string{resume_route}, "{}"};
   }
 
   // vLLM has no word for a version.
@@ -72,10 +100,10 @@ public:
     const auto* found = body ? member(*body, "results") : nullptr;
     const auto* results = found == nullptr ? nullptr : found->if_array();
     if (results == nullptr)
-      return refused(
-          std::string{update_question}
-          + " was answered with HTTP 200 but not in vLLM's form; is the endpoint the server itself? It said: "
-          + words_of(response));
+      return refused(std::string{update_question}
+                     + " was answered with HTTP 200 but not in vLLM's form; is the endpoint the server "
+                       "itself? It said: "
+                     + words_of(response));
     for (std::size_t i = 0; i < results->size(); ++i)
       if (tells_failure((*results)[i]))
         return refused("worker " + std::to_string(i) + " of the server reports a failure: "
@@ -85,18 +113,26 @@ public:
 
   [[nodiscard]] std::vector<http_request>
   closing_requests(const std::optional<std::string>& /*weight_version*/) const override {
-    return {};
+    const auto resume = resume_request();
+    return resume ? std::vector{*resume} : std::vector<http_request>{};
   }
 
   [[nodiscard]] engine_answer
-  judge_closing(const http_request& /*request*/, const http_response& /*response*/,
+  judge_closing(const http_request& request, const http_response& response,
                 const std::optional<std::string>& /*weight_version*/) const override {
-    return go();
+    return judge_pause_answer(response, "POST " + request.target, "it goes on by itself");
   }
+
+  [[nodiscard]] bool ends_pause(const http_request& request) const override {
+    return request.target == resume_route;
+  }
+
+private:
+  pause_mode pause_;
 };
 
 } // namespace
 
-std::unique_ptr<engine_api> make_vllm_api() { return std::make_unique<vllm_api>(); }
+std::unique_ptr<engine_api> make_vllm_api(pause_mode pause) { return std::make_unique<vllm_api>(pause); }
 
 } // namespace ckpt::io

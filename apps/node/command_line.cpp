@@ -54,6 +54,8 @@ struct raw_options {
   std::uint32_t devices = 0;
   std::string ipc_handle = "versioned";
   std::string api_key_file;
+  std::string pause = "auto";
+  double stay_seconds = 300;
   double timeout_seconds = 300;
   cluster_flags cluster;
   network_options network;
@@ -113,6 +115,15 @@ void add_own_flags(CLI::App& app, raw_options& raw) {
   app.add_option("--timeout", raw.timeout_seconds,
                  "Seconds that any single wait may take: for the server, a worker's answer, a read")
       ->check(CLI::Range(0.1, 86'400.0))
+      ->capture_default_str();
+  app.add_option(
+         "--pause", raw.pause,
+         "How requests are stopped while weights change. sglang: retract (auto), in_place, abort, none;\n"
+         "vllm: keep (auto), wait, abort, none; lmdeploy: sleep (auto)")
+      ->capture_default_str();
+  app.add_option("--stay-time", raw.stay_seconds,
+                 "Seconds to stay, after a failure, with a server that may still start its workers")
+      ->check(CLI::Range(0.0, 86'400.0))
       ->capture_default_str();
   app.add_option("--report", raw.report, "Write the verdict as JSON to this file");
   app.add_flag("--dry-run", raw.dry_run, "Print the plan (files, bytes, buckets, memory) and move nothing");
@@ -272,6 +283,8 @@ void refuse_what_is_not_built(const raw_options& raw) {
     options.update.api_key = read_api_key(raw.api_key_file);
   if (!raw.weight_version.empty())
     options.update.weight_version = raw.weight_version;
+  options.update.pause = io::parse_pause_mode(options.update.engine, raw.pause);
+  options.update.stay_time = milliseconds(raw.stay_seconds);
   options.update.timeout = milliseconds(raw.timeout_seconds);
   options.host_timeout = milliseconds(raw.host_timeout_seconds);
   options.update.reads_in_flight_max = raw.reads_in_flight;

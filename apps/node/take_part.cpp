@@ -63,6 +63,7 @@ struct system_config : caf::actor_system_config {
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> settings_of(const node_options& options) {
   const auto number = [](std::uint64_t value) { return value == 0 ? std::string{} : std::to_string(value); };
   return {{"--inference-parallel-size", number(options.layout.devices_per_engine)},
+          {"--engine", std::string{io::name(options.update.engine)}},
           {"--device", options.device == device_kind::cuda ? "cuda" : "host"},
           {"--bucket-size", number(options.bucket_bytes)},
           {"--chunk-size", number(options.update.chunk_bytes)},
@@ -118,9 +119,9 @@ void publish(caf::actor_system& system, const actors::coordinator_actor& coordin
   way.dial.timeout = options.update.timeout;
   way.dial.is_encrypted = options.network.is_encrypted();
   if (options.layout.host == 0) {
-    way.here =
-        system.spawn(actors::coordinator, actors::coordinator_options{options.layout, options.update.timeout,
-                                                                      options.host_timeout});
+    way.here = system.spawn(actors::coordinator,
+                            actors::coordinator_options{options.layout, options.update.timeout,
+                                                        options.host_timeout, options.update.stay_time});
     try {
       if (options.layout.hosts > 1)
         publish(system, way.here, options);

@@ -55,7 +55,7 @@ loader_actor::behavior_type loader_stand_in(self_pointer self, cluster_layout la
           end(self, failure);
         } else {
           state.verdict.engines = shares_of(layout);
-          self->send(node, milestone_reached{milestone::bound});
+          self->send(node, milestone_reached{milestone::ready});
         }
         return state.promise;
       },
@@ -66,7 +66,7 @@ loader_actor::behavior_type loader_stand_in(self_pointer self, cluster_layout la
         else
           self->send(node, milestone_reached{static_cast<milestone>(static_cast<int>(message.past) + 1)});
       },
-      [](const open_engine&) {},
+      [](const engine_settled&) {},
       [](const session_progress&) {},
       [](const server_progress&) {},
       [](give_up_atom, std::uint8_t) {},
@@ -102,7 +102,8 @@ simulated_outcome simulated_cluster::run(const simulated_cluster_options& option
   auto layout = options.layout;
   layout.host = 0;
   const auto center =
-      system_.spawn(coordinator, coordinator_options{layout, options.timeout, options.host_timeout});
+      system_.spawn(coordinator, coordinator_options{layout, options.timeout, options.host_timeout,
+                                                     std::chrono::seconds{1}});
   std::atomic<std::int64_t> last_start_ns = 0;
   const auto started = meter::clock::now();
   std::vector<node_actor> nodes;

@@ -17,7 +17,9 @@ constexpr auto slice = 50ms;
 void ask(const sink_options& options, const io::http_endpoint& follower,
          const std::vector<io::device_channel>& devices, const std::optional<std::string>& weight_version,
          const std::atomic<bool>& stop) {
-  const auto api = io::make_engine_api(options.engine);
+  const auto api =
+      io::make_engine_api(options.engine, options.engine == io::engine_kind::lmdeploy ? io::pause_mode::sleep
+                                                                                      : io::pause_mode::none);
   const auto request = api->update_request(devices, weight_version,
                                            std::chrono::duration_cast<std::chrono::seconds>(options.timeout));
   const auto& key = options.admin_api_key.empty() ? options.api_key : options.admin_api_key;

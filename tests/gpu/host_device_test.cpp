@@ -172,6 +172,35 @@ TEST_F(host_device_test, removes_what_a_killed_process_left_and_nothing_that_is_
   EXPECT_TRUE(fs::exists(directory_ / "somebody-elses-file"));
 }
 
+TEST_F(host_device_test, of_a_killed_process_is_known_to_the_next_one_under_its_name) {
+  const auto child = ::fork();
+  if (child == 0) {
+    const host_device device{0, "GPU-name", directory_};
+    ::_exit(0); // Like a kill: no destructor runs.
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_FALSE((host_device{0, "GPU-other", directory_}.was_abandoned()));
+  {
+    host_device next{0, "GPU-name", directory_};
+    EXPECT_TRUE(next.was_abandoned());
+    EXPECT_FALSE((host_device{0, "GPU-name", directory_}.was_abandoned())) << "its owner lives";
+  }
+  {
+    host_device after{0, "GPU-name", directory_};
+    EXPECT_TRUE(after.was_abandoned()) << "nobody has seen to it";
+    after.stay_abandoned(false);
+  }
+  EXPECT_EQ(file_count(), 0u);
+  {
+    host_device gives_up{0, "GPU-name", directory_};
+    EXPECT_FALSE(gives_up.was_abandoned());
+    gives_up.stay_abandoned(true);
+    gives_up.withdraw_export();
+  }
+  EXPECT_TRUE((host_device{0, "GPU-name", directory_}.was_abandoned()));
+}
+
 TEST_F(host_device_test, says_how_much_did_not_fit_where) {
   host_device device{0, directory_};
   try {

@@ -10,6 +10,9 @@
 
 #include <boost/json/parse.hpp>
 
+#include <map>
+#include <stdexcept>
+
 namespace ckpt::io {
 namespace {
 
@@ -40,6 +43,31 @@ std::vector<std::string> targets(const std::vector<http_request>& requests) {
   for (const auto& request : requests)
     result.push_back((request.method == http_request::verb::post ? "POST " : "GET ") + request.target);
   return result;
+}
+
+const std::vector<engine_kind> all_kinds{engine_kind::sglang, engine_kind::vllm, engine_kind::lmdeploy};
+
+/// As it is made for users who do not choose a pause.
+std::unique_ptr<engine_api> make_api(engine_kind kind, std::string_view pause = "auto") {
+  return make_engine_api(kind, parse_pause_mode(kind, pause));
+}
+
+/// The server's answers to one question after another, by route, until something is decided.
+engine_answer readiness(engine_api& api, const std::map<std::string, http_response>& says,
+                        std::vector<std::string>* asked = nullptr) {
+  auto request = api.readiness_request();
+  for (int questions = 0; questions < 8; ++questions) {
+    if (asked != nullptr)
+      asked->push_back(request.target);
+    const auto found = says.find(request.target);
+    const auto answer =
+        api.judge_readiness(request, found == says.end() ? http_response{404, ""} : found->second);
+    if (!answer.ask_instead)
+      return answer;
+    request = *answer.ask_instead;
+  }
+  ADD_FAILURE() << "asks for ever";
+  return {};
 }
 
 boost::json::value body_of(const http_request& request) { return boost::json::parse(request.body); }
@@ -73,15 +101,42 @@ std::vector<std::string> absurd_bodies() {
 }
 
 TEST(engine_kind, is_known_by_its_name) {
-  for (const auto kind : {engine_kind::sglang, engine_kind::vllm, engine_kind::lmdeploy})
+  for (const auto kind : all_kinds)
     EXPECT_EQ(parse_engine_kind(name(kind)), kind);
   EXPECT_EQ(parse_engine_kind("SGLang"), std::nullopt);
   EXPECT_EQ(parse_engine_kind(""), std::nullopt);
 }
 
+TEST(pause_mode, is_known_by_the_engines_own_word_for_it) {
+  for (const auto kind : all_kinds) {
+    const auto automatic = parse_pause_mode(kind, "auto");
+    EXPECT_EQ(parse_pause_mode(kind, name(automatic)), automatic);
+  }
+  EXPECT_EQ(parse_pause_mode(engine_kind::sglang, "auto"), pause_mode::retract);
+  EXPECT_EQ(parse_pause_mode(engine_kind::sglang, "in_place"), pause_mode::in_place);
+  EXPECT_EQ(parse_pause_mode(engine_kind::vllm, "auto"), pause_mode::keep);
+  EXPECT_EQ(parse_pause_mode(engine_kind::vllm, "none"), pause_mode::none);
+  EXPECT_EQ(parse_pause_mode(engine_kind::lmdeploy, "auto"), pause_mode::sleep);
+}
+
+TEST(pause_mode, of_another_engine_is_refused_with_those_that_there_are) {
+  const std::pair<engine_kind, const char*> table[] = {
+      {engine_kind::sglang, "keep"}, {engine_kind::sglang, ""},       {engine_kind::vllm, "retract"},
+      {engine_kind::vllm, "sleep"},  {engine_kind::lmdeploy, "none"}, {engine_kind::lmdeploy, "abort"}};
+  for (const auto& [kind, word] : table)
+    try {
+      static_cast<void>(parse_pause_mode(kind, word));
+      ADD_FAILURE() << name(kind) << " " << word;
+    } catch (const std::invalid_argument& error) {
+      EXPECT_THAT(error.what(), HasSubstr("auto, " + std::string{name(parse_pause_mode(kind, "auto"))}));
+    }
+  EXPECT_THROW(static_cast<void>(make_engine_api(engine_kind::vllm, pause_mode::retract)),
+               std::invalid_argument);
+}
+
 TEST(every_engine, never_takes_an_absurd_answer_for_a_success) {
-  for (const auto kind : {engine_kind::sglang, engine_kind::vllm, engine_kind::lmdeploy}) {
-    const auto api = make_engine_api(kind);
+  for (const auto kind : all_kinds) {
+    const auto api = make_api(kind);
     for (const auto& body : absurd_bodies()) {
       EXPECT_EQ(api->judge_update({200, body}).is, meaning::refused)
           << name(kind) << " " << body.substr(0, 80);
@@ -94,8 +149,8 @@ TEST(every_engine, never_takes_an_absurd_answer_for_a_success) {
 TEST(every_engine, keeps_its_messages_short_and_printable) {
   std::string body = "first line\n\x1b[31m";
   body += std::string(1'000'000, 'x') + "\xc3\xa4 \xf0\x9f\x98 RuntimeError: out of memory";
-  for (const auto kind : {engine_kind::sglang, engine_kind::vllm, engine_kind::lmdeploy}) {
-    const auto why = make_engine_api(kind)->judge_update({500, body}).why;
+  for (const auto kind : all_kinds) {
+    const auto why = make_api(kind)->judge_update({500, body}).why;
     EXPECT_LT(why.size(), 800U);
     EXPECT_THAT(why, HasSubstr("first line"));
     EXPECT_THAT(why, HasSubstr("\xc3\xa4 ??? RuntimeError: out of memory"));
@@ -106,36 +161,43 @@ TEST(every_engine, keeps_its_messages_short_and_printable) {
 
 TEST(every_engine, keeps_an_explanation_of_some_length_whole_and_bounds_any_other) {
   const auto explained = [](engine_kind kind, const std::string& message) {
-    return make_engine_api(kind)
-        ->judge_update({400, R"({"success":false,"message":")" + message + "\"}"})
-        .why;
+    return make_api(kind)->judge_update({400, R"({"success":false,"message":")" + message + "\"}"}).why;
   };
   // Two workers of an engine, each with the path of a file deep in a cluster's file system.
   const auto long_message = "worker 0: /" + std::string(800, 'a') + "; worker 1: /" + std::string(800, 'b');
-  for (const auto kind : {engine_kind::sglang, engine_kind::vllm, engine_kind::lmdeploy}) {
+  for (const auto kind : all_kinds) {
     EXPECT_THAT(explained(kind, long_message), HasSubstr(long_message));
     EXPECT_LT(explained(kind, std::string(1'000'000, 'x')).size(), 2500U);
   }
 }
 
 TEST(every_engine, points_to_the_key_file_when_the_key_is_wrong) {
-  for (const auto kind : {engine_kind::sglang, engine_kind::vllm, engine_kind::lmdeploy})
+  for (const auto kind : all_kinds)
     for (const unsigned status : {401U, 403U}) {
-      const auto api = make_engine_api(kind);
+      const auto api = make_api(kind);
       const judgement expected{status, R"({"error": "Unauthorized"})", meaning::refused, "--api-key-file"};
       expect(api->judge_update({status, expected.body}), expected);
-      expect(api->judge_readiness({status, expected.body}), expected);
+      expect(api->judge_readiness(api->readiness_request(), {status, expected.body}), expected);
       EXPECT_THAT(api->judge_update({status, expected.body}).why, HasSubstr("Unauthorized"));
     }
 }
 
 TEST(every_engine, is_asked_again_while_it_starts_and_given_up_when_it_is_broken) {
-  for (const auto kind : {engine_kind::sglang, engine_kind::vllm, engine_kind::lmdeploy}) {
-    const auto api = make_engine_api(kind);
-    for (const unsigned status : {429U, 502U, 503U, 504U})
-      expect(api->judge_readiness({status, ""}), {status, "", meaning::not_yet, std::to_string(status)});
+  for (const auto kind : all_kinds) {
+    const auto api = make_api(kind);
+    const auto all_say = [&](unsigned status, const std::string& body) {
+      const http_response response{status, body};
+      return readiness(*api, {{"/ping", response},
+                              {"/model_info", response},
+                              {"/health", response},
+                              {"/update_weights_from_ipc", response}});
+    };
+    for (const unsigned status : {429U, 502U, 503U, 504U}) {
+      expect(all_say(status, ""), {status, "", meaning::not_yet, std::to_string(status)});
+      expect(all_say(status, R"({"message":"loading"})"), {status, "", meaning::not_yet, ": loading"});
+    }
     for (const unsigned status : {302U, 400U, 500U})
-      expect(api->judge_readiness({status, "oops"}), {status, "oops", meaning::refused, "oops"});
+      expect(all_say(status, "oops"), {status, "oops", meaning::refused, "oops"});
   }
 }
 
@@ -150,20 +212,133 @@ TEST(every_engine, tells_the_servers_own_words) {
       {500, "Internal Server Error", meaning::refused, "HTTP 500: Internal Server Error"},
       {500, "", meaning::refused, "(no text)"},
   };
-  for (const auto kind : {engine_kind::sglang, engine_kind::vllm, engine_kind::lmdeploy})
+  for (const auto kind : all_kinds)
     for (const auto& row : table)
-      expect(make_engine_api(kind)->judge_update({row.status, row.body}), row);
+      expect(make_api(kind)->judge_update({row.status, row.body}), row);
 }
 
-TEST(sglang, is_ready_when_http_is_up) {
-  const auto api = make_engine_api(engine_kind::sglang);
-  EXPECT_THAT(targets({api->readiness_request()}), ElementsAre("GET /ping"));
-  expect(api->judge_readiness({200, ""}), {200, "", meaning::go, ""});
-  expect(api->judge_readiness({404, "{}"}), {404, "{}", meaning::go, ""});
+const http_response info_of_default{200, R"({"model_path": "x", "weight_version": "default"})"};
+const http_response info_of_v1{200, R"({"weight_version": "v1"})"};
+const http_response began_with_dummies{200, R"({"load_format": "dummy", "version": "0.5.23"})"};
+
+TEST(sglang, is_ready_when_it_tells_of_its_model) {
+  const auto api = make_api(engine_kind::sglang);
+  std::vector<std::string> asked;
+  expect(readiness(*api, {{"/ping", {200, ""}}, {"/model_info", info_of_v1}}, &asked),
+         {200, "", meaning::go, ""});
+  EXPECT_THAT(asked, ElementsAre("/ping", "/model_info"));
+  EXPECT_EQ(api->version_before(), "v1");
+  EXPECT_THAT(targets(api->closing_requests(no_version)),
+              ElementsAre("POST /flush_cache", "POST /continue_generation"));
+}
+
+TEST(sglang, takes_its_first_weights_while_ping_says_503) {
+  const auto api = make_api(engine_kind::sglang);
+  std::vector<std::string> asked;
+  expect(readiness(*api, {{"/ping", {503, ""}}, {"/model_info", info_of_default}}, &asked),
+         {200, "", meaning::go, ""});
+  EXPECT_THAT(asked, ElementsAre("/ping", "/model_info"));
+  EXPECT_FALSE(api->pause_request()) << "there are no requests to be paused";
+  const auto closing = api->closing_requests("v1");
+  ASSERT_THAT(targets(closing), ElementsAre("GET /model_info", "GET /ping"));
+  expect(api->judge_closing(closing[1], {503, ""}, "v1"), {503, "", meaning::not_yet, "503"});
+  expect(api->judge_closing(closing[1], {200, ""}, "v1"), {200, "", meaning::go, ""});
+}
+
+TEST(sglang, that_is_older_is_known_to_wait_by_other_routes) {
+  const auto waits_at = [](const std::map<std::string, http_response>& says) {
+    const auto api = make_api(engine_kind::sglang);
+    const auto answer = readiness(*api, says);
+    EXPECT_EQ(answer.is, meaning::go) << answer.why;
+    EXPECT_EQ(answer.remark, "");
+    return targets(api->closing_requests(no_version)).back();
+  };
+  EXPECT_EQ(waits_at({{"/ping", {200, ""}},
+                      {"/model_info", info_of_default},
+                      {"/server_info", began_with_dummies},
+                      {"/ready", {503, ""}}}),
+            "GET /ready");
+  EXPECT_EQ(waits_at({{"/ping", {200, ""}},
+                      {"/model_info", info_of_default},
+                      {"/server_info", began_with_dummies},
+                      {"/health", {503, ""}}}),
+            "GET /health");
+  EXPECT_EQ(waits_at({{"/ping", {200, ""}},
+                      {"/model_info", info_of_default},
+                      {"/server_info", {200, R"({"load_format": "auto"})"}}}),
+            "POST /continue_generation");
+}
+
+TEST(sglang, that_serves_dummy_weights_is_remarked_on) {
+  const auto api = make_api(engine_kind::sglang);
+  const auto answer = readiness(*api, {{"/ping", {200, ""}},
+                                       {"/model_info", info_of_default},
+                                       {"/server_info", began_with_dummies},
+                                       {"/ready", {200, ""}}});
+  EXPECT_EQ(answer.is, meaning::go);
+  EXPECT_THAT(answer.remark, HasSubstr("dummy weights"));
+}
+
+TEST(sglang, that_does_not_tell_of_its_model_yet_is_asked_again_with_both_reasons) {
+  const auto api = make_api(engine_kind::sglang);
+  const auto answer = readiness(*api, {{"/ping", {503, "starting"}}, {"/model_info", {503, "loading"}}});
+  EXPECT_EQ(answer.is, meaning::not_yet);
+  EXPECT_THAT(answer.why, HasSubstr("GET /model_info was answered with HTTP 503: loading"));
+  EXPECT_THAT(answer.why, HasSubstr("GET /ping was answered with HTTP 503: starting"));
+}
+
+TEST(sglang, is_asked_under_the_old_name_and_believed_without_any) {
+  const auto api = make_api(engine_kind::sglang);
+  expect(readiness(*api, {{"/ping", {200, ""}}, {"/get_model_info", info_of_v1}}),
+         {200, "", meaning::go, ""});
+  EXPECT_THAT(targets({*api->version_request()}), ElementsAre("GET /get_model_info"));
+  expect(readiness(*api, {{"/ping", {200, ""}}}), {200, "", meaning::go, ""});
+  expect(readiness(*api, {{"/ping", {503, ""}}}), {404, "", meaning::refused, "no SGLang server"});
+}
+
+TEST(sglang, is_paused_and_resumed_in_its_own_words) {
+  for (const auto* mode : {"retract", "in_place", "abort"}) {
+    const auto api = make_api(engine_kind::sglang, mode);
+    const auto request = api->pause_request();
+    ASSERT_TRUE(request);
+    EXPECT_THAT(targets({*request}), ElementsAre("POST /pause_generation"));
+    EXPECT_EQ(body_of(*request), boost::json::parse(std::string{"{\"mode\": \""} + mode + "\"}"));
+    expect(api->judge_pause({200, "{}"}), {200, "", meaning::go, ""});
+    EXPECT_TRUE(api->is_paused());
+    EXPECT_EQ(body_of(api->update_request(two_devices, no_version, 300s)).at("flush_cache"), false);
+    ASSERT_TRUE(api->resume_request());
+    EXPECT_THAT(targets({*api->resume_request()}), ElementsAre("POST /continue_generation"));
+    EXPECT_TRUE(api->ends_pause(*api->resume_request()));
+    EXPECT_FALSE(api->ends_pause(*request));
+  }
+  const auto unpaused = make_api(engine_kind::sglang, "none");
+  EXPECT_FALSE(unpaused->pause_request());
+  EXPECT_FALSE(unpaused->resume_request());
+  EXPECT_TRUE(unpaused->closing_requests(no_version).empty());
+}
+
+TEST(sglang, without_a_pause_is_updated_all_the_same) {
+  const auto api = make_api(engine_kind::sglang);
+  const auto answer = api->judge_pause({404, ""});
+  EXPECT_EQ(answer.is, meaning::go);
+  EXPECT_THAT(answer.remark, HasSubstr("waits for running requests"));
+  EXPECT_FALSE(api->is_paused());
+  EXPECT_FALSE(api->resume_request());
+  expect(make_api(engine_kind::sglang)->judge_pause({500, "boom"}), {500, "", meaning::refused, "boom"});
+}
+
+TEST(sglang, that_cannot_flush_its_cache_is_remarked_on) {
+  const auto api = make_api(engine_kind::sglang, "in_place");
+  const auto flush = api->closing_requests(no_version).front();
+  const auto answer = api->judge_closing(flush, {400, "requests are running"}, no_version);
+  EXPECT_EQ(answer.is, meaning::go);
+  EXPECT_THAT(answer.remark, HasSubstr("prefix cache"));
+  EXPECT_THAT(answer.remark, HasSubstr("requests are running"));
+  expect(api->judge_closing(flush, {200, ""}, no_version), {200, "", meaning::go, ""});
 }
 
 TEST(sglang, is_told_the_channels_and_the_version) {
-  const auto api = make_engine_api(engine_kind::sglang);
+  const auto api = make_api(engine_kind::sglang, "none");
   const auto request = api->update_request(two_devices, "v 1\"", 300s);
   EXPECT_THAT(targets({request}), ElementsAre("POST /update_weights_from_ipc"));
   EXPECT_EQ(body_of(request),
@@ -173,7 +348,7 @@ TEST(sglang, is_told_the_channels_and_the_version) {
 }
 
 TEST(sglang, is_updated_only_by_its_own_word) {
-  const auto api = make_engine_api(engine_kind::sglang);
+  const auto api = make_api(engine_kind::sglang);
   const judgement table[] = {
       {200, R"({"success": true, "message": "done"})", meaning::go, ""},
       {200, R"({"success": false, "message": "load failed"})", meaning::refused, "load failed"},
@@ -187,7 +362,7 @@ TEST(sglang, is_updated_only_by_its_own_word) {
 }
 
 TEST(sglang, confirms_the_version_under_the_new_or_the_old_name) {
-  const auto api = make_engine_api(engine_kind::sglang);
+  const auto api = make_api(engine_kind::sglang, "none");
   EXPECT_TRUE(api->closing_requests(no_version).empty());
   const std::optional<std::string> version = "v1";
   const auto requests = api->closing_requests(version);
@@ -217,23 +392,37 @@ TEST(sglang, confirms_the_version_under_the_new_or_the_old_name) {
 }
 
 TEST(vllm, is_ready_when_healthy) {
-  const auto api = make_engine_api(engine_kind::vllm);
+  const auto api = make_api(engine_kind::vllm);
   EXPECT_THAT(targets({api->readiness_request()}), ElementsAre("GET /health"));
-  expect(api->judge_readiness({200, ""}), {200, "", meaning::go, ""});
-  expect(api->judge_readiness({404, ""}), {404, "", meaning::refused, "no vLLM server"});
+  expect(readiness(*api, {{"/health", {200, ""}}}), {200, "", meaning::go, ""});
+  expect(readiness(*api, {}), {404, "", meaning::refused, "no vLLM server"});
+}
+
+TEST(vllm, is_paused_and_resumed_in_its_own_words) {
+  for (const std::string mode : {"keep", "wait", "abort"}) {
+    const auto api = make_api(engine_kind::vllm, mode);
+    EXPECT_THAT(targets({*api->pause_request()}),
+                ElementsAre("POST /pause?mode=" + mode + "&clear_cache=true"));
+    expect(api->judge_pause({200, ""}), {200, "", meaning::go, ""});
+    EXPECT_THAT(targets({*api->resume_request()}), ElementsAre("POST /resume"));
+    EXPECT_THAT(targets(api->closing_requests("v1")), ElementsAre("POST /resume"));
+    EXPECT_TRUE(api->ends_pause(*api->resume_request()));
+    EXPECT_THAT(api->judge_pause({404, ""}).remark, HasSubstr("no POST /pause"));
+    EXPECT_TRUE(api->closing_requests("v1").empty());
+  }
 }
 
 TEST(vllm, is_told_the_method_the_channels_and_the_time) {
-  const auto api = make_engine_api(engine_kind::vllm);
+  const auto api = make_api(engine_kind::vllm);
   const auto request = api->update_request(two_devices, "v1", 300s);
   EXPECT_THAT(targets({request}), ElementsAre("POST /collective_rpc"));
   EXPECT_EQ(body_of(request), boost::json::parse(R"({"method": "update_weights_from_ipc",
                                    "args": [{"GPU-a": "ipc://@one", "GPU-b": "ipc://@two"}], "timeout": 300.0})"));
-  EXPECT_TRUE(api->closing_requests("v1").empty());
+  EXPECT_TRUE(make_api(engine_kind::vllm, "none")->closing_requests("v1").empty());
 }
 
 TEST(vllm, is_updated_when_no_worker_complains) {
-  const auto api = make_engine_api(engine_kind::vllm);
+  const auto api = make_api(engine_kind::vllm);
   const judgement table[] = {
       {200, "", meaning::go, ""},
       {200, R"({"results": []})", meaning::go, ""},
@@ -252,8 +441,8 @@ TEST(vllm, is_updated_when_no_worker_complains) {
 }
 
 TEST(lmdeploy, is_brought_to_the_state_in_which_it_takes_weights) {
-  const auto api = make_engine_api(engine_kind::lmdeploy);
-  EXPECT_THAT(targets({api->readiness_request()}), ElementsAre("GET /update_weights_from_ipc"));
+  const auto api = make_api(engine_kind::lmdeploy);
+  EXPECT_THAT(targets({*api->pause_request()}), ElementsAre("GET /update_weights_from_ipc"));
   struct {
     const char* state;
     std::vector<std::string> steps;
@@ -270,8 +459,11 @@ TEST(lmdeploy, is_brought_to_the_state_in_which_it_takes_weights) {
        {}},
   };
   for (const auto& row : table) {
-    const auto answer = api->judge_readiness({200, row.state});
+    const auto answer = api->judge_pause({200, row.state});
     expect(answer, {200, row.state, meaning::not_yet, "not ready: m"});
+    // It is not put to sleep before all engines are ready for the update.
+    EXPECT_EQ(readiness(*api, {{"/update_weights_from_ipc", {200, row.state}}}).is,
+              row.steps.empty() ? meaning::not_yet : meaning::go);
     EXPECT_EQ(targets(answer.before_asking_again), row.steps) << row.state;
     for (const auto& step : answer.before_asking_again)
       EXPECT_EQ(step.body, "{}");
@@ -279,7 +471,7 @@ TEST(lmdeploy, is_brought_to_the_state_in_which_it_takes_weights) {
 }
 
 TEST(lmdeploy, is_ready_when_it_says_so_and_refused_when_it_never_will_be) {
-  const auto api = make_engine_api(engine_kind::lmdeploy);
+  const auto api = make_api(engine_kind::lmdeploy);
   const judgement table[] = {
       {200, R"({"ready":true,"message":"","backend":"pytorch"})", meaning::go, ""},
       {200, R"({"ready":false,"backend":"turbomind","device_type":"cuda"})", meaning::refused, "turbomind"},
@@ -292,19 +484,22 @@ TEST(lmdeploy, is_ready_when_it_says_so_and_refused_when_it_never_will_be) {
       {404, "", meaning::refused, "--empty-init"},
       {501, R"({"message":"require backend=\"pytorch\""})", meaning::refused, "require backend"},
   };
-  for (const auto& row : table)
-    expect(api->judge_readiness({row.status, row.body}), row);
+  for (const auto& row : table) {
+    expect(api->judge_pause({row.status, row.body}), row);
+    expect(api->judge_readiness(api->readiness_request(), {row.status, row.body}), row);
+  }
+  EXPECT_FALSE(api->resume_request()) << "it has lost its weights";
 }
 
 TEST(lmdeploy, is_told_the_channels) {
-  const auto request = make_engine_api(engine_kind::lmdeploy)->update_request(two_devices, "v1", 300s);
+  const auto request = make_api(engine_kind::lmdeploy)->update_request(two_devices, "v1", 300s);
   EXPECT_THAT(targets({request}), ElementsAre("POST /update_weights_from_ipc"));
   EXPECT_EQ(body_of(request),
             boost::json::parse(R"({"zmq_handles": {"GPU-a": "ipc://@one", "GPU-b": "ipc://@two"}})"));
 }
 
 TEST(lmdeploy, is_updated_only_by_its_own_word_and_then_woken) {
-  const auto api = make_engine_api(engine_kind::lmdeploy);
+  const auto api = make_api(engine_kind::lmdeploy);
   const judgement table[] = {
       {200, R"({"success": true, "message": ""})", meaning::go, ""},
       {200, R"({"success": false, "message": "partial group"})", meaning::refused, "partial group"},

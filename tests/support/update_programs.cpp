@@ -37,7 +37,8 @@ arguments node_command(const fs::path& checkpoint, const fs::path& report, const
   arguments command{CKPT_ACTOR_NODE, "--checkpoint-path", checkpoint, "--device",
                     "host",          "--timeout",         "2",        "--bucket-size",
                     "4MiB",          "--chunk-size",      "1MiB",     "--host-memory",
-                    "8MiB",          "--report",          report};
+                    "8MiB",          "--stay-time",       "3",        "--report",
+                    report};
   command.insert(command.end(), more.begin(), more.end());
   return command;
 }

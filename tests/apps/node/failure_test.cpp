@@ -61,7 +61,7 @@ const fault_case server_faults[] = {
     {"answers_500", {"http-status:500"}, 4, "500", "unchanged"},
     {"answers_400_in_the_middle", {"http-status-during:400:2"}, 4, "400", "mixed"},
     {"answers_500_in_the_middle", {"http-status-during:500:2"}, 4, "500", "mixed"},
-    {"answers_500_afterwards", {"http-status-after:500"}, 4, "500", "mixed"},
+    {"answers_500_afterwards", {"http-status-after:500"}, 4, "500", "unknown"},
     // The worker is held up, so that the answer comes before the first list.
     {"answers_200_too_early",
      {"early-200", "slow-handle:1"},
@@ -80,7 +80,7 @@ const fault_case server_faults[] = {
      {"wrong-version"},
      4,
      "was updated, but GET /model_info says weight version",
-     "updated"},
+     "unknown"},
 };
 
 const fault_case worker_faults[] = {
@@ -314,6 +314,7 @@ INSTANTIATE_TEST_SUITE_P(
                     std::pair{"devices_that_do_not_fit", arguments{"--devices", "3"}},
                     std::pair{"a_bucket_of_half_a_page", arguments{"--bucket-size", "2048"}},
                     std::pair{"no_memory", arguments{"--host-memory", "4096"}},
+                    std::pair{"a_pause_of_another_engine", arguments{"--pause", "keep"}},
                     std::pair{"peer_to_peer", arguments{"--update-method", "p2p"}},
                     std::pair{"a_key_file_that_is_not_there", arguments{"--api-key-file", "/nowhere"}}),
     [](const auto& one) { return std::string{one.param.first}; });
