@@ -250,6 +250,11 @@ void clear(self_pointer self) {
     pause(self);
 }
 
+/// A gateway that lost patience says nothing about the server behind it.
+[[nodiscard]] bool is_servers_own(const std::optional<io::http_response>& response) {
+  return response && response->status != 502 && response->status != 504;
+}
+
 void leave(self_pointer self);
 void probe(self_pointer self);
 
@@ -259,7 +264,7 @@ void on_update(self_pointer self, const std::optional<io::http_response>& respon
   state.deadline.reset();
   const auto answer =
       response ? state.api->judge_update(*response) : io::engine_answer{meaning::refused, error, {}, {}, {}};
-  state.is_under_way = !response; // It may still be with a server that lives.
+  state.is_under_way = !is_servers_own(response); // It may still be with a server that lives.
   if (state.at == step::draining) {
     if (response)
       pause(self);
@@ -267,10 +272,10 @@ void on_update(self_pointer self, const std::optional<io::http_response>& respon
       fail(self, ec::engine_failed, "was lost: " + error);
   } else if (state.at == step::leaving) {
     state.account.said = answer.is == meaning::go ? "it had succeeded" : answer.why;
-    if (response)
-      leave(self);
-    else
+    if (state.is_under_way)
       probe(self);
+    else
+      leave(self);
   } else if (answer.is == meaning::go) {
     state.at = step::answered;
     tell(self, server_progress::step::answered);
@@ -546,6 +551,11 @@ void post(self_pointer self) {
 /// Stays with an update that the server has not answered.
 void abort(self_pointer self, std::chrono::milliseconds stay_time) {
   auto& state = self->state;
+  state.stay_until = meter::clock::now() + stay_time;
+  if (state.at == step::answered) {
+    stay(self); // Where it answered too early, its workers may still come.
+    return;
+  }
   if (!state.is_under_way) {
     state.call.reset();
     leave(self);
@@ -556,7 +566,6 @@ void abort(self_pointer self, std::chrono::milliseconds stay_time) {
         "engine {} has been asked for an update and not started its workers: staying for up to {} to "
         "tell them that it is off (a second signal ends this at once, and leaves an engine that hangs)",
         url(state), describe_seconds(stay_time));
-  state.stay_until = meter::clock::now() + stay_time;
   if (state.call)
     stay(self);
   else

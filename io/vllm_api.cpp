@@ -18,9 +18,27 @@ namespace {
 constexpr std::string_view update_question = "POST /collective_rpc";
 constexpr std::string_view resume_route = "/resume";
 
+/// What was computed with the old weights for prompts that come again. Requests under way are computed anew;
+/// without that the cache would stay as long as there are any.
+constexpr std::string_view reset_route =
+    "/reset_prefix_cache?reset_running_requests=true&reset_external=true";
+
 constexpr std::string_view no_update_route =
     "the server has no such route; start vLLM with VLLM_SERVER_DEV_MODE=1 and --worker-extension-cls "
     "checkpoint_engine.worker.VllmColocateWorkerExtension";
+
+http_request post(std::string_view target) { return {http_request::verb::post, std::string{target}, "{}"}; }
+
+engine_answer judge_reset(const http_response& response) {
+  const auto body = parse_body(response);
+  const auto* success = body ? member(*body, "success") : nullptr;
+  if (response.status == 200 && (success == nullptr || *success == true))
+    return go();
+  return go_with(
+      "its prefix cache still holds what was computed with the old weights: POST /reset_prefix_cache was "
+      "answered with HTTP "
+      + std::to_string(response.status) + ": " + words_of(response));
+}
 
 /// The route hands over what each worker's method returned: null when all is well, text for anything that is
 /// no list and no object. What looks like a failure counts as one: a wrong alarm costs a second look, a
@@ -75,7 +93,7 @@ public:
   [[nodiscard]] std::optional<http_request> resume_request() const override {
     if (pause_ == pause_mode::none)
       return std::nullopt;
-    return http_request{http_request::verb::post, std::string{resume_route}, "{}"};
+    return post(resume_route);
   }
 
   // vLLM has no word for a version.
@@ -113,13 +131,17 @@ public:
 
   [[nodiscard]] std::vector<http_request>
   closing_requests(const std::optional<std::string>& /*weight_version*/) const override {
-    const auto resume = resume_request();
-    return resume ? std::vector{*resume} : std::vector<http_request>{};
+    std::vector<http_request> requests{post(reset_route)};
+    if (const auto resume = resume_request())
+      requests.push_back(*resume);
+    return requests;
   }
 
   [[nodiscard]] engine_answer
   judge_closing(const http_request& request, const http_response& response,
                 const std::optional<std::string>& /*weight_version*/) const override {
+    if (request.target == reset_route)
+      return judge_reset(response);
     return judge_pause_answer(response, "POST " + request.target, "it goes on by itself");
   }
 

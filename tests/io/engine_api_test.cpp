@@ -405,10 +405,23 @@ TEST(vllm, is_paused_and_resumed_in_its_own_words) {
                 ElementsAre("POST /pause?mode=" + mode + "&clear_cache=true"));
     expect(api->judge_pause({200, ""}), {200, "", meaning::go, ""});
     EXPECT_THAT(targets({*api->resume_request()}), ElementsAre("POST /resume"));
-    EXPECT_THAT(targets(api->closing_requests("v1")), ElementsAre("POST /resume"));
+    EXPECT_THAT(targets(api->closing_requests("v1")),
+                ElementsAre(HasSubstr("/reset_prefix_cache?reset_running"), "POST /resume"));
     EXPECT_TRUE(api->ends_pause(*api->resume_request()));
     EXPECT_THAT(api->judge_pause({404, ""}).remark, HasSubstr("no POST /pause"));
-    EXPECT_TRUE(api->closing_requests("v1").empty());
+    EXPECT_THAT(targets(api->closing_requests("v1")), ElementsAre(HasSubstr("/reset_prefix_cache")));
+  }
+}
+
+TEST(vllm, that_keeps_what_the_old_weights_computed_is_remarked_on) {
+  const auto api = make_api(engine_kind::vllm);
+  const auto reset = api->closing_requests(no_version).front();
+  for (const http_response& good : {http_response{200, ""}, {200, R"({"success": true})"}})
+    EXPECT_EQ(api->judge_closing(reset, good, no_version).remark, "");
+  for (const http_response& bad : {http_response{200, R"({"success": false})"}, {404, ""}, {500, "boom"}}) {
+    const auto answer = api->judge_closing(reset, bad, no_version);
+    EXPECT_EQ(answer.is, meaning::go);
+    EXPECT_THAT(answer.remark, HasSubstr("prefix cache"));
   }
 }
 
@@ -418,7 +431,8 @@ TEST(vllm, is_told_the_method_the_channels_and_the_time) {
   EXPECT_THAT(targets({request}), ElementsAre("POST /collective_rpc"));
   EXPECT_EQ(body_of(request), boost::json::parse(R"({"method": "update_weights_from_ipc",
                                    "args": [{"GPU-a": "ipc://@one", "GPU-b": "ipc://@two"}], "timeout": 300.0})"));
-  EXPECT_TRUE(make_api(engine_kind::vllm, "none")->closing_requests("v1").empty());
+  EXPECT_THAT(targets(make_api(engine_kind::vllm, "none")->closing_requests("v1")),
+              ElementsAre(HasSubstr("/reset_prefix_cache")));
 }
 
 TEST(vllm, is_updated_when_no_worker_complains) {
