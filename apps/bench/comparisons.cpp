@@ -3,6 +3,7 @@
 
 #include "apps/bench/comparisons.hpp"
 
+#include "apps/bench/disk.hpp"
 #include "apps/bench/page_cache.hpp"
 #include "apps/bench/pread_loop.hpp"
 #include "apps/bench/scratch_checkpoint.hpp"
@@ -99,6 +100,12 @@ void measure_dirty_read(const compare_options& options, bench_report& report) {
   append(report, alternate({{"read just written", [&] { scratch.write_random(options.dirty_bytes); },
                              [&] { return read_and_check(reader, scratch.path(), 1, report); }}},
                            options.rounds));
+}
+
+void name_disk(const compare_options& options, bench_report& report) {
+  // A link among the files may lead to another disk.
+  const auto path = options.checkpoint.empty() ? options.scratch : files_of(options.checkpoint).front();
+  report.remarks.push_back("disk: " + describe(find_disk(path)));
 }
 
 void compare_cold(const compare_options& options, bench_report& report) {

@@ -32,6 +32,9 @@ void measure_read(const compare_options& options, cache_state state, bench_repor
 /// Our reader alone, on a checkpoint that was just written to scratch.
 void measure_dirty_read(const compare_options& options, bench_report& report);
 
+/// Adds a remark that says which disk is measured.
+void name_disk(const compare_options& options, bench_report& report);
+
 /// Uncached files: against fio, and against Python.
 void compare_cold(const compare_options& options, bench_report& report);
 
