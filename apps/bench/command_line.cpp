@@ -82,7 +82,11 @@ void add_reading(CLI::App& app, raw_options& raw) {
   app.add_option("--reads-in-flight", reading.in_flight_max, "reads under way at the same time")
       ->check(CLI::Range(1U, 1024U))
       ->capture_default_str();
-  app.add_option("--threads", reading.threads, "threads, or kernel workers that copy cached pages")
+  app.add_option("--threads", reading.threads, "threads, or kernel workers for files without direct I/O")
+      ->check(CLI::Range(1U, 256U))
+      ->capture_default_str();
+  app.add_option("--copying-threads", reading.copying_threads,
+                 "threads that copy cached pages; the default follows from the usable cores")
       ->check(CLI::Range(1U, 256U))
       ->capture_default_str();
   app.add_option("--reader", reading.engine, "auto, io_uring or threads [auto]")

@@ -149,6 +149,8 @@ void compare_warm(const compare_options& options, bench_report& report) {
        {"warm: pread, 2 threads", prepare, [&] { return read_with_pread(files); }}},
       options.rounds);
   append(report, all);
+  report.remarks.push_back("warm: " + std::to_string(options.reading.copying_threads)
+                           + " threads copy from the page cache");
   report.bars.push_back({"warm rate / pread, 2 threads",
                          ratio(median_gib_per_second(all[0]), median_gib_per_second(all[1])), at_least, 0.9});
 }
