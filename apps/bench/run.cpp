@@ -44,6 +44,9 @@ struct runner {
     options.programs = programs;
     bench_report report;
     name_disk(options, report);
+    // The first, because it is the one that may lack something.
+    if (command.cases.contains("loaders"))
+      compare_loaders(options, report);
     if (command.cases.contains("cold"))
       compare_cold(options, report);
     if (command.cases.contains("warm"))

@@ -69,10 +69,15 @@ TEST(bench_command_line, dirty_reads_need_scratch_and_others_a_checkpoint) {
   EXPECT_EQ(std::get<read_command>(parsed).options.dirty_bytes, 64U << 20);
 }
 
-TEST(bench_command_line, compare_runs_all_cases_but_update_unless_told) {
+TEST(bench_command_line, compare_runs_all_cases_but_update_unless_told_and_loaders_with_python) {
   const auto all = parse({"compare", "--checkpoint", "/c"});
   ASSERT_TRUE(std::holds_alternative<compare_command>(all));
   EXPECT_EQ(std::get<compare_command>(all).cases, (std::set<std::string>{"cold", "warm", "dirty", "plan"}));
+  const auto with_python = parse({"compare", "--checkpoint", "/c", "--python", "/p"});
+  ASSERT_TRUE(std::holds_alternative<compare_command>(with_python));
+  EXPECT_EQ(std::get<compare_command>(with_python).options.python, "/p");
+  EXPECT_EQ(std::get<compare_command>(with_python).cases,
+            (std::set<std::string>{"cold", "loaders", "warm", "dirty", "plan"}));
   EXPECT_EQ(std::get<compare_command>(all).options.rounds, 5U);
   EXPECT_FALSE(std::get<compare_command>(all).strict);
   const auto some = parse({"compare", "--checkpoint", "/c", "--case", "update", "plan", "--strict"});
@@ -132,6 +137,7 @@ TEST(bench_command_line, mistakes_are_usage_errors) {
   EXPECT_EQ(status_of(parse({"read", "--checkpoint", "/c", "--chunk-size", "4097"})), 2);
   EXPECT_EQ(status_of(parse({"read", "--checkpoint", "/c", "--chunk-size", "0"})), 2);
   EXPECT_EQ(status_of(parse({"compare", "--checkpoint", "/c", "--case", "tepid"})), 2);
+  EXPECT_EQ(status_of(parse({"compare", "--checkpoint", "/c", "--case", "loaders"})), 2);
   EXPECT_EQ(status_of(parse({"read", "--checkpoint", "/c", "--copying-threads", "0"})), 2);
 }
 
