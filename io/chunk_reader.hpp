@@ -50,10 +50,10 @@ enum class read_errc { truncated = 1 };
 /// automatic: io_uring, or threads where it is refused.
 enum class reader_engine : std::uint8_t { automatic, io_uring, threads };
 
-/// How many copies from the page cache to have under way: one for each core that may be used and one that
-/// waits, but no more than memory bandwidth has a use for. More would only spread the data over more slabs
-/// than the processor's cache holds, which costs a third of the speed.
-[[nodiscard]] unsigned useful_copies() noexcept;
+/// How many threads are to copy from the page cache: one for each core that may be used, but no more than
+/// memory bandwidth has a use for. More would only take turns, and spread the data over more slabs than the
+/// processor's cache holds, which costs a third of the speed.
+[[nodiscard]] unsigned useful_copying_threads();
 
 struct chunk_reader_options {
   unsigned in_flight_max = 32;
@@ -61,9 +61,16 @@ struct chunk_reader_options {
   reader_engine engine = reader_engine::automatic;
   /// For reader_engine::threads: how many; for io_uring: kernel workers for files without direct I/O.
   unsigned threads = 4;
-  unsigned copies_max = useful_copies(); ///< for io_uring: windows that are wholly in the page cache
-  bool plain_ring = false;               ///< io_uring without the flags of newer kernels: for tests
+  /// Threads that copy windows which are wholly in the page cache, at the same time.
+  unsigned copying_threads = useful_copying_threads();
+  bool plain_ring = false; ///< io_uring without the flags of newer kernels: for tests
 };
+
+/// How many copies from the page cache may be under way: one for each thread that copies, and one that waits
+/// for whoever is done first. A thread that is alone makes its copies one after the other.
+[[nodiscard]] constexpr unsigned copies_max(const chunk_reader_options& options) noexcept {
+  return options.copying_threads == 1 ? 1 : options.copying_threads + 1;
+}
 
 class chunk_reader {
 public:
@@ -75,8 +82,8 @@ public:
   [[nodiscard]] virtual unsigned in_flight() const noexcept = 0;
 
   /// Takes `request` and returns true, or returns false when in_flight_max requests are under way, or
-  /// copies_max are copies from the page cache and this would be another. Does not block and may defer the
-  /// system call to the next wait().
+  /// copies_max() of them are copies from the page cache and this would be another. Does not block and may
+  /// defer the system call to the next wait().
   [[nodiscard]] virtual bool submit(const read_request& request) = 0;
 
   /// Appends the requests that are done to `results`, waiting up to `timeout` for the first one. Returns how

@@ -57,16 +57,16 @@ ring_reader::ring::ring(const chunk_reader_options& options) {
 }
 
 ring_reader::ring_reader(const chunk_reader_options& options)
-    : ring_{options}, request_bytes_max_{options.request_bytes_max}, copies_max_{options.copies_max},
+    : ring_{options}, request_bytes_max_{options.request_bytes_max}, copies_max_{copies_max(options)},
       reading_workers_{options.threads}, slots_(options.in_flight_max), is_copy_(options.in_flight_max) {
-  assert(options.in_flight_max > 0 && options.threads > 0 && options.copies_max > 0);
+  assert(options.in_flight_max > 0 && options.threads > 0 && options.copying_threads > 0);
   // Waiting with a timeout must not cost ring entries: these are counted (Linux 5.11).
   if ((ring_.queue.features & IORING_FEAT_EXT_ARG) == 0)
     throw system_failure(ENOSYS, "io_uring_enter with a timeout", "io_uring");
   // A child must not find the ring in its memory and use it by accident.
   require(::io_uring_ring_dontfork(&ring_.queue), "madvise");
-  // One copy is made by this thread and one waits for whoever is done first.
-  bound_workers(std::max(options.copies_max, 3u) - 2);
+  // This thread makes copies, too.
+  bound_workers(std::max(options.copying_threads, 2u) - 1);
   free_slots_.reserve(options.in_flight_max);
   for (auto slot = options.in_flight_max; slot > 0; --slot)
     free_slots_.push_back(slot - 1);

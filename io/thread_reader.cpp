@@ -5,6 +5,7 @@
 
 #include "io/thread_reader.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cassert>
 #include <cerrno>
@@ -24,21 +25,32 @@ constexpr std::chrono::seconds destructor_drain_max{5};
 } // namespace
 
 struct thread_reader::shared {
+  explicit shared(unsigned copying_max) : copying_threads_max{copying_max} {}
+
+  /// The first request that a thread may begin now.
+  [[nodiscard]] auto next() {
+    return std::ranges::find_if(queue, [&](const read_progress& each) {
+      return !each.is_copy() || copying_threads < copying_threads_max;
+    });
+  }
+
   std::mutex mutex;
-  std::condition_variable work; ///< a request, or the end
+  std::condition_variable work; ///< a request that may begin, or the end
   std::condition_variable done; ///< a result, or a thread that became idle
-  std::deque<read_request> queue;
-  std::vector<read_result> results;
+  std::deque<read_progress> queue;
+  std::vector<read_progress> finished;
   unsigned busy_threads = 0;
+  unsigned copying_threads = 0; ///< of those
+  const unsigned copying_threads_max;
   bool stopping = false;
   std::atomic<bool> cancelling = false; ///< looked at between two system calls of a request
 };
 
 thread_reader::thread_reader(const chunk_reader_options& options)
-    : shared_{std::make_shared<shared>()}, in_flight_max_{options.in_flight_max},
-      request_bytes_max_{options.request_bytes_max} {
-  assert(options.in_flight_max > 0 && options.threads > 0);
-  shared_->results.reserve(in_flight_max_);
+    : shared_{std::make_shared<shared>(options.copying_threads)}, in_flight_max_{options.in_flight_max},
+      request_bytes_max_{options.request_bytes_max}, copies_max_{copies_max(options)} {
+  assert(options.in_flight_max > 0 && options.threads > 0 && options.copying_threads > 0);
+  shared_->finished.reserve(in_flight_max_);
   threads_.reserve(options.threads);
   try {
     for (unsigned i = 0; i < options.threads; ++i)
@@ -71,15 +83,16 @@ void thread_reader::stop() noexcept {
 void thread_reader::run(const std::shared_ptr<shared>& state) {
   std::unique_lock lock{state->mutex};
   while (true) {
-    state->work.wait(lock, [&] { return state->stopping || !state->queue.empty(); });
+    state->work.wait(lock, [&] { return state->stopping || state->next() != state->queue.end(); });
     if (state->stopping)
       return;
-    const auto request = state->queue.front();
-    state->queue.pop_front();
+    const auto chosen = state->next();
+    auto progress = *chosen;
+    state->queue.erase(chosen);
     ++state->busy_threads;
+    state->copying_threads += progress.is_copy() ? 1 : 0;
     lock.unlock();
 
-    read_progress progress{request};
     auto step = read_progress::state::unfinished;
     while (step == read_progress::state::unfinished && !state->cancelling) {
       const auto call = progress.next_call();
@@ -89,8 +102,10 @@ void thread_reader::run(const std::shared_ptr<shared>& state) {
 
     lock.lock();
     --state->busy_threads;
+    // Nobody is woken for the copy that may begin now: this thread looks for it next.
+    state->copying_threads -= progress.is_copy() ? 1 : 0;
     if (!state->cancelling)
-      state->results.push_back(progress.result());
+      state->finished.push_back(progress);
     state->done.notify_one();
   }
 }
@@ -99,12 +114,16 @@ bool thread_reader::submit(const read_request& request) {
   assert(request.window.length <= request_bytes_max_);
   if (in_flight_ == in_flight_max_)
     return false;
+  const read_progress progress{request};
+  if (progress.is_copy() && copies_ == copies_max_)
+    return false;
   {
     const std::lock_guard lock{shared_->mutex};
-    shared_->queue.push_back(request);
+    shared_->queue.push_back(progress);
   }
   shared_->work.notify_one();
   ++in_flight_;
+  copies_ += progress.is_copy() ? 1 : 0;
   return true;
 }
 
@@ -112,10 +131,13 @@ std::size_t thread_reader::wait(std::chrono::milliseconds timeout, std::vector<r
   if (in_flight_ == 0)
     return 0;
   std::unique_lock lock{shared_->mutex};
-  shared_->done.wait_for(lock, timeout, [&] { return !shared_->results.empty(); });
-  const auto count = shared_->results.size();
-  results.insert(results.end(), shared_->results.begin(), shared_->results.end());
-  shared_->results.clear();
+  shared_->done.wait_for(lock, timeout, [&] { return !shared_->finished.empty(); });
+  const auto count = shared_->finished.size();
+  for (const auto& progress : shared_->finished) {
+    results.push_back(progress.result());
+    copies_ -= progress.is_copy() ? 1 : 0;
+  }
+  shared_->finished.clear();
   in_flight_ -= static_cast<unsigned>(count);
   return count;
 }
@@ -126,9 +148,10 @@ bool thread_reader::drain(std::chrono::milliseconds timeout) {
   shared_->queue.clear();
   if (!shared_->done.wait_for(lock, timeout, [&] { return shared_->busy_threads == 0; }))
     return false;
-  shared_->results.clear();
+  shared_->finished.clear();
   shared_->cancelling = false;
   in_flight_ = 0;
+  copies_ = 0;
   return true;
 }
 

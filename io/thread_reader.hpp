@@ -3,8 +3,9 @@
 #pragma once
 
 // The chunk_reader where io_uring is refused: a few threads with pread, the same rules otherwise, direct
-// reads included. Bounded: `threads` threads, in_flight_max requests. The threads own what they share, so
-// that one stuck in the kernel can be left behind.
+// reads included. Reads that wait for a disk occupy all threads; no more than copying_threads of them copy
+// from the page cache at a time. Bounded: `threads` threads, in_flight_max requests. The threads own what
+// they share, so that one stuck in the kernel can be left behind.
 
 #include "io/chunk_reader.hpp"
 #include "io/read_progress.hpp"
@@ -38,7 +39,9 @@ private:
   std::vector<std::thread> threads_;
   unsigned in_flight_max_;
   std::uint64_t request_bytes_max_;
+  unsigned copies_max_;
   unsigned in_flight_ = 0; ///< accepted and not yet reported or forgotten
+  unsigned copies_ = 0;    ///< of those: copies from the page cache
 };
 
 } // namespace ckpt::io

@@ -28,7 +28,7 @@ constexpr auto footer = R"(Examples:
   ckpt-bench write --path /data/synthetic --size 8GiB --shards 4
   ckpt-bench write --path /data/qwen3 --model Qwen3-8B
   ckpt-bench read --checkpoint /data/synthetic --mode cold
-  ckpt-bench compare --checkpoint /data/synthetic --python .venv/bin/python --json figures.json
+  ckpt-bench compare --checkpoint /data/synthetic --python build/bench-python/bin/python --json figures.json
   ckpt-bench gpu-copy --gpu 0 --strict
 Exit status: 0 done; 1 a measurement failed, or --strict and a bar was missed; 2 usage.)";
 
@@ -41,7 +41,7 @@ struct raw_options {
   bool is_flushed = false;
   compare_options compare;
   std::string mode = "cold";
-  std::vector<std::string> cases{"cold", "warm", "dirty", "plan"};
+  std::vector<std::string> cases; ///< none: those that need nothing more than is given
   gpu_copy_options gpu_copy;
   std::string json;
   bool strict = false;
@@ -82,7 +82,11 @@ void add_reading(CLI::App& app, raw_options& raw) {
   app.add_option("--reads-in-flight", reading.in_flight_max, "reads under way at the same time")
       ->check(CLI::Range(1U, 1024U))
       ->capture_default_str();
-  app.add_option("--threads", reading.threads, "threads, or kernel workers that copy cached pages")
+  app.add_option("--threads", reading.threads, "threads, or kernel workers for files without direct I/O")
+      ->check(CLI::Range(1U, 256U))
+      ->capture_default_str();
+  app.add_option("--copying-threads", reading.copying_threads,
+                 "threads that copy cached pages; the default follows from the usable cores")
       ->check(CLI::Range(1U, 256U))
       ->capture_default_str();
   app.add_option("--reader", reading.engine, "auto, io_uring or threads [auto]")
@@ -100,10 +104,11 @@ void add_compare(CLI::App& app, raw_options& raw) {
   app.add_option("--checkpoint", raw.compare.checkpoint,
                  "checkpoint to read; at least 4GiB for steady figures")
       ->required();
-  app.add_option("--case", raw.cases, "cold, warm, dirty, plan, update [all but update]")
+  app.add_option("--case", raw.cases,
+                 "cold, loaders (needs --python), warm, dirty, plan, update [all but update]")
       ->check(CLI::IsMember(std::set<std::string>(std::begin(comparison_cases), std::end(comparison_cases))));
   app.add_option("--fio", raw.compare.fio, "the fio program")->capture_default_str();
-  app.add_option("--python", raw.compare.python, "a Python with safetensors and torch, to be compared with");
+  app.add_option("--python", raw.compare.python, "a Python with what apps/bench/requirements.txt names");
   app.add_flag("--strict", raw.strict, "fail when a bar is missed");
   add_reading(app, raw);
 }
@@ -184,6 +189,19 @@ read_command check_read(const raw_options& raw) {
   return parsed;
 }
 
+compare_command check_compare(const raw_options& raw) {
+  compare_command parsed{check_reading(raw), {raw.cases.begin(), raw.cases.end()}, raw.json, raw.strict};
+  const auto has_python = !raw.compare.python.empty();
+  if (raw.cases.empty()) {
+    parsed.cases = {"cold", "warm", "dirty", "plan"};
+    if (has_python)
+      parsed.cases.insert("loaders");
+  }
+  if (parsed.cases.contains("loaders") && !has_python)
+    throw std::invalid_argument{"--case loaders needs --python"};
+  return parsed;
+}
+
 gpu_copy_command check_gpu_copy(const raw_options& raw) {
   const auto& options = raw.gpu_copy;
   check_chunk_bytes(options.chunk_bytes);
@@ -223,7 +241,7 @@ command parse_command_line(int argc, const char* const* argv) {
       return check_read(raw);
     if (*gpu_copy)
       return check_gpu_copy(raw);
-    return compare_command{check_reading(raw), {raw.cases.begin(), raw.cases.end()}, raw.json, raw.strict};
+    return check_compare(raw);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : usage_status;
   } catch (const std::invalid_argument& error) {

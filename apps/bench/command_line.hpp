@@ -42,7 +42,7 @@ struct gpu_copy_command {
   bool strict = false; ///< a bar that is missed is a failure
 };
 
-inline constexpr const char* comparison_cases[] = {"cold", "warm", "dirty", "plan", "update"};
+inline constexpr const char* comparison_cases[] = {"cold", "loaders", "warm", "dirty", "plan", "update"};
 
 using command = std::variant<int, write_command, read_command, compare_command, gpu_copy_command>;
 

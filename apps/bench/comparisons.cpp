@@ -3,6 +3,7 @@
 
 #include "apps/bench/comparisons.hpp"
 
+#include "apps/bench/disk.hpp"
 #include "apps/bench/page_cache.hpp"
 #include "apps/bench/pread_loop.hpp"
 #include "apps/bench/scratch_checkpoint.hpp"
@@ -13,6 +14,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <stdexcept>
 
 namespace ckpt::apps::bench {
 namespace {
@@ -101,6 +103,12 @@ void measure_dirty_read(const compare_options& options, bench_report& report) {
                            options.rounds));
 }
 
+void name_disk(const compare_options& options, bench_report& report) {
+  // A link among the files may lead to another disk.
+  const auto path = options.checkpoint.empty() ? options.scratch : files_of(options.checkpoint).front();
+  report.remarks.push_back("disk: " + describe(find_disk(path)));
+}
+
 void compare_cold(const compare_options& options, bench_report& report) {
   const auto files = files_of(options.checkpoint);
   staged_read reader{options.reading};
@@ -115,11 +123,6 @@ void compare_cold(const compare_options& options, bench_report& report) {
   for (const auto& job : jobs)
     contenders.push_back({"cold: " + name(job), prepare,
                           [&options, &files, job] { return read_with_fio(options.fio, job, files); }});
-  const auto script = options.programs / "safetensors_read.py";
-  if (!options.python.empty())
-    contenders.push_back({"cold: Python safetensors", prepare,
-                          [&, script] { return read_with_python(options.python, script, files); }});
-
   const auto all = alternate(contenders, options.rounds);
   append(report, all);
   const auto ours = median_gib_per_second(all[0]);
@@ -128,9 +131,43 @@ void compare_cold(const compare_options& options, bench_report& report) {
     fio_best = std::max(fio_best, median_gib_per_second(all[i]));
   report.bars.push_back({"cold rate / best of fio", ratio(ours, fio_best), at_least, 0.95});
   report.bars.push_back({"cold core-seconds per GiB", median_cpu_seconds_per_gib(all[0]), at_most, 0.15});
-  if (!options.python.empty())
-    report.bars.push_back(
-        {"cold rate / Python", ratio(ours, median_gib_per_second(all.back())), at_least, 3});
+}
+
+void compare_loaders(const compare_options& options, bench_report& report) {
+  const python_loaders loaders{options.python, options.programs / "python_read.py"};
+  const auto found = versions(loaders);
+  if (!found.contains("torch") || !found.contains("safetensors"))
+    throw std::runtime_error{options.python
+                             + " has no torch or no safetensors: install apps/bench/requirements.txt"};
+  const auto files = files_of(options.checkpoint);
+  staged_read reader{options.reading};
+  const auto prepare = [&] { make_cold(files, report); };
+  const auto read_with = [&](const char* package) {
+    return contender{"loaders: " + std::string{package} + " " + found.at(package), prepare,
+                     [&, package] { return read_with_python(loaders, package, files); }};
+  };
+  std::vector<contender> contenders{
+      {"loaders: ckpt-actor", prepare, [&] { return read_and_check(reader, options.checkpoint, 0, report); }},
+      read_with("safetensors")};
+  const auto* streamer = "runai-model-streamer";
+  if (found.contains(streamer))
+    contenders.push_back(read_with(streamer));
+  else
+    report.remarks.push_back("loaders: no " + std::string{streamer} + " in " + options.python);
+  report.remarks.push_back("loaders: Python " + found.at("python") + ", torch " + found.at("torch"));
+
+  const auto all = alternate(contenders, options.rounds);
+  append(report, all);
+  const auto lead = [&](const series& other) {
+    return ratio(median_gib_per_second(all[0]), median_gib_per_second(other));
+  };
+  report.bars.push_back({"cold rate / safetensors", lead(all[1]), at_least, 3});
+  if (all.size() < 3)
+    return;
+  report.bars.push_back({"cold rate / runai-model-streamer", lead(all[2]), at_least, 0.95});
+  report.bars.push_back({"cold core-seconds / runai-model-streamer",
+                         ratio(median_cpu_seconds_per_gib(all[0]), median_cpu_seconds_per_gib(all[2])),
+                         at_most, 0.5});
 }
 
 void compare_warm(const compare_options& options, bench_report& report) {
@@ -142,6 +179,8 @@ void compare_warm(const compare_options& options, bench_report& report) {
        {"warm: pread, 2 threads", prepare, [&] { return read_with_pread(files); }}},
       options.rounds);
   append(report, all);
+  report.remarks.push_back("warm: " + std::to_string(options.reading.copying_threads)
+                           + " threads copy from the page cache");
   report.bars.push_back({"warm rate / pread, 2 threads",
                          ratio(median_gib_per_second(all[0]), median_gib_per_second(all[1])), at_least, 0.9});
 }

@@ -16,11 +16,11 @@ namespace ckpt::apps::bench {
 struct compare_options {
   std::filesystem::path checkpoint;
   std::filesystem::path scratch;  ///< on the disk that is measured; what is written there is removed again
-  std::filesystem::path programs; ///< where ckpt-actor-node, ckpt-sink and safetensors_read.py lie
+  std::filesystem::path programs; ///< where ckpt-actor-node, ckpt-sink and python_read.py lie
   staged_read_options reading;
   unsigned rounds = 5;
   std::string fio = "fio";
-  std::string python; ///< empty: no comparison with Python
+  std::string python; ///< for compare_loaders
   std::uint64_t dirty_bytes = std::uint64_t{1} << 30;
 };
 
@@ -32,8 +32,15 @@ void measure_read(const compare_options& options, cache_state state, bench_repor
 /// Our reader alone, on a checkpoint that was just written to scratch.
 void measure_dirty_read(const compare_options& options, bench_report& report);
 
-/// Uncached files: against fio, and against Python.
+/// Adds a remark that says which disk is measured.
+void name_disk(const compare_options& options, bench_report& report);
+
+/// Uncached files: against fio.
 void compare_cold(const compare_options& options, bench_report& report);
+
+/// Uncached files: against loaders that Python programs use. Throws std::runtime_error when safetensors is
+/// not there; other loaders that are not there get a remark.
+void compare_loaders(const compare_options& options, bench_report& report);
 
 /// Cached files: against two threads with pread.
 void compare_warm(const compare_options& options, bench_report& report);

@@ -30,6 +30,7 @@ struct runner {
 
   int operator()(const read_command& command) const {
     bench_report report;
+    name_disk(command.options, report);
     if (command.state)
       measure_read(command.options, *command.state, report);
     else
@@ -42,6 +43,10 @@ struct runner {
     auto options = command.options;
     options.programs = programs;
     bench_report report;
+    name_disk(options, report);
+    // The first, because it is the one that may lack something.
+    if (command.cases.contains("loaders"))
+      compare_loaders(options, report);
     if (command.cases.contains("cold"))
       compare_cold(options, report);
     if (command.cases.contains("warm"))

@@ -26,6 +26,7 @@ staged_read::staged_read(const staged_read_options& options)
   reader.in_flight_max = options.in_flight_max;
   reader.request_bytes_max = options.chunk_bytes;
   reader.threads = options.threads;
+  reader.copying_threads = options.copying_threads;
   reader.engine = options.engine;
   reader_ = io::make_chunk_reader(reader, [](std::string_view line) { std::cerr << line << '\n'; });
 }

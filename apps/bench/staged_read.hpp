@@ -19,6 +19,7 @@ struct staged_read_options {
   std::uint64_t chunk_bytes = 4 << 20;
   unsigned in_flight_max = 32;
   unsigned threads = 4;
+  unsigned copying_threads = io::useful_copying_threads();
   io::reader_engine engine = io::reader_engine::automatic;
 };
 

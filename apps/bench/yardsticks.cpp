@@ -94,7 +94,8 @@ measurement read_with_fio(const std::string& program, const fio_job& job, const 
 measurement parse_python(std::string_view output) {
   const auto report = parse_object(output, "Python");
   try {
-    return {report.at("bytes").to_number<std::uint64_t>(), report.at("seconds").to_number<double>(), 0};
+    return {report.at("bytes").to_number<std::uint64_t>(), report.at("seconds").to_number<double>(),
+            report.at("cpu_seconds").to_number<double>()};
   } catch (const boost::system::system_error&) {
   } catch (const std::out_of_range&) {
   } catch (const std::invalid_argument&) {
@@ -102,12 +103,25 @@ measurement parse_python(std::string_view output) {
   throw std::runtime_error{"the JSON of the Python program has no bytes and seconds"};
 }
 
-measurement read_with_python(const std::string& python, const std::filesystem::path& script,
+measurement read_with_python(const python_loaders& loaders, const std::string& package,
                              const file_list& files) {
-  std::vector<std::string> command{python, script.native()};
+  std::vector<std::string> command{loaders.python, loaders.script.native(), package};
   for (const auto& file : files)
     command.push_back(file.native());
   return parse_python(run_program(command));
+}
+
+package_versions parse_versions(std::string_view output) {
+  const auto report = parse_object(output, "Python");
+  package_versions found;
+  for (const auto& [package, version] : report.as_object())
+    if (version.is_string())
+      found.emplace(package, version.as_string());
+  return found;
+}
+
+package_versions versions(const python_loaders& loaders) {
+  return parse_versions(run_program({loaders.python, loaders.script.native(), "versions"}));
 }
 
 } // namespace ckpt::apps::bench

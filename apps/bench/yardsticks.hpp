@@ -8,6 +8,8 @@
 #include "apps/bench/page_cache.hpp"
 #include "apps/bench/statistics.hpp"
 
+#include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -33,11 +35,26 @@ struct fio_job {
 [[nodiscard]] measurement read_with_fio(const std::string& program, const fio_job& job,
                                         const file_list& files);
 
-/// Runs safetensors_read.py, which reads every tensor into one buffer. Imports and the buffer do not count.
-[[nodiscard]] measurement read_with_python(const std::string& python, const std::filesystem::path& script,
+/// python_read.py, and what it is run with. Its functions throw std::runtime_error when it fails, or when
+/// what it prints cannot be understood.
+struct python_loaders {
+  std::string python;
+  std::filesystem::path script;
+};
+
+/// By package, those that are there, and "python".
+using package_versions = std::map<std::string, std::string>;
+
+[[nodiscard]] package_versions versions(const python_loaders& loaders);
+
+/// Reads every tensor with the loader of this package.
+[[nodiscard]] measurement read_with_python(const python_loaders& loaders, const std::string& package,
                                            const file_list& files);
 
-/// The object with "bytes" and "seconds" that the script prints. Throws like parse_fio.
+/// What the script prints about a read.
 [[nodiscard]] measurement parse_python(std::string_view output);
+
+/// What it prints about versions.
+[[nodiscard]] package_versions parse_versions(std::string_view output);
 
 } // namespace ckpt::apps::bench

@@ -175,6 +175,44 @@ TEST_P(chunk_reader_failure_test, draining_gives_up_at_its_deadline_when_a_read_
   EXPECT_EQ(reader->in_flight(), 0U);
 }
 
+using thread_reader_test = chunk_reader_fixture;
+
+TEST_F(thread_reader_test, no_more_than_copying_threads_copy_while_the_others_read_from_the_disk) {
+  stuck_memory memories[2];
+  if (!memories[0].is_usable() || !memories[1].is_usable())
+    GTEST_SKIP() << "userfaultfd is refused here";
+  const auto cold_path = directory.path() / "cold.safetensors";
+  const auto content = write_random_file(cold_path, slab_bytes, 6);
+  make_cold(cold_path);
+  const source_file cold{describe(cold_path)};
+  write_random_file(path, page_bytes, 7);
+  make_warm(path);
+  const source_file file{describe(path)};
+  auto options = options_for({"threads", reader_engine::threads, false});
+  options.threads = 4;
+  options.copying_threads = 2;
+  const auto reader = make_chunk_reader(options, {});
+  for (slab_index tag = 0; tag < 2; ++tag) {
+    auto stuck = request_for(file, {0, page_bytes}, tag);
+    stuck.destination = memories[tag].data();
+    ASSERT_TRUE(reader->submit(stuck));
+    ASSERT_TRUE(memories[tag].wait_until_touched());
+  }
+  ASSERT_TRUE(reader->submit(request_for(file, {0, page_bytes}, 2)));
+  const auto from_disk = request_for(cold, {0, slab_bytes}, 3);
+  ASSERT_TRUE(reader->submit(from_disk));
+
+  std::vector<read_result> results;
+  ASSERT_EQ(reader->wait(std::chrono::seconds{30}, results), 1U);
+  EXPECT_EQ(results[0].tag, 3U) << "a third copy was made beside two that are under way";
+  EXPECT_TRUE(holds(from_disk, content));
+  for (auto& memory : memories)
+    memory.let_go();
+  while (reader->in_flight() > 0)
+    ASSERT_GT(reader->wait(std::chrono::seconds{30}, results), 0U);
+  EXPECT_EQ(results.size(), 4U);
+}
+
 INSTANTIATE_TEST_SUITE_P(readers, chunk_reader_failure_test, ::testing::ValuesIn(reader_kinds), name_of);
 
 /// Makes io_uring_setup fail with `error_number` in this process, as container runtimes do.

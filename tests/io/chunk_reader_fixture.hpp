@@ -49,7 +49,7 @@ struct chunk_reader_fixture : ::testing::TestWithParam<reader_kind> {
     options.engine = kind.engine;
     options.plain_ring = kind.plain_ring;
     options.threads = 3;
-    options.copies_max = in_flight_max;
+    options.copying_threads = in_flight_max; // Bounds nothing but what a test asks for.
     return options;
   }
 

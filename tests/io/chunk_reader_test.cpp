@@ -115,26 +115,45 @@ TEST_P(chunk_reader_test, takes_in_flight_max_requests_and_refuses_more) {
     EXPECT_TRUE(holds(request, content)) << request.tag;
 }
 
-TEST_P(chunk_reader_test, of_io_uring_has_copies_max_copies_under_way_and_direct_reads_beside_them) {
-  if (GetParam().engine != reader_engine::io_uring)
-    GTEST_SKIP() << "threads copy no more than there are threads";
+TEST_P(chunk_reader_test, takes_a_copy_for_each_copying_thread_and_one_that_waits) {
   const auto content = write_random_file(path, 64 * page_bytes, 6);
   make_warm(path);
   const source_file warm{describe(path)};
   auto options = options_for(GetParam(), 16);
-  options.copies_max = 2;
+  options.copying_threads = 2;
   const auto reader = make_chunk_reader(options, {});
   std::vector<read_request> requests;
   for (slab_index tag = 0; tag < 8; ++tag)
     requests.push_back(request_for(warm, {tag * page_bytes, page_bytes}, tag));
   EXPECT_TRUE(reader->submit(requests[0]));
   EXPECT_TRUE(reader->submit(requests[1]));
-  EXPECT_FALSE(reader->submit(requests[2]));
-  EXPECT_EQ(reader->in_flight(), 2U);
+  EXPECT_TRUE(reader->submit(requests[2]));
+  EXPECT_FALSE(reader->submit(requests[3]));
+  EXPECT_EQ(reader->in_flight(), 3U);
   std::vector<read_result> results;
   while (reader->in_flight() > 0)
     reader->wait(std::chrono::seconds{10}, results);
   EXPECT_EQ(run(*reader, requests).size(), 8U) << "the permission comes back";
+  for (const auto& request : requests)
+    EXPECT_TRUE(holds(request, content)) << request.tag;
+}
+
+TEST_P(chunk_reader_test, one_copying_thread_makes_its_copies_one_after_the_other) {
+  const auto content = write_random_file(path, 64 * page_bytes, 7);
+  make_warm(path);
+  const source_file warm{describe(path)};
+  auto options = options_for(GetParam());
+  options.copying_threads = 1;
+  const auto reader = make_chunk_reader(options, {});
+  std::vector<read_request> requests;
+  for (slab_index tag = 0; tag < 8; ++tag)
+    requests.push_back(request_for(warm, {tag * page_bytes, page_bytes}, tag));
+  EXPECT_TRUE(reader->submit(requests[0]));
+  EXPECT_FALSE(reader->submit(requests[1]));
+  std::vector<read_result> results;
+  while (reader->in_flight() > 0)
+    reader->wait(std::chrono::seconds{10}, results);
+  EXPECT_EQ(run(*reader, requests).size(), 8U);
   for (const auto& request : requests)
     EXPECT_TRUE(holds(request, content)) << request.tag;
 }

@@ -43,9 +43,9 @@ TEST(bench_command_line, write_knows_models_by_name) {
 }
 
 TEST(bench_command_line, read_takes_the_state_of_the_cache_and_the_tuning) {
-  const auto parsed =
-      parse({"read", "--checkpoint", "/c/d", "--mode", "warm", "--rounds", "9", "--chunk-size", "8MiB",
-             "--reads-in-flight", "16", "--threads", "2", "--reader", "threads", "--json", "/j"});
+  const auto parsed = parse({"read", "--checkpoint", "/c/d", "--mode", "warm", "--rounds", "9",
+                             "--chunk-size", "8MiB", "--reads-in-flight", "16", "--threads", "2",
+                             "--copying-threads", "3", "--reader", "threads", "--json", "/j"});
   ASSERT_TRUE(std::holds_alternative<read_command>(parsed));
   const auto& command = std::get<read_command>(parsed);
   EXPECT_EQ(command.options.checkpoint, "/c/d");
@@ -54,6 +54,7 @@ TEST(bench_command_line, read_takes_the_state_of_the_cache_and_the_tuning) {
   EXPECT_EQ(command.options.reading.chunk_bytes, 8U << 20);
   EXPECT_EQ(command.options.reading.in_flight_max, 16U);
   EXPECT_EQ(command.options.reading.threads, 2U);
+  EXPECT_EQ(command.options.reading.copying_threads, 3U);
   EXPECT_EQ(command.options.reading.engine, io::reader_engine::threads);
   EXPECT_EQ(command.json, "/j");
   EXPECT_EQ(command.options.scratch, "/c") << "beside the checkpoint, so on the same disk";
@@ -68,10 +69,15 @@ TEST(bench_command_line, dirty_reads_need_scratch_and_others_a_checkpoint) {
   EXPECT_EQ(std::get<read_command>(parsed).options.dirty_bytes, 64U << 20);
 }
 
-TEST(bench_command_line, compare_runs_all_cases_but_update_unless_told) {
+TEST(bench_command_line, compare_runs_all_cases_but_update_unless_told_and_loaders_with_python) {
   const auto all = parse({"compare", "--checkpoint", "/c"});
   ASSERT_TRUE(std::holds_alternative<compare_command>(all));
   EXPECT_EQ(std::get<compare_command>(all).cases, (std::set<std::string>{"cold", "warm", "dirty", "plan"}));
+  const auto with_python = parse({"compare", "--checkpoint", "/c", "--python", "/p"});
+  ASSERT_TRUE(std::holds_alternative<compare_command>(with_python));
+  EXPECT_EQ(std::get<compare_command>(with_python).options.python, "/p");
+  EXPECT_EQ(std::get<compare_command>(with_python).cases,
+            (std::set<std::string>{"cold", "loaders", "warm", "dirty", "plan"}));
   EXPECT_EQ(std::get<compare_command>(all).options.rounds, 5U);
   EXPECT_FALSE(std::get<compare_command>(all).strict);
   const auto some = parse({"compare", "--checkpoint", "/c", "--case", "update", "plan", "--strict"});
@@ -131,6 +137,8 @@ TEST(bench_command_line, mistakes_are_usage_errors) {
   EXPECT_EQ(status_of(parse({"read", "--checkpoint", "/c", "--chunk-size", "4097"})), 2);
   EXPECT_EQ(status_of(parse({"read", "--checkpoint", "/c", "--chunk-size", "0"})), 2);
   EXPECT_EQ(status_of(parse({"compare", "--checkpoint", "/c", "--case", "tepid"})), 2);
+  EXPECT_EQ(status_of(parse({"compare", "--checkpoint", "/c", "--case", "loaders"})), 2);
+  EXPECT_EQ(status_of(parse({"read", "--checkpoint", "/c", "--copying-threads", "0"})), 2);
 }
 
 TEST(bench_command_line, help_is_no_mistake) {

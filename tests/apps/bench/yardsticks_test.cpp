@@ -22,7 +22,9 @@ namespace ckpt::apps::bench {
 namespace {
 
 using ::testing::Contains;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Pair;
 
 TEST(fio_command, reads_all_files_directly_and_never_writes) {
   const auto command = fio_command("/opt/fio", {4 << 20, 32}, {"/a/one", "/a/two:three"});
@@ -62,13 +64,23 @@ TEST(parse_fio, refuses_everything_else) {
     EXPECT_THROW(static_cast<void>(parse_fio(output)), std::runtime_error) << output;
 }
 
-TEST(parse_python, takes_bytes_and_seconds) {
-  const auto result = parse_python(R"({"bytes": 12, "seconds": 0.25})");
+TEST(parse_python, takes_bytes_and_both_times_and_skips_what_is_printed_before) {
+  const auto result = parse_python("warning: slow\n"
+                                   R"({"bytes": 12, "seconds": 0.25, "cpu_seconds": 0.5})");
   EXPECT_EQ(result.bytes, 12U);
   EXPECT_DOUBLE_EQ(result.seconds, 0.25);
+  EXPECT_DOUBLE_EQ(result.cpu_seconds, 0.5);
   EXPECT_THROW(static_cast<void>(parse_python("Traceback")), std::runtime_error);
   EXPECT_THROW(static_cast<void>(parse_python("[]")), std::runtime_error);
   EXPECT_THROW(static_cast<void>(parse_python("{\"bytes\": 1}")), std::runtime_error);
+  EXPECT_THROW(static_cast<void>(parse_python("{\"bytes\": 1, \"seconds\": 2}")), std::runtime_error);
+}
+
+TEST(parse_versions, takes_the_packages_that_are_there) {
+  EXPECT_THAT(parse_versions(R"({"python": "3.11.7", "torch": "2.15.0", "runai-model-streamer": null})"),
+              ElementsAre(Pair("python", "3.11.7"), Pair("torch", "2.15.0")));
+  EXPECT_THROW(static_cast<void>(parse_versions("Traceback")), std::runtime_error);
+  EXPECT_THROW(static_cast<void>(parse_versions("[]")), std::runtime_error);
 }
 
 TEST(run_program, returns_what_was_printed) { EXPECT_EQ(run_program({"echo", "a b"}), "a b\n"); }

@@ -1,0 +1,24 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// How many cores this process may keep busy. A container or a batch job rarely has all cores of its host:
+// threads for the others would only take turns. Any thread may call these; they hold no state.
+
+#include <filesystem>
+#include <optional>
+#include <string_view>
+
+namespace ckpt::io {
+
+/// The cores that the calling thread may run on, but no more than the quota of its control groups pays for.
+/// At least 1.
+[[nodiscard]] unsigned usable_cores();
+
+/// The quota of a process in cores, rounded up: the least of its control group and those above it. Nothing
+/// where none of them has one. `membership` is the content of /proc/PID/cgroup; the groups, of version 1 or
+/// 2, are mounted at `root`. A container may see only some of them: those that are not there are passed over.
+[[nodiscard]] std::optional<unsigned> quota_cores(std::string_view membership,
+                                                  const std::filesystem::path& root = "/sys/fs/cgroup");
+
+} // namespace ckpt::io
