@@ -99,12 +99,15 @@ bool name_pattern::match_from(std::size_t next, std::string_view name, std::size
     return false;
   }
   for (auto end = at; end <= name.size(); ++end) {
-    if (wanted.type == kind::any_parent && end != 0 && name[end - 1] != '.')
-      continue;
     stars.push_back(name.substr(at, end - at));
     if (match_from(next + 1, name, end, stars))
       return true;
     stars.pop_back();
+    if (wanted.type == kind::any_parent) {
+      end = name.find('.', end); // The parent's own end; what follows it is tried next.
+      if (end == std::string_view::npos)
+        return false;
+    }
   }
   return false;
 }
