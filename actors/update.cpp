@@ -3,8 +3,11 @@
 
 #include "actors/update.hpp"
 
+#include "io/error.hpp"
+
 #include <algorithm>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 #include <utility>
 
@@ -41,6 +44,17 @@ void place_slabs(update& made) {
     spdlog::warn("staging memory cannot be placed next to the devices: copies may cross memory nodes");
 }
 
+void allocate_ring(gpu::device& device, const io::bucket_plan& plan) {
+  try {
+    device.allocate_ring(plan.ring_bytes);
+  } catch (const std::exception& error) {
+    throw std::runtime_error{std::string{error.what()} + "; the ring has to hold the largest group, "
+                             + io::printable(plan.largest.name) + " (" + std::to_string(plan.largest.bytes)
+                             + " bytes), and two buckets of " + describe_bytes(plan.bucket_bytes)
+                             + ": a smaller --bucket-size takes less"};
+  }
+}
+
 } // namespace
 
 update_ptr make_update(update_options options, const cluster_layout& layout, io::checkpoint checkpoint,
@@ -59,7 +73,7 @@ update_ptr make_update(update_options options, const cluster_layout& layout, io:
   place_slabs(*made);
   for (auto& device : made->devices) {
     device->pin(made->slabs->memory());
-    device->allocate_ring(made->plan.ring_bytes);
+    allocate_ring(*device, made->plan);
     made->device_meter_list.push_back(std::make_unique<device_meters>());
   }
   return made;

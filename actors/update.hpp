@@ -138,7 +138,8 @@ using update_ptr = std::shared_ptr<update>;
                                        std::uint64_t chunk_bytes, const cluster_layout& layout);
 
 /// Allocates everything: staging memory, pinned for every device, and the devices' rings. Throws
-/// std::system_error, or what the device throws, naming what did not fit where.
+/// std::system_error, what the device throws, or std::runtime_error that names the largest group where the
+/// ring does not fit.
 [[nodiscard]] update_ptr make_update(update_options options, const cluster_layout& layout,
                                      io::checkpoint checkpoint, io::bucket_plan plan,
                                      std::vector<std::unique_ptr<gpu::device>> devices,

@@ -112,7 +112,11 @@ namespace json = boost::json;
                                       {"files", context.checkpoint.files.size()},
                                       {"tensors", context.checkpoint.tensors.size()},
                                       {"bytes", context.checkpoint.tensor_bytes}};
-  report["plan"] = json::object{{"buckets", context.plan.buckets.size()},
+  report["plan"] = json::object{{"groups", context.plan.group_count},
+                                {"largest_group", json::object{{"name", context.plan.largest.name},
+                                                               {"bytes", context.plan.largest.bytes}}},
+                                {"divided_groups", context.plan.divided.size()},
+                                {"buckets", context.plan.buckets.size()},
                                 {"bucket_bytes", context.plan.bucket_bytes},
                                 {"ring_bytes", context.plan.ring_bytes},
                                 {"devices", context.devices.size()}};

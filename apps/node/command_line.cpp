@@ -5,6 +5,7 @@
 
 #include "actors/error.hpp"
 #include "io/host_address.hpp"
+#include "io/name_pattern.hpp"
 #include "io/source_file.hpp"
 
 #include <cerrno>
@@ -61,6 +62,7 @@ struct raw_options {
   network_options network;
   double host_timeout_seconds = 4;
   std::uint64_t bucket_bytes = 0;
+  std::vector<std::string> keep_together;
   std::uint64_t host_memory_bytes = 1ull << 30;
   std::uint64_t chunk_bytes = 4 << 20;
   std::uint32_t reads_in_flight = 32;
@@ -125,6 +127,12 @@ void add_own_flags(CLI::App& app, raw_options& raw) {
                  "Seconds to stay, after a failure, with a server that may still start its workers")
       ->check(CLI::Range(0.0, 86'400.0))
       ->capture_default_str();
+  app.add_option(
+         "--keep-together", raw.keep_together,
+         "Tensors that the engine has to get in one call, beside those that are known; may be given again.\n"
+         "The beginning of their names: * is any text, the same in all of them, {a,b} one of several, such\n"
+         "as 'model.layers.*.mlp.{gate,up}'")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--report", raw.report, "Write the verdict as JSON to this file");
   app.add_flag("--dry-run", raw.dry_run, "Print the plan (files, bytes, buckets, memory) and move nothing");
 }
@@ -155,7 +163,7 @@ void add_tuning_flags(CLI::App& app, raw_options& raw) {
       ->transform(size)
       ->group("Tuning");
   app.add_option("--bucket-size", raw.bucket_bytes,
-                 "Tensors handed over at a time; the engine's devices give the largest tensor + 2 buckets\n"
+                 "Tensors handed over at a time; the engine's devices give the largest group + 2 buckets\n"
                  "[a 64th of the checkpoint, between 16MiB and 256MiB]")
       ->transform(size)
       ->group("Tuning");
@@ -295,6 +303,8 @@ void refuse_what_is_not_built(const raw_options& raw) {
   if (raw.ipc_handle == "raw")
     options.cuda.form = gpu::handle_form::raw;
   options.bucket_bytes = raw.bucket_bytes;
+  for (const auto& pattern : raw.keep_together)
+    options.keep_together.push_back(io::name_pattern{pattern}.text());
   options.report = raw.report;
   options.dry_run = raw.dry_run;
   options.sleep_seconds = raw.sleep_seconds;

@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ckpt::apps {
 
@@ -37,8 +38,9 @@ struct node_options {
   std::filesystem::path checkpoint_path;
   device_kind device = device_kind::cuda;
   gpu::cuda_options cuda;
-  std::uint64_t bucket_bytes = 0; ///< 0: by the checkpoint's size
-  std::filesystem::path report;   ///< empty: none
+  std::uint64_t bucket_bytes = 0;         ///< 0: by the checkpoint's size
+  std::vector<std::string> keep_together; ///< patterns, see io::name_pattern
+  std::filesystem::path report;           ///< empty: none
   bool dry_run = false;
   std::uint32_t sleep_seconds = 0;
 };

@@ -4,6 +4,7 @@
 #include "apps/node/dry_run.hpp"
 
 #include "actors/verdict.hpp"
+#include "io/error.hpp"
 
 #include <algorithm>
 #include <sstream>
@@ -37,6 +38,12 @@ std::string describe_plan(const node_options& options, const io::checkpoint& che
                                                     [](const auto& tensor) { return tensor.bytes.length; });
     out << "largest     " << largest.name << ", " << describe_bytes(largest.bytes.length) << '\n';
   }
+  out << "groups      " << plan.group_count << " that stay together, the largest "
+      << io::printable(plan.largest.name) << ", " << describe_bytes(plan.largest.bytes) << '\n';
+  for (const auto& module : plan.divided)
+    out << "  divided   " << io::printable(module.name) << ", " << describe_bytes(module.bytes) << ", into "
+        << module.parts << ": larger than " << describe_bytes(io::attention_bytes_max)
+        << " and than every tensor\n";
   out << "buckets     " << plan.buckets.size() << " of at most " << describe_bytes(plan.bucket_bytes) << '\n'
       << "reads       " << plan.chunks.size() << ", " << describe_bytes(plan.read_bytes) << '\n';
   const auto slabs =
@@ -45,9 +52,9 @@ std::string describe_plan(const node_options& options, const io::checkpoint& che
     out << "hosts       " << options.layout.hosts << ", this is host " << options.layout.host << " ("
         << options.place.source << "); it reads " << describe_bytes(bytes_read_here(options.layout, plan))
         << '\n';
-  out << "memory      " << describe_bytes(slabs * options.update.chunk_bytes) << " of this host for staging, "
-      << describe_bytes(plan.ring_bytes) << " of each of " << options.layout.devices_per_host
-      << " device(s)\n";
+  out << "memory      " << describe_bytes(slabs * options.update.chunk_bytes) << " of this host for staging\n"
+      << "ring        " << describe_bytes(plan.ring_bytes) << " of each of "
+      << options.layout.devices_per_host << " device(s): the largest group and two buckets\n";
   for (std::size_t engine = 0; engine < options.update.endpoints.size(); ++engine)
     out << "engine      " << options.update.endpoints[engine].url << " (" << io::name(options.update.engine)
         << "), " << options.layout.devices_per_engine << " worker(s)\n";

@@ -91,8 +91,9 @@ struct prepared_update {
       return opened;
     });
     auto plan = step(ec::usage, [&] {
-      return io::plan_buckets(checkpoint, {options.bucket_bytes, options.update.chunk_bytes,
-                                           options.layout.rank_count(), options.layout.devices_per_host});
+      return io::plan_buckets(checkpoint,
+                              {options.bucket_bytes, options.update.chunk_bytes, options.layout.rank_count(),
+                               options.layout.devices_per_host, options.keep_together});
     });
     if (options.dry_run) {
       std::cout << describe_plan(options, checkpoint, plan) << std::endl;

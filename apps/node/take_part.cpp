@@ -62,11 +62,15 @@ struct system_config : caf::actor_system_config {
 /// Everything that all hosts have to be started with alike.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> settings_of(const node_options& options) {
   const auto number = [](std::uint64_t value) { return value == 0 ? std::string{} : std::to_string(value); };
+  std::string kept_together;
+  for (const auto& pattern : options.keep_together)
+    kept_together += (kept_together.empty() ? "" : " ") + pattern;
   return {{"--inference-parallel-size", number(options.layout.devices_per_engine)},
           {"--engine", std::string{io::name(options.update.engine)}},
           {"--device", options.device == device_kind::cuda ? "cuda" : "host"},
           {"--bucket-size", number(options.bucket_bytes)},
           {"--chunk-size", number(options.update.chunk_bytes)},
+          {"--keep-together", kept_together},
           {"--weight-version", options.update.weight_version.value_or("")}};
 }
 

@@ -242,6 +242,17 @@ TEST_F(cluster_fault_test, a_host_has_another_bucket_size) {
   expect_next_update_succeeds();
 }
 
+TEST_F(cluster_fault_test, a_host_keeps_other_tensors_together) {
+  start_cluster({.hosts = 3});
+  start_node(0);
+  start_node(1);
+  start_node(2, {"--keep-together", "layers.{0,1}"});
+  for (unsigned host = 0; host < shape_.hosts; ++host)
+    expect_fails(host, 5, "host 2", 1);
+  EXPECT_THAT(node_output(0), HasSubstr("--keep-together"));
+  expect_next_update_succeeds();
+}
+
 /// Two shards; the second has one tensor with this name and so many bytes.
 fs::path write_pair(const fs::path& directory, const std::string& name, std::uint64_t bytes) {
   fs::create_directories(directory);

@@ -261,6 +261,8 @@ TEST_F(update_test, a_full_dev_shm_is_an_error_before_anything_is_sent) {
   EXPECT_EQ(status, 1) << node.output();
   EXPECT_THAT(node.output(), HasSubstr("/dev/shm"));
   EXPECT_THAT(node.output(), HasSubstr("No space left"));
+  EXPECT_THAT(node.output(), HasSubstr("the largest group, layers."));
+  EXPECT_THAT(node.output(), HasSubstr("--bucket-size"));
   EXPECT_EQ(run_node(checkpoint), 0) << "the engine was not disturbed";
 }
 

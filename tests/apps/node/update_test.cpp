@@ -112,6 +112,11 @@ TEST_F(update_test, reports_outcome_bytes_and_stages) {
   const auto bytes = written.at("checkpoint").at("bytes").to_number<std::uint64_t>();
   EXPECT_GT(bytes, 24u << 20);
   EXPECT_EQ(written.at("engines").at(0).at("bytes"), bytes);
+  const auto& plan = written.at("plan");
+  EXPECT_GT(plan.at("groups").to_number<std::uint64_t>(), 0u);
+  EXPECT_THAT(plan.at("largest_group").at("name").as_string().c_str(), HasSubstr("layers."));
+  EXPECT_GE(plan.at("ring_bytes").to_number<std::uint64_t>(),
+            plan.at("largest_group").at("bytes").to_number<std::uint64_t>());
   EXPECT_EQ(written.at("engines").at(0).at("serves"), "updated");
   for (const auto* stage : {"disk", "copy", "broadcast", "reload"}) {
     EXPECT_GE(written.at("stages").at(stage).at("bytes").to_number<std::uint64_t>(), bytes) << stage;
@@ -156,9 +161,26 @@ TEST_F(update_test, keeps_its_memory_within_the_given_bound_for_a_checkpoint_sev
 TEST_F(update_test, a_dry_run_prints_the_plan_and_moves_nothing) {
   const auto checkpoint = make_checkpoint();
   EXPECT_EQ(run_node(checkpoint, {"--endpoint", "http://127.0.0.1:1", "--dry-run"}), 0);
-  for (const auto* part :
-       {"model-00001-of-00003.safetensors", "tensors", "buckets", "memory", "nothing was moved"})
+  for (const auto* part : {"model-00001-of-00003.safetensors", "tensors", "groups", "the largest layers.",
+                           "buckets", "memory", "ring", "nothing was moved"})
     EXPECT_THAT(node_output_, HasSubstr(part));
+}
+
+TEST_F(update_test, keeps_together_what_the_user_says) {
+  const auto checkpoint = make_checkpoint();
+  start_engine(checkpoint);
+  EXPECT_EQ(run_node(checkpoint), 0) << node_output_;
+  const auto groups = report().at("plan").at("groups").as_int64();
+  EXPECT_EQ(run_node(checkpoint, {"--keep-together", "layers.{0,1}", "--keep-together", "layers.{2,3}"}), 0);
+  EXPECT_EQ(report().at("plan").at("groups").as_int64(), groups - 2);
+}
+
+TEST_F(update_test, refuses_to_keep_together_what_is_not_there) {
+  const auto checkpoint = make_checkpoint();
+  EXPECT_EQ(
+      run_node(checkpoint, {"--endpoint", "http://127.0.0.1:1", "--keep-together", "model.layers.*.mlp"}), 2);
+  EXPECT_THAT(node_output_, HasSubstr("model.layers.*.mlp matches no tensor"));
+  EXPECT_EQ(run_node(checkpoint, {"--endpoint", "http://127.0.0.1:1", "--keep-together", "{layers"}), 2);
 }
 
 } // namespace
