@@ -3,6 +3,7 @@
 
 #include "apps/sink/options.hpp"
 
+#include "apps/sink/tensor_pairs.hpp"
 #include "io/error.hpp"
 
 #include <cerrno>
@@ -56,6 +57,15 @@ std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds{std::llround(seconds * 1000)};
 }
 
+// CLI11 has let only the names pass that are known.
+consumption parse_consumption(const std::string& name) {
+  return name == "copy"    ? consumption::copy
+         : name == "touch" ? consumption::touch
+         : name == "none"  ? consumption::none
+         : name == "fuse"  ? consumption::fuse
+                           : consumption::held_views;
+}
+
 void declare(CLI::App& app, raw_options& raw) {
   auto& options = raw.parsed;
   app.add_option("--engine", raw.engine, "engine to stand in for")
@@ -81,7 +91,7 @@ void declare(CLI::App& app, raw_options& raw) {
   app.add_option("--port-file", options.port_file, "write the port there once it is known");
   app.add_option("--verify", options.verify_path, "compare every tensor with the checkpoint at this path");
   app.add_option("--consume", raw.consume, "what a worker does with its tensors")
-      ->check(CLI::IsMember({"copy", "touch", "none"}))
+      ->check(CLI::IsMember({"copy", "touch", "none", "fuse", "held-views"}))
       ->capture_default_str();
   app.add_option("--worker-seconds-per-gib", options.worker_seconds_per_gib,
                  "let workers take at least this long")
@@ -106,9 +116,7 @@ void declare(CLI::App& app, raw_options& raw) {
 sink_options check(raw_options raw) {
   auto options = std::move(raw.parsed);
   options.engine = *io::parse_engine_kind(raw.engine); // CLI11 has let only these names pass.
-  options.consume = raw.consume == "copy"    ? consumption::copy
-                    : raw.consume == "touch" ? consumption::touch
-                                             : consumption::none;
+  options.consume = parse_consumption(raw.consume);
   options.worker_processes = options.worker_processes || raw.device == "cuda";
   options.api_key = read_key(raw.key_file);
   options.admin_api_key = read_key(raw.admin_key_file);
@@ -120,6 +128,8 @@ sink_options check(raw_options raw) {
   if (options.faults.needs_tensor_count() && options.verify_path.empty())
     throw std::invalid_argument{
         "a fault in the middle or last list needs --verify to know which list that is"};
+  if (!pairs_of(options.consume).empty() && options.verify_path.empty())
+    throw std::invalid_argument{"--consume " + raw.consume + " shows only with --verify"};
   if (options.faults.only_worker && *options.faults.only_worker >= options.workers)
     throw std::invalid_argument{"--fault one-worker-only names a worker that there is not"};
   if (!options.unix_socket_path.empty() && !options.port_file.empty())

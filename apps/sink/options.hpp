@@ -22,6 +22,8 @@ enum class consumption : std::uint8_t {
   copy,  ///< copies every byte, as an engine's load_weights does
   touch, ///< reads one byte of every page
   none,
+  fuse,       ///< copies, and loses what comes without the tensors it is fused with; see tensor_pairs.hpp
+  held_views, ///< copies, but reads some tensors only when those come that they belong to
 };
 
 struct sink_options {
@@ -44,7 +46,7 @@ struct sink_options {
   double worker_seconds_per_gib = 0;
   std::chrono::milliseconds ready_after{0};
   std::chrono::milliseconds timeout{300'000}; ///< of every single wait
-  std::optional<std::uint64_t> updates;       ///< how many good ones to wait for
+  std::optional<std::uint64_t> updates; ///< how many good ones to wait for
   bool starts_asleep = false;
   fault_plan faults;
   std::optional<std::uint64_t> fault_updates; ///< only this many updates misbehave; absent: all

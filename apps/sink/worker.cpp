@@ -24,7 +24,7 @@ worker::worker(const sink_options& options, const fault_plan& faults, consumer& 
                std::shared_ptr<const expectation> expected, update_signals& signals)
     : options_{options}, faults_{faults}, work_{work}, expected_{std::move(expected)}, signals_{signals} {
   if (expected_)
-    verifier_.emplace(expected_);
+    verifier_.emplace(expected_, options_.consume);
 }
 
 worker_outcome worker::run(zmq::context_t& context, std::string device, const std::string& address) {
@@ -124,6 +124,8 @@ void worker::use(const worker_socket& socket, const tensor_list& list) {
     list_bytes += place.length;
   }
   buffer_->settle();
+  if (verifier_)
+    verifier_->end_list(list, *buffer_);
   const std::chrono::duration<double> least{options_.worker_seconds_per_gib * static_cast<double>(list_bytes)
                                             / gib};
   socket.pause(start + std::chrono::duration_cast<clock::duration>(least) - clock::now());
