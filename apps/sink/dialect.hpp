@@ -38,12 +38,15 @@ enum class action : std::uint8_t {
   ping,
   health,
   model_info,
+  generate,
+  flush_cache,
   update,
   update_state, ///< LMDeploy: ready for an update?
   sleep,
   wake_up,
   pause,
   resume,
+  is_paused,
 };
 
 /// Which key a route demands, where one is configured.

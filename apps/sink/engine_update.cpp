@@ -3,10 +3,14 @@
 
 // The course of one update on the HTTP side, good or with the faults it was told to have.
 //
-//   request ── refused? ──> start ──> workers run ──> workers_ended ──> conclude
-//                             │                             │              ^
-//                             └── never to be answered: ────┴── until the client has gone, or the deadline
+//   request ── refused? ──> gate ──> start ──> workers run ──> workers_ended ──> conclude
+//                                      │                             │              ^
+//                                      └── never to be answered: ────┴── until the client has gone, or the
+//                                                                        deadline
+//
+// From start to conclude the gate is the update's.
 
+#include "apps/sink/generation_dialect.hpp"
 #include "apps/sink/running_update.hpp"
 
 #include <stdexcept>
@@ -36,31 +40,34 @@ void engine::begin_update(const question& asked, const std::shared_ptr<exchange>
   admit(std::move(request), waiting);
 }
 
+/// When the client of the update before has gone or has its answer, what is left of that ends by itself, and
+/// the next one waits for it.
 void engine::admit(update_request request, const std::shared_ptr<exchange>& waiting) {
   if (current_ && current_->waiting->is_waiting())
     return waiting->respond(update_refused(options_.engine, "another update is under way"));
-  if (current_)
-    return wait_for_current(std::move(request), waiting);
-  if (!takes_weights())
-    return waiting->respond(
-        update_refused(options_.engine, "the engine cannot take weights in this state of sleep"));
-  if (const auto workers = options_.workers * (1 + options_.followers.size());
-      request.devices.size() != workers)
-    return waiting->respond(update_failed(
-        options_.engine, "the request names " + std::to_string(request.devices.size())
-                             + " devices, but the engine has " + std::to_string(workers) + " workers"));
+  gate_->update([this, request = std::move(request), waiting] { take_turn(request, waiting); });
+}
+
+/// Nothing is under way now.
+void engine::take_turn(update_request request, const std::shared_ptr<exchange>& waiting) {
+  if (!waiting->is_waiting())
+    return gate_->update_ended();
+  if (const auto refused = refuse(request)) {
+    gate_->update_ended();
+    return waiting->respond(*refused);
+  }
   start(std::move(request), waiting);
 }
 
-/// The client of the update before has gone or has its answer: what is left of it ends by itself, and the
-/// next update waits for that as it would wait for a real engine's lock.
-void engine::wait_for_current(update_request request, const std::shared_ptr<exchange>& waiting) {
-  const auto pause = std::make_shared<boost::asio::steady_timer>(io_, 10ms);
-  pause->async_wait(
-      [this, pause, request = std::move(request), waiting](const boost::system::error_code& error) mutable {
-        if (!error && waiting->is_waiting())
-          admit(std::move(request), waiting);
-      });
+std::optional<answer> engine::refuse(const update_request& request) const {
+  if (!takes_weights())
+    return update_refused(options_.engine, "the engine cannot take weights in this state of sleep");
+  if (const auto workers = options_.workers * (1 + options_.followers.size());
+      request.devices.size() != workers)
+    return update_failed(options_.engine, "the request names " + std::to_string(request.devices.size())
+                                              + " devices, but the engine has " + std::to_string(workers)
+                                              + " workers");
+  return std::nullopt;
 }
 
 void engine::start(update_request request, const std::shared_ptr<exchange>& waiting) {
@@ -119,6 +126,8 @@ void engine::workers_ended(std::uint64_t serial, const update_outcome& outcome) 
   auto& now = *current_;
   now.workers.reset();
   auto error = outcome.error();
+  if (error.empty() && now.request.flush_cache && !gate_->can_flush_cache())
+    error = cache_not_flushed();
   if (now.faults.never_answers() && !now.client_is_gone) {
     now.ended = outcome;
     return wait_for_client();
@@ -171,6 +180,7 @@ void engine::conclude(const std::string& error, const update_outcome& outcome) {
   }
   log_.add({current_->serial, request.weight_version, error, outcome});
   current_.reset();
+  gate_->update_ended();
   if (options_.updates && (failed_ > 0 || good_ >= *options_.updates)) {
     enough_ = true;
     end_when_quiet();

@@ -26,6 +26,7 @@ struct update_request {
   /// Worker k serves devices[k]; what this host has no workers for is the followers', in their order.
   std::vector<io::device_channel> devices;
   std::optional<std::string> weight_version;
+  bool flush_cache = false; ///< SGLang: the update is only good when the cache can be flushed after it
 };
 
 struct update_outcome {
