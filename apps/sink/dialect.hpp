@@ -38,6 +38,7 @@ enum class action : std::uint8_t {
   ping,
   health,
   model_info,
+  server_info,
   generate,
   flush_cache,
   update,
@@ -52,11 +53,15 @@ enum class action : std::uint8_t {
 /// Which key a route demands, where one is configured.
 enum class key : std::uint8_t { none, api, admin };
 
+/// Which versions of the engine have a route.
+enum class age : std::uint8_t { all, recent };
+
 struct route {
   std::string_view method;
   std::string_view path;
   key needs;
   action does;
+  age in = age::all;
 };
 
 [[nodiscard]] std::span<const route> routes_of(io::engine_kind engine);

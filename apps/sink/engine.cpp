@@ -34,6 +34,10 @@ std::set<std::string> tags_of(const question& asked, std::set<std::string> all) 
 
 std::set<std::string> all_tags() { return {"weights", "kv_cache"}; }
 
+const char* load_format(const sink_options& options) {
+  return options.ready == readiness::serves ? "auto" : "dummy";
+}
+
 } // namespace
 
 engine::engine(boost::asio::io_context& io, const sink_options& options,
@@ -62,7 +66,9 @@ void engine::handle(const question& asked, const std::shared_ptr<exchange>& wait
   if (enough_)
     end_when_quiet(); // The client may still want to see that all is well.
   const auto routes = routes_of(options_.engine);
-  const auto on_path = [&](const route& each) { return each.path == asked.path; };
+  const auto on_path = [&](const route& each) {
+    return each.path == asked.path && (each.in == age::all || options_.ready != readiness::old);
+  };
   if (std::none_of(routes.begin(), routes.end(), on_path))
     return waiting->respond(plain_error(404, "Not Found"));
   const auto matched = std::find_if(routes.begin(), routes.end(), [&](const route& each) {
@@ -132,13 +138,18 @@ std::optional<answer> engine::deny(const route& matched, const question& asked) 
 
 answer engine::perform(action does, const question& asked) {
   switch (does) {
+  case action::ping:
+    if (options_.ready == readiness::waits && !is_ready())
+      return {answer::form::http, 503, {}};
+    break;
   case action::health:
-    // SGLang, told to wait for its first weights, is not healthy before it has them.
-    if (options_.engine == io::engine_kind::sglang && !has_weights_)
+    if (!is_ready())
       return {answer::form::http, 503, {}};
     break;
   case action::model_info:
     return model_info();
+  case action::server_info:
+    return server_info();
   case action::flush_cache:
     if (!gate_->can_flush_cache())
       return plain_error(400, "requests that use the cache are in the batch");
@@ -154,7 +165,6 @@ answer engine::perform(action does, const question& asked) {
     for (const auto& tag : tags_of(asked, all_tags()))
       sleeping_tags_.erase(tag);
     break;
-  case action::ping:
   case action::nothing:
   case action::generate:
   case action::pause:
@@ -166,11 +176,27 @@ answer engine::perform(action does, const question& asked) {
   return {};
 }
 
+/// SGLang, told to wait for its first weights, is not ready before it has them, or has waited long enough.
+bool engine::is_ready() const {
+  if (options_.engine != io::engine_kind::sglang || options_.ready == readiness::serves || has_weights_)
+    return true;
+  return options_.dummy_after && clock::now() >= ready_at_ + *options_.dummy_after;
+}
+
 answer engine::model_info() const {
   const auto version = tells_wrong_version_ ? weight_version_ + "-not" : weight_version_;
   return json_answer(200, {{"model_path", "ckpt-sink"},
                            {"is_generation", true},
-                           {"weight_version", version}});
+                           {"weight_version", version},
+                           {"load_format", load_format(options_)}});
+}
+
+/// How it was started, which no update changes.
+answer engine::server_info() const {
+  return json_answer(200,
+                     {{"model_path", "ckpt-sink"},
+                      {"load_format", load_format(options_)},
+                      {"checkpoint_engine_wait_weights_before_ready", options_.ready != readiness::serves}});
 }
 
 bool engine::takes_weights() const {

@@ -43,7 +43,9 @@ private:
   [[nodiscard]] bool starting() const { return clock::now() < ready_at_; }
   [[nodiscard]] std::optional<answer> deny(const route& matched, const question& asked) const;
   [[nodiscard]] answer perform(action does, const question& asked);
+  [[nodiscard]] bool is_ready() const;
   [[nodiscard]] answer model_info() const;
+  [[nodiscard]] answer server_info() const;
   [[nodiscard]] answer update_state() const;
   [[nodiscard]] bool takes_weights() const;
 

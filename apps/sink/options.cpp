@@ -50,6 +50,8 @@ struct raw_options {
   std::vector<std::string> followers;
   std::vector<std::string> faults;
   double ready_after_seconds = 0;
+  std::string ready = "ping-at-once";
+  std::optional<double> dummy_after_seconds;
   double timeout_seconds = 300;
 };
 
@@ -64,6 +66,13 @@ consumption parse_consumption(const std::string& name) {
          : name == "none"  ? consumption::none
          : name == "fuse"  ? consumption::fuse
                            : consumption::held_views;
+}
+
+readiness parse_readiness(const std::string& name) {
+  return name == "ping-at-once" ? readiness::pings_at_once
+         : name == "wait"       ? readiness::waits
+         : name == "old"        ? readiness::old
+                                : readiness::serves;
 }
 
 void declare(CLI::App& app, raw_options& raw) {
@@ -103,6 +112,16 @@ void declare(CLI::App& app, raw_options& raw) {
       ->check(CLI::PositiveNumber);
   app.add_option("--ready-after", raw.ready_after_seconds, "be starting up for this many seconds")
       ->check(CLI::Range(0.0, 1e6));
+  app.add_option(
+         "--readiness", raw.ready,
+         "SGLang: when it is ready. ping-at-once: /ping answers 200 at once, /health after the first\n"
+         "weights (up to 0.5.21); wait: both after them (0.5.23); old: as the first, without\n"
+         "/model_info; serving: it has weights from the start")
+      ->check(CLI::IsMember({"ping-at-once", "wait", "old", "serving"}))
+      ->capture_default_str();
+  app.add_option("--dummy-after", raw.dummy_after_seconds,
+                 "SGLang: be ready without weights after waiting for them so many seconds")
+      ->check(CLI::Range(0.0, 1e6));
   app.add_flag("--start-asleep", options.starts_asleep, "LMDeploy: weights and kv_cache sleep at first");
   app.add_option("--report", options.report_path, "keep a JSON report of all updates in this file");
   app.add_option("--timeout", raw.timeout_seconds, "longest wait for anything, in seconds")
@@ -117,6 +136,9 @@ sink_options check(raw_options raw) {
   auto options = std::move(raw.parsed);
   options.engine = *io::parse_engine_kind(raw.engine); // CLI11 has let only these names pass.
   options.consume = parse_consumption(raw.consume);
+  options.ready = parse_readiness(raw.ready);
+  if (raw.dummy_after_seconds)
+    options.dummy_after = milliseconds(*raw.dummy_after_seconds);
   options.worker_processes = options.worker_processes || raw.device == "cuda";
   options.api_key = read_key(raw.key_file);
   options.admin_api_key = read_key(raw.admin_key_file);

@@ -26,6 +26,15 @@ enum class consumption : std::uint8_t {
   held_views, ///< copies, but reads some tensors only when those come that they belong to
 };
 
+/// When the engine calls itself ready, and what it tells about itself. Only SGLang has all of them; the
+/// others are always healthy.
+enum class readiness : std::uint8_t {
+  pings_at_once, ///< SGLang up to 0.5.21: /ping is 200 at once, /health after the first weights
+  waits,         ///< SGLang 0.5.23: both after the first weights
+  old,           ///< like the first, without /model_info and /server_info: only /get_model_info and its like
+  serves,        ///< started with weights: ready at once
+};
+
 struct sink_options {
   io::engine_kind engine = io::engine_kind::sglang;
   unsigned workers = 1;                     ///< on this host
@@ -46,6 +55,8 @@ struct sink_options {
   double worker_seconds_per_gib = 0;
   std::chrono::milliseconds ready_after{0};
   std::chrono::milliseconds timeout{300'000}; ///< of every single wait
+  readiness ready = readiness::pings_at_once;
+  std::optional<std::chrono::milliseconds> dummy_after; ///< goes on without weights after this wait for them
   std::optional<std::uint64_t> updates; ///< how many good ones to wait for
   bool starts_asleep = false;
   fault_plan faults;
