@@ -8,7 +8,8 @@
 //                                      └── never to be answered: ────┴── until the client has gone, or the
 //                                                                        deadline
 //
-// From start to conclude the gate is the update's.
+// From start to conclude the gate is the update's. Engines that are told to be unforgiving keep it until the
+// workers have ended, whatever becomes of the client.
 
 #include "apps/sink/generation_dialect.hpp"
 #include "apps/sink/running_update.hpp"
@@ -43,14 +44,14 @@ void engine::begin_update(const question& asked, const std::shared_ptr<exchange>
 /// When the client of the update before has gone or has its answer, what is left of that ends by itself, and
 /// the next one waits for it.
 void engine::admit(update_request request, const std::shared_ptr<exchange>& waiting) {
-  if (current_ && current_->waiting->is_waiting())
+  if (!options_.unforgiving && current_ && current_->waiting->is_waiting())
     return waiting->respond(update_refused(options_.engine, "another update is under way"));
   gate_->update([this, request = std::move(request), waiting] { take_turn(request, waiting); });
 }
 
 /// Nothing is under way now.
 void engine::take_turn(update_request request, const std::shared_ptr<exchange>& waiting) {
-  if (!waiting->is_waiting())
+  if (!options_.unforgiving && !waiting->is_waiting())
     return gate_->update_ended();
   if (const auto refused = refuse(request)) {
     gate_->update_ended();
@@ -146,6 +147,8 @@ void engine::workers_ended(std::uint64_t serial, const update_outcome& outcome) 
 
 /// Keeps the engine busy with an update that is never answered, for as long as the client has patience.
 void engine::wait_for_client() {
+  if (options_.unforgiving)
+    return; // For as long as the sink lives.
   patience_.expires_after(options_.timeout);
   patience_.async_wait([this, serial = current_->serial](const boost::system::error_code& error) {
     if (error || !current_ || current_->serial != serial)
@@ -156,7 +159,7 @@ void engine::wait_for_client() {
 }
 
 void engine::client_gone(std::uint64_t serial) {
-  if (!current_ || current_->serial != serial)
+  if (options_.unforgiving || !current_ || current_->serial != serial)
     return;
   current_->client_is_gone = true;
   if (!current_->ended)

@@ -122,6 +122,8 @@ void declare(CLI::App& app, raw_options& raw) {
   app.add_option("--dummy-after", raw.dummy_after_seconds,
                  "SGLang: be ready without weights after waiting for them so many seconds")
       ->check(CLI::Range(0.0, 1e6));
+  app.add_flag("--unforgiving", options.unforgiving,
+               "as real engines: queue updates, let them outlive their clients, wait for pushers for ever");
   app.add_flag("--start-asleep", options.starts_asleep, "LMDeploy: weights and kv_cache sleep at first");
   app.add_option("--report", options.report_path, "keep a JSON report of all updates in this file");
   app.add_option("--timeout", raw.timeout_seconds, "longest wait for anything, in seconds")

@@ -57,10 +57,16 @@ struct sink_options {
   std::chrono::milliseconds timeout{300'000}; ///< of every single wait
   readiness ready = readiness::pings_at_once;
   std::optional<std::chrono::milliseconds> dummy_after; ///< goes on without weights after this wait for them
+  bool unforgiving = false; ///< an update outlives its client, and a worker its pusher, as with real engines
   std::optional<std::uint64_t> updates; ///< how many good ones to wait for
   bool starts_asleep = false;
   fault_plan faults;
   std::optional<std::uint64_t> fault_updates; ///< only this many updates misbehave; absent: all
+
+  /// How long a worker waits for its pusher; absent: for ever.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> patience() const {
+    return unforgiving ? std::nullopt : std::optional{timeout};
+  }
 };
 
 /// Either options, or the exit status after --help or a usage error, which has been printed.

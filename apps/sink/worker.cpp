@@ -30,7 +30,8 @@ worker::worker(const sink_options& options, const fault_plan& faults, consumer& 
 worker_outcome worker::run(zmq::context_t& context, std::string device, const std::string& address) {
   outcome_.device = std::move(device);
   try {
-    worker_socket socket{context, address, options_.timeout, signals_.stop};
+    worker_socket socket{context, options_.patience(), signals_.stop};
+    socket.connect(address);
     converse(socket);
   } catch (const std::exception& error) {
     outcome_.error = error.what();
