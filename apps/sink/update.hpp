@@ -37,6 +37,9 @@ struct update_outcome {
   /// What went wrong, worker by worker; empty when all came through.
   [[nodiscard]] std::string error() const;
 
+  /// What went wrong without the engine telling its client; empty when nothing did.
+  [[nodiscard]] std::string hidden_error() const;
+
   /// False when some worker was sent something other than the checkpoint; absent without --verify.
   [[nodiscard]] std::optional<bool> verified() const;
 };

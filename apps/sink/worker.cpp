@@ -31,6 +31,8 @@ worker_outcome worker::run(zmq::context_t& context, std::string device, const st
   outcome_.device = std::move(device);
   try {
     worker_socket socket{context, options_.patience(), signals_.stop};
+    misbehave(socket, at::connect);
+    socket.pause(faults_.connect_delay);
     socket.connect(address);
     converse(socket);
   } catch (const std::exception& error) {
@@ -145,6 +147,8 @@ void worker::finish(worker_socket& socket) {
   misbehave(socket, at::finish);
   if (faults_.finish_raises)
     throw std::runtime_error{"fault: the post hook raises"};
+  if (faults_.hook_failure_swallowed)
+    outcome_.hidden_error = "fault: the post hook failed, and the worker answered success";
   if (!refusal_.empty())
     throw std::runtime_error{"the pusher went on after a list had been refused: " + refusal_};
   if (verifier_) {
