@@ -13,15 +13,17 @@ namespace {
 
 constexpr std::size_t scratch_bytes = 64 << 20;
 
+bool copies(consumption how) { return how != consumption::touch && how != consumption::none; }
+
 } // namespace
 
-consumer::consumer(consumption how) : how_{how}, scratch_(how == consumption::copy ? scratch_bytes : 0) {}
+consumer::consumer(consumption how) : how_{how}, scratch_(copies(how) ? scratch_bytes : 0) {}
 
 void consumer::consume(std::span<const std::byte> tensor) {
   if (how_ == consumption::touch) {
     for (std::size_t at = 0; at < tensor.size(); at += io::page_bytes)
       static_cast<void>(*const_cast<const volatile std::byte*>(&tensor[at]));
-  } else if (how_ == consumption::copy) {
+  } else if (copies(how_)) {
     while (!tensor.empty()) {
       if (at_ == scratch_.size())
         at_ = 0;

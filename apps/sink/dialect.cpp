@@ -6,6 +6,8 @@
 
 #include "apps/sink/dialect.hpp"
 
+#include "apps/sink/json_body.hpp"
+
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
@@ -23,13 +25,16 @@ constexpr route sglang_routes[] = {
     {"GET", "/ping", key::api, action::ping},
     {"GET", "/health", key::none, action::health},
     {"GET", "/health_generate", key::none, action::health},
-    {"GET", "/model_info", key::api, action::model_info},
+    {"GET", "/model_info", key::api, action::model_info, age::recent},
     {"GET", "/get_model_info", key::api, action::model_info},
+    {"GET", "/server_info", key::api, action::server_info, age::recent},
+    {"GET", "/get_server_info", key::api, action::server_info},
+    {"POST", "/generate", key::api, action::generate},
     {"POST", "/update_weights_from_ipc", key::admin, action::update},
     {"POST", "/pause_generation", key::admin, action::pause},
     {"POST", "/continue_generation", key::admin, action::resume},
-    {"GET", "/flush_cache", key::admin, action::nothing},
-    {"POST", "/flush_cache", key::admin, action::nothing},
+    {"GET", "/flush_cache", key::admin, action::flush_cache},
+    {"POST", "/flush_cache", key::admin, action::flush_cache},
     {"POST", "/release_memory_occupation", key::admin, action::nothing},
     {"POST", "/resume_memory_occupation", key::admin, action::nothing},
 };
@@ -38,8 +43,10 @@ constexpr route sglang_routes[] = {
 constexpr route vllm_routes[] = {
     {"GET", "/health", key::none, action::health},
     {"POST", "/collective_rpc", key::api, action::update},
+    {"POST", "/v1/completions", key::api, action::generate},
     {"POST", "/pause", key::api, action::pause},
     {"POST", "/resume", key::api, action::resume},
+    {"GET", "/is_paused", key::api, action::is_paused},
     {"POST", "/sleep", key::api, action::nothing},
     {"POST", "/wake_up", key::api, action::nothing},
     {"POST", "/reset_prefix_cache", key::api, action::nothing},
@@ -52,16 +59,6 @@ constexpr route lmdeploy_routes[] = {
     {"POST", "/sleep", key::api, action::sleep},
     {"POST", "/wakeup", key::api, action::wake_up},
 };
-
-json::object parse_object(const std::string& body) {
-  boost::system::error_code error;
-  auto value = json::parse(body, error);
-  if (error)
-    throw std::invalid_argument{"the body is not JSON: " + error.message()};
-  if (!value.is_object())
-    throw std::invalid_argument{"the body is not a JSON object"};
-  return std::move(value.get_object());
-}
 
 /// The only value that the engine can use as the map from device to address.
 std::vector<io::device_channel> read_devices(const json::value* value, const std::string& what) {
@@ -88,11 +85,9 @@ update_request read_vllm_request(const json::object& body) {
   if (const auto* timeout = body.if_contains("timeout");
       timeout != nullptr && !timeout->is_number() && !timeout->is_null())
     throw std::invalid_argument{"\"timeout\" is not a number"};
-  return {read_devices(&arguments->get_array().front(), "args[0]"), std::nullopt};
-}
-
-answer json_answer(unsigned status, const json::object& body) {
-  return {answer::form::http, status, json::serialize(body)};
+  update_request request;
+  request.devices = read_devices(&arguments->get_array().front(), "args[0]");
+  return request;
 }
 
 } // namespace
@@ -115,14 +110,19 @@ update_request read_update_request(engine_kind engine, const question& asked) {
   const auto body = parse_object(asked.body);
   if (engine == engine_kind::vllm)
     return read_vllm_request(body);
-  update_request request{read_devices(body.if_contains("zmq_handles"), "\"zmq_handles\""), std::nullopt};
+  update_request request;
+  request.devices = read_devices(body.if_contains("zmq_handles"), "\"zmq_handles\"");
   if (const auto* version = body.if_contains("weight_version"); version != nullptr && !version->is_null()) {
     if (!version->is_string())
       throw std::invalid_argument{"\"weight_version\" is neither a text nor null"};
     request.weight_version = std::string{version->get_string()};
   }
-  if (const auto* flush = body.if_contains("flush_cache"); flush != nullptr && !flush->is_bool())
-    throw std::invalid_argument{"\"flush_cache\" is not a boolean"};
+  request.flush_cache = engine == engine_kind::sglang;
+  if (const auto* flush = body.if_contains("flush_cache"); flush != nullptr) {
+    if (!flush->is_bool())
+      throw std::invalid_argument{"\"flush_cache\" is not a boolean"};
+    request.flush_cache = request.flush_cache && flush->get_bool();
+  }
   return request;
 }
 

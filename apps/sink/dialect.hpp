@@ -38,22 +38,30 @@ enum class action : std::uint8_t {
   ping,
   health,
   model_info,
+  server_info,
+  generate,
+  flush_cache,
   update,
   update_state, ///< LMDeploy: ready for an update?
   sleep,
   wake_up,
   pause,
   resume,
+  is_paused,
 };
 
 /// Which key a route demands, where one is configured.
 enum class key : std::uint8_t { none, api, admin };
+
+/// Which versions of the engine have a route.
+enum class age : std::uint8_t { all, recent };
 
 struct route {
   std::string_view method;
   std::string_view path;
   key needs;
   action does;
+  age in = age::all;
 };
 
 [[nodiscard]] std::span<const route> routes_of(io::engine_kind engine);

@@ -5,9 +5,13 @@
 
 #include "apps/sink/engine.hpp"
 
+#include "apps/sink/generation_dialect.hpp"
+#include "apps/sink/json_body.hpp"
 #include "apps/sink/running_update.hpp"
+#include "apps/sink/timed_generation.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
@@ -30,11 +34,16 @@ std::set<std::string> tags_of(const question& asked, std::set<std::string> all) 
 
 std::set<std::string> all_tags() { return {"weights", "kv_cache"}; }
 
+const char* load_format(const sink_options& options) {
+  return options.ready == readiness::serves ? "auto" : "dummy";
+}
+
 } // namespace
 
 engine::engine(boost::asio::io_context& io, const sink_options& options,
                std::shared_ptr<const expectation> expected, report& log)
-    : io_{io}, options_{options}, log_{log}, resources_{options, std::move(expected), {}, {}},
+    : io_{io}, options_{options}, log_{log},
+      resources_{options, std::move(expected), {}, {}}, gate_{make_request_gate(options.engine, io)},
       ready_at_{clock::now() + options.ready_after}, quiet_{io}, patience_{io} {
   for (unsigned index = 0; index < options.workers; ++index)
     if (options.worker_processes)
@@ -57,7 +66,9 @@ void engine::handle(const question& asked, const std::shared_ptr<exchange>& wait
   if (enough_)
     end_when_quiet(); // The client may still want to see that all is well.
   const auto routes = routes_of(options_.engine);
-  const auto on_path = [&](const route& each) { return each.path == asked.path; };
+  const auto on_path = [&](const route& each) {
+    return each.path == asked.path && (each.in == age::all || options_.ready != readiness::old);
+  };
   if (std::none_of(routes.begin(), routes.end(), on_path))
     return waiting->respond(plain_error(404, "Not Found"));
   const auto matched = std::find_if(routes.begin(), routes.end(), [&](const route& each) {
@@ -69,7 +80,44 @@ void engine::handle(const question& asked, const std::shared_ptr<exchange>& wait
     return waiting->respond(*denied);
   if (matched->does == action::update)
     return begin_update(asked, waiting);
-  waiting->respond(perform(matched->does, asked));
+  if (!pass_gate(matched->does, asked, waiting))
+    waiting->respond(perform(matched->does, asked));
+}
+
+/// Whatever has to do with requests for tokens is answered when the gate says so. False for other actions.
+bool engine::pass_gate(action does, const question& asked, const std::shared_ptr<exchange>& waiting) {
+  try {
+    switch (does) {
+    case action::generate:
+      generate(asked, waiting);
+      return true;
+    case action::pause:
+      pause(asked, waiting);
+      return true;
+    case action::resume:
+      gate_->resume([this, waiting] { waiting->respond(resumed_answer(options_.engine)); });
+      return true;
+    case action::is_paused:
+      gate_->ask_whether_paused([waiting](bool is_paused) { waiting->respond(is_paused_answer(is_paused)); });
+      return true;
+    default:
+      return false;
+    }
+  } catch (const std::invalid_argument& error) {
+    waiting->respond(plain_error(400, error.what()));
+    return true;
+  }
+}
+
+void engine::generate(const question& asked, const std::shared_ptr<exchange>& waiting) {
+  std::make_shared<timed_generation>(io_, *gate_, read_generation_length(asked),
+                                     answers_to_generation(options_.engine), waiting)
+      ->start();
+}
+
+void engine::pause(const question& asked, const std::shared_ptr<exchange>& waiting) {
+  gate_->pause(read_pause_mode(options_.engine, asked),
+               [this, waiting] { waiting->respond(paused_answer(options_.engine)); });
 }
 
 std::optional<answer> engine::deny(const route& matched, const question& asked) const {
@@ -90,13 +138,22 @@ std::optional<answer> engine::deny(const route& matched, const question& asked) 
 
 answer engine::perform(action does, const question& asked) {
   switch (does) {
+  case action::ping:
+    if (options_.ready == readiness::waits && !is_ready())
+      return {answer::form::http, 503, {}};
+    break;
   case action::health:
-    // SGLang, told to wait for its first weights, is not healthy before it has them.
-    if (options_.engine == io::engine_kind::sglang && !has_weights_)
+    if (!is_ready())
       return {answer::form::http, 503, {}};
     break;
   case action::model_info:
     return model_info();
+  case action::server_info:
+    return server_info();
+  case action::flush_cache:
+    if (!gate_->can_flush_cache())
+      return plain_error(400, "requests that use the cache are in the batch");
+    break;
   case action::update_state:
     return update_state();
   case action::sleep:
@@ -108,21 +165,38 @@ answer engine::perform(action does, const question& asked) {
     for (const auto& tag : tags_of(asked, all_tags()))
       sleeping_tags_.erase(tag);
     break;
-  case action::ping:
   case action::nothing:
+  case action::generate:
   case action::pause:
   case action::resume:
+  case action::is_paused:
   case action::update:
     break;
   }
   return {};
 }
 
+/// SGLang, told to wait for its first weights, is not ready before it has them, or has waited long enough.
+bool engine::is_ready() const {
+  if (options_.engine != io::engine_kind::sglang || options_.ready == readiness::serves || has_weights_)
+    return true;
+  return options_.dummy_after && clock::now() >= ready_at_ + *options_.dummy_after;
+}
+
 answer engine::model_info() const {
   const auto version = tells_wrong_version_ ? weight_version_ + "-not" : weight_version_;
-  return {answer::form::http, 200,
-          json::serialize(json::object{
-              {"model_path", "ckpt-sink"}, {"is_generation", true}, {"weight_version", version}})};
+  return json_answer(200, {{"model_path", "ckpt-sink"},
+                           {"is_generation", true},
+                           {"weight_version", version},
+                           {"load_format", load_format(options_)}});
+}
+
+/// How it was started, which no update changes.
+answer engine::server_info() const {
+  return json_answer(200,
+                     {{"model_path", "ckpt-sink"},
+                      {"load_format", load_format(options_)},
+                      {"checkpoint_engine_wait_weights_before_ready", options_.ready != readiness::serves}});
 }
 
 bool engine::takes_weights() const {
@@ -149,7 +223,7 @@ answer engine::update_state() const {
                           {"sleeping_tags", json::array(sleeping_tags_.begin(), sleeping_tags_.end())},
                           {"device_uuids", json::array{}},
                           {"worker_ranks", std::move(ranks)}};
-  return {answer::form::http, 200, json::serialize(body)};
+  return json_answer(200, body);
 }
 
 } // namespace ckpt::apps::sink

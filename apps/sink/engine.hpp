@@ -6,12 +6,13 @@
 // that runs the io_context; the workers' news come to it as posted handlers.
 
 #include "apps/sink/dialect.hpp"
+#include "apps/sink/exchange.hpp"
 #include "apps/sink/report.hpp"
+#include "apps/sink/request_gate.hpp"
 #include "apps/sink/update.hpp"
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -21,21 +22,6 @@
 #include <boost/asio/steady_timer.hpp>
 
 namespace ckpt::apps::sink {
-
-/// One request that waits for its answer, whoever carries it.
-class exchange {
-public:
-  virtual ~exchange() = default;
-
-  /// Answers it. Only the first answer counts.
-  virtual void respond(const answer& what) = 0;
-
-  /// True while the client is there and has no answer.
-  [[nodiscard]] virtual bool is_waiting() const = 0;
-
-  /// Set by the engine to learn that nobody waits for the answer any more.
-  std::function<void()> client_gone;
-};
 
 class engine {
 public:
@@ -57,13 +43,20 @@ private:
   [[nodiscard]] bool starting() const { return clock::now() < ready_at_; }
   [[nodiscard]] std::optional<answer> deny(const route& matched, const question& asked) const;
   [[nodiscard]] answer perform(action does, const question& asked);
+  [[nodiscard]] bool is_ready() const;
   [[nodiscard]] answer model_info() const;
+  [[nodiscard]] answer server_info() const;
   [[nodiscard]] answer update_state() const;
   [[nodiscard]] bool takes_weights() const;
 
+  bool pass_gate(action does, const question& asked, const std::shared_ptr<exchange>& waiting);
+  void generate(const question& asked, const std::shared_ptr<exchange>& waiting);
+  void pause(const question& asked, const std::shared_ptr<exchange>& waiting);
+
   void begin_update(const question& asked, const std::shared_ptr<exchange>& waiting);
   void admit(update_request request, const std::shared_ptr<exchange>& waiting);
-  void wait_for_current(update_request request, const std::shared_ptr<exchange>& waiting);
+  void take_turn(update_request request, const std::shared_ptr<exchange>& waiting);
+  [[nodiscard]] std::optional<answer> refuse(const update_request& request) const;
   void start(update_request request, const std::shared_ptr<exchange>& waiting);
   void start_workers();
   void list_answered(std::uint64_t serial, std::uint64_t lists);
@@ -77,6 +70,7 @@ private:
   const sink_options& options_;
   report& log_;
   worker_resources resources_;
+  std::unique_ptr<request_gate> gate_;
   clock::time_point ready_at_;
   std::string weight_version_ = "default";
   bool has_weights_ = false;

@@ -3,10 +3,15 @@
 
 // The course of one update on the HTTP side, good or with the faults it was told to have.
 //
-//   request ── refused? ──> start ──> workers run ──> workers_ended ──> conclude
-//                             │                             │              ^
-//                             └── never to be answered: ────┴── until the client has gone, or the deadline
+//   request ── refused? ──> gate ──> start ──> workers run ──> workers_ended ──> conclude
+//                                      │                             │              ^
+//                                      └── never to be answered: ────┴── until the client has gone, or the
+//                                                                        deadline
+//
+// From start to conclude the gate is the update's. Engines that are told to be unforgiving keep it until the
+// workers have ended, whatever becomes of the client.
 
+#include "apps/sink/generation_dialect.hpp"
 #include "apps/sink/running_update.hpp"
 
 #include <stdexcept>
@@ -36,31 +41,34 @@ void engine::begin_update(const question& asked, const std::shared_ptr<exchange>
   admit(std::move(request), waiting);
 }
 
+/// When the client of the update before has gone or has its answer, what is left of that ends by itself, and
+/// the next one waits for it.
 void engine::admit(update_request request, const std::shared_ptr<exchange>& waiting) {
-  if (current_ && current_->waiting->is_waiting())
+  if (!options_.unforgiving && current_ && current_->waiting->is_waiting())
     return waiting->respond(update_refused(options_.engine, "another update is under way"));
-  if (current_)
-    return wait_for_current(std::move(request), waiting);
-  if (!takes_weights())
-    return waiting->respond(
-        update_refused(options_.engine, "the engine cannot take weights in this state of sleep"));
-  if (const auto workers = options_.workers * (1 + options_.followers.size());
-      request.devices.size() != workers)
-    return waiting->respond(update_failed(
-        options_.engine, "the request names " + std::to_string(request.devices.size())
-                             + " devices, but the engine has " + std::to_string(workers) + " workers"));
+  gate_->update([this, request = std::move(request), waiting] { take_turn(request, waiting); });
+}
+
+/// Nothing is under way now.
+void engine::take_turn(update_request request, const std::shared_ptr<exchange>& waiting) {
+  if (!options_.unforgiving && !waiting->is_waiting())
+    return gate_->update_ended();
+  if (const auto refused = refuse(request)) {
+    gate_->update_ended();
+    return waiting->respond(*refused);
+  }
   start(std::move(request), waiting);
 }
 
-/// The client of the update before has gone or has its answer: what is left of it ends by itself, and the
-/// next update waits for that as it would wait for a real engine's lock.
-void engine::wait_for_current(update_request request, const std::shared_ptr<exchange>& waiting) {
-  const auto pause = std::make_shared<boost::asio::steady_timer>(io_, 10ms);
-  pause->async_wait(
-      [this, pause, request = std::move(request), waiting](const boost::system::error_code& error) mutable {
-        if (!error && waiting->is_waiting())
-          admit(std::move(request), waiting);
-      });
+std::optional<answer> engine::refuse(const update_request& request) const {
+  if (!takes_weights())
+    return update_refused(options_.engine, "the engine cannot take weights in this state of sleep");
+  if (const auto workers = options_.workers * (1 + options_.followers.size());
+      request.devices.size() != workers)
+    return update_failed(options_.engine, "the request names " + std::to_string(request.devices.size())
+                                              + " devices, but the engine has " + std::to_string(workers)
+                                              + " workers");
+  return std::nullopt;
 }
 
 void engine::start(update_request request, const std::shared_ptr<exchange>& waiting) {
@@ -119,6 +127,8 @@ void engine::workers_ended(std::uint64_t serial, const update_outcome& outcome) 
   auto& now = *current_;
   now.workers.reset();
   auto error = outcome.error();
+  if (error.empty() && now.request.flush_cache && !gate_->can_flush_cache())
+    error = cache_not_flushed();
   if (now.faults.never_answers() && !now.client_is_gone) {
     now.ended = outcome;
     return wait_for_client();
@@ -137,6 +147,8 @@ void engine::workers_ended(std::uint64_t serial, const update_outcome& outcome) 
 
 /// Keeps the engine busy with an update that is never answered, for as long as the client has patience.
 void engine::wait_for_client() {
+  if (options_.unforgiving)
+    return; // For as long as the sink lives.
   patience_.expires_after(options_.timeout);
   patience_.async_wait([this, serial = current_->serial](const boost::system::error_code& error) {
     if (error || !current_ || current_->serial != serial)
@@ -147,7 +159,7 @@ void engine::wait_for_client() {
 }
 
 void engine::client_gone(std::uint64_t serial) {
-  if (!current_ || current_->serial != serial)
+  if (options_.unforgiving || !current_ || current_->serial != serial)
     return;
   current_->client_is_gone = true;
   if (!current_->ended)
@@ -171,6 +183,7 @@ void engine::conclude(const std::string& error, const update_outcome& outcome) {
   }
   log_.add({current_->serial, request.weight_version, error, outcome});
   current_.reset();
+  gate_->update_ended();
   if (options_.updates && (failed_ > 0 || good_ >= *options_.updates)) {
     enough_ = true;
     end_when_quiet();

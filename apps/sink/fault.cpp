@@ -43,6 +43,8 @@ moment parse_list(std::string_view text) {
 }
 
 moment parse_moment(std::string_view text) {
+  if (text == "connect")
+    return {at::connect};
   if (text == "handle")
     return {at::handle};
   if (text == "none")
@@ -88,10 +90,14 @@ constexpr fault_kind fault_kinds[] = {
      [](fault_plan& p, std::string_view) { p.error_at = moment{at::handle}; }},
     {"bucket-error", argument::needed, [](fault_plan& p, std::string_view a) { p.error_at = parse_list(a); }},
     {"post-hook-raises", argument::none, [](fault_plan& p, std::string_view) { p.finish_raises = true; }},
+    {"post-hook-swallowed", argument::none,
+     [](fault_plan& p, std::string_view) { p.hook_failure_swallowed = true; }},
     {"die-at", argument::needed, [](fault_plan& p, std::string_view a) { p.die_at = parse_moment(a); }},
     {"worker-dies", argument::needed,
      [](fault_plan& p, std::string_view a) { p.close_at = parse_moment(a); }},
     {"hang-at", argument::needed, [](fault_plan& p, std::string_view a) { p.hang_at = parse_moment(a); }},
+    {"slow-connect", argument::needed,
+     [](fault_plan& p, std::string_view a) { p.connect_delay = parse_seconds(a); }},
     {"slow-handle", argument::needed,
      [](fault_plan& p, std::string_view a) { p.handle_delay = parse_seconds(a); }},
     {"wrong-version", argument::none, [](fault_plan& p, std::string_view) { p.tells_wrong_version = true; }},
@@ -139,8 +145,8 @@ fault_plan fault_plan::for_worker(unsigned worker) const {
   auto plan = *this;
   if (only_worker && *only_worker != worker) {
     plan.error_at = plan.die_at = plan.hang_at = plan.close_at = std::nullopt;
-    plan.finish_raises = false;
-    plan.handle_delay = {};
+    plan.finish_raises = plan.hook_failure_swallowed = false;
+    plan.connect_delay = plan.handle_delay = {};
   }
   return plan;
 }
@@ -166,16 +172,19 @@ std::string_view fault_help() {
   handle-error               a worker answers the buffer handle with an error text
   bucket-error:LIST          a worker answers a list with an error text
   post-hook-raises           a worker raises in its post hook: no reply, and the server reports it
+  post-hook-swallowed        a worker's post hook fails, but it answers success; only the report tells
   die-at:MOMENT              the sink and its workers are killed (SIGKILL)
   worker-dies:MOMENT         a worker's socket closes; the server never answers
   hang-at:MOMENT             a worker never replies
+  slow-connect:SECONDS       a worker takes its time to connect
   slow-handle:SECONDS        a worker takes its time to open the buffer
   wrong-version              model_info tells another weight version than was asked for
   garbage-http               answers the update with bytes that are not HTTP
   drop-connection[:K]        closes the HTTP connection after K lists (1); the workers go on
   one-worker-only:INDEX      the worker faults above happen to this worker alone
-LIST is first, middle, last or a number from 0; MOMENT is that, handle, none (the first None) or post-hook (the
-second). The fault strikes when the message has come, before it is answered. middle and last need --verify.
+LIST is first, middle, last or a number from 0; MOMENT is that, connect, handle, none (the first None) or
+post-hook (the second). The fault strikes when the message has come, before it is answered; at connect, before the
+worker connects. middle and last need --verify.
 )";
 }
 

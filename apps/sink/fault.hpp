@@ -18,6 +18,7 @@ namespace ckpt::apps::sink {
 /// A moment in the life of a worker: the message it has just received and not yet answered.
 struct moment {
   enum class at : std::uint8_t {
+    connect, ///< no message: before the worker connects
     handle,
     list,        ///< number `index`, counted from 0
     middle_list, ///< the one with which more than half of the checkpoint's tensors have come
@@ -47,6 +48,8 @@ struct fault_plan {
   std::optional<moment> hang_at;
   std::optional<moment> close_at; ///< only the socket closes, and the server never answers
   bool finish_raises = false;
+  bool hook_failure_swallowed = false; ///< the post hook fails, and the worker answers success
+  std::chrono::milliseconds connect_delay{0};
   std::chrono::milliseconds handle_delay{0};
   std::optional<unsigned> only_worker;
 

@@ -3,6 +3,7 @@
 
 #include "apps/sink/options.hpp"
 
+#include "apps/sink/tensor_pairs.hpp"
 #include "io/error.hpp"
 
 #include <cerrno>
@@ -49,11 +50,29 @@ struct raw_options {
   std::vector<std::string> followers;
   std::vector<std::string> faults;
   double ready_after_seconds = 0;
+  std::string ready = "ping-at-once";
+  std::optional<double> dummy_after_seconds;
   double timeout_seconds = 300;
 };
 
 std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds{std::llround(seconds * 1000)};
+}
+
+// CLI11 has let only the names pass that are known.
+consumption parse_consumption(const std::string& name) {
+  return name == "copy"    ? consumption::copy
+         : name == "touch" ? consumption::touch
+         : name == "none"  ? consumption::none
+         : name == "fuse"  ? consumption::fuse
+                           : consumption::held_views;
+}
+
+readiness parse_readiness(const std::string& name) {
+  return name == "ping-at-once" ? readiness::pings_at_once
+         : name == "wait"       ? readiness::waits
+         : name == "old"        ? readiness::old
+                                : readiness::serves;
 }
 
 void declare(CLI::App& app, raw_options& raw) {
@@ -81,7 +100,7 @@ void declare(CLI::App& app, raw_options& raw) {
   app.add_option("--port-file", options.port_file, "write the port there once it is known");
   app.add_option("--verify", options.verify_path, "compare every tensor with the checkpoint at this path");
   app.add_option("--consume", raw.consume, "what a worker does with its tensors")
-      ->check(CLI::IsMember({"copy", "touch", "none"}))
+      ->check(CLI::IsMember({"copy", "touch", "none", "fuse", "held-views"}))
       ->capture_default_str();
   app.add_option("--worker-seconds-per-gib", options.worker_seconds_per_gib,
                  "let workers take at least this long")
@@ -93,6 +112,18 @@ void declare(CLI::App& app, raw_options& raw) {
       ->check(CLI::PositiveNumber);
   app.add_option("--ready-after", raw.ready_after_seconds, "be starting up for this many seconds")
       ->check(CLI::Range(0.0, 1e6));
+  app.add_option(
+         "--readiness", raw.ready,
+         "SGLang: when it is ready. ping-at-once: /ping answers 200 at once, /health after the first\n"
+         "weights (up to 0.5.21); wait: both after them (0.5.23); old: as the first, without\n"
+         "/model_info; serving: it has weights from the start")
+      ->check(CLI::IsMember({"ping-at-once", "wait", "old", "serving"}))
+      ->capture_default_str();
+  app.add_option("--dummy-after", raw.dummy_after_seconds,
+                 "SGLang: be ready without weights after waiting for them so many seconds")
+      ->check(CLI::Range(0.0, 1e6));
+  app.add_flag("--unforgiving", options.unforgiving,
+               "as real engines: queue updates, let them outlive their clients, wait for pushers for ever");
   app.add_flag("--start-asleep", options.starts_asleep, "LMDeploy: weights and kv_cache sleep at first");
   app.add_option("--report", options.report_path, "keep a JSON report of all updates in this file");
   app.add_option("--timeout", raw.timeout_seconds, "longest wait for anything, in seconds")
@@ -106,9 +137,10 @@ void declare(CLI::App& app, raw_options& raw) {
 sink_options check(raw_options raw) {
   auto options = std::move(raw.parsed);
   options.engine = *io::parse_engine_kind(raw.engine); // CLI11 has let only these names pass.
-  options.consume = raw.consume == "copy"    ? consumption::copy
-                    : raw.consume == "touch" ? consumption::touch
-                                             : consumption::none;
+  options.consume = parse_consumption(raw.consume);
+  options.ready = parse_readiness(raw.ready);
+  if (raw.dummy_after_seconds)
+    options.dummy_after = milliseconds(*raw.dummy_after_seconds);
   options.worker_processes = options.worker_processes || raw.device == "cuda";
   options.api_key = read_key(raw.key_file);
   options.admin_api_key = read_key(raw.admin_key_file);
@@ -120,6 +152,8 @@ sink_options check(raw_options raw) {
   if (options.faults.needs_tensor_count() && options.verify_path.empty())
     throw std::invalid_argument{
         "a fault in the middle or last list needs --verify to know which list that is"};
+  if (!pairs_of(options.consume).empty() && options.verify_path.empty())
+    throw std::invalid_argument{"--consume " + raw.consume + " shows only with --verify"};
   if (options.faults.only_worker && *options.faults.only_worker >= options.workers)
     throw std::invalid_argument{"--fault one-worker-only names a worker that there is not"};
   if (!options.unix_socket_path.empty() && !options.port_file.empty())

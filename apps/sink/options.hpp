@@ -22,6 +22,17 @@ enum class consumption : std::uint8_t {
   copy,  ///< copies every byte, as an engine's load_weights does
   touch, ///< reads one byte of every page
   none,
+  fuse,       ///< copies, and loses what comes without the tensors it is fused with; see tensor_pairs.hpp
+  held_views, ///< copies, but reads some tensors only when those come that they belong to
+};
+
+/// When the engine calls itself ready, and what it tells about itself. Only SGLang has all of them; the
+/// others are always healthy.
+enum class readiness : std::uint8_t {
+  pings_at_once, ///< SGLang up to 0.5.21: /ping is 200 at once, /health after the first weights
+  waits,         ///< SGLang 0.5.23: both after the first weights
+  old,           ///< like the first, without /model_info and /server_info: only /get_model_info and its like
+  serves,        ///< started with weights: ready at once
 };
 
 struct sink_options {
@@ -44,10 +55,18 @@ struct sink_options {
   double worker_seconds_per_gib = 0;
   std::chrono::milliseconds ready_after{0};
   std::chrono::milliseconds timeout{300'000}; ///< of every single wait
-  std::optional<std::uint64_t> updates;       ///< how many good ones to wait for
+  readiness ready = readiness::pings_at_once;
+  std::optional<std::chrono::milliseconds> dummy_after; ///< goes on without weights after this wait for them
+  bool unforgiving = false; ///< an update outlives its client, and a worker its pusher, as with real engines
+  std::optional<std::uint64_t> updates; ///< how many good ones to wait for
   bool starts_asleep = false;
   fault_plan faults;
   std::optional<std::uint64_t> fault_updates; ///< only this many updates misbehave; absent: all
+
+  /// How long a worker waits for its pusher; absent: for ever.
+  [[nodiscard]] std::optional<std::chrono::milliseconds> patience() const {
+    return unforgiving ? std::nullopt : std::optional{timeout};
+  }
 };
 
 /// Either options, or the exit status after --help or a usage error, which has been printed.

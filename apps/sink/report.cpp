@@ -34,15 +34,18 @@ json::object describe(const report_entry& entry) {
     tensors += worker.tensors;
     bytes += worker.bytes;
   }
+  const auto hidden_error = entry.outcome.hidden_error();
+  const auto verified = hidden_error.empty() ? or_null(entry.outcome.verified()) : json::value(false);
   return {
       {"update", entry.serial},
       {"success", entry.error.empty()},
       {"error", entry.error},
+      {"hidden_error", hidden_error},
       {"weight_version", entry.weight_version ? json::value(*entry.weight_version) : json::value(nullptr)},
       {"tensors", tensors},
       {"bytes", bytes},
       {"seconds", entry.outcome.seconds},
-      {"verified", or_null(entry.outcome.verified())},
+      {"verified", verified},
       {"workers", std::move(workers)},
       {"followers", std::move(followers)}};
 }
@@ -71,6 +74,8 @@ void report::add(const report_entry& entry) {
     std::cout << summary(entry.outcome);
   else
     std::cout << "FAILED: " << entry.error;
+  if (const auto hidden = entry.outcome.hidden_error(); !hidden.empty())
+    std::cout << "; BUT the weights are not right: " << hidden;
   if (entry.weight_version)
     std::cout << "; weight version \"" << *entry.weight_version << '"';
   std::cout << std::endl;

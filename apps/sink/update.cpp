@@ -22,6 +22,14 @@ std::string update_outcome::error() const {
   return text;
 }
 
+std::string update_outcome::hidden_error() const {
+  std::string text;
+  for (std::size_t index = 0; index < workers.size(); ++index)
+    if (const auto& each = workers[index]; !each.hidden_error.empty())
+      text += (text.empty() ? "worker " : "; worker ") + std::to_string(index) + ": " + each.hidden_error;
+  return text;
+}
+
 std::optional<bool> update_outcome::verified() const {
   std::optional<bool> all;
   for (const auto& each : workers)

@@ -26,6 +26,7 @@ struct update_request {
   /// Worker k serves devices[k]; what this host has no workers for is the followers', in their order.
   std::vector<io::device_channel> devices;
   std::optional<std::string> weight_version;
+  bool flush_cache = false; ///< SGLang: the update is only good when the cache can be flushed after it
 };
 
 struct update_outcome {
@@ -35,6 +36,9 @@ struct update_outcome {
 
   /// What went wrong, worker by worker; empty when all came through.
   [[nodiscard]] std::string error() const;
+
+  /// What went wrong without the engine telling its client; empty when nothing did.
+  [[nodiscard]] std::string hidden_error() const;
 
   /// False when some worker was sent something other than the checkpoint; absent without --verify.
   [[nodiscard]] std::optional<bool> verified() const;

@@ -61,8 +61,8 @@ std::optional<std::uint32_t> expectation::find(std::string_view name) const {
   return found == by_name_.end() ? std::nullopt : std::optional{found->second};
 }
 
-verifier::verifier(std::shared_ptr<const expectation> expected)
-    : expected_{std::move(expected)}, arrived_(expected_->source().tensors.size()),
+verifier::verifier(std::shared_ptr<const expectation> expected, consumption how)
+    : expected_{std::move(expected)}, pairs_{how}, arrived_(expected_->source().tensors.size()),
       file_bytes_(compare_bytes) {}
 
 void verifier::complain(const std::string& tensor, const std::string& what) {
@@ -90,7 +90,25 @@ void verifier::receive(const sent_tensor& tensor, shared_buffer& buffer, io::ext
   compare(*index, buffer, place.offset);
 }
 
+void verifier::end_list(const tensor_list& list, shared_buffer& buffer) {
+  const auto is_expected = [&](std::string_view name) { return expected_->find(name).has_value(); };
+  const auto is_intact = [&](std::string_view name, std::uint64_t offset) {
+    return !difference(*expected_->find(name), buffer, offset);
+  };
+  for (const auto& [tensor, what] : pairs_.take(list, is_expected, is_intact))
+    complain(tensor, what);
+}
+
 void verifier::compare(std::uint32_t index, shared_buffer& buffer, std::uint64_t offset) {
+  const auto& wanted = expected_->source().tensors[index];
+  if (const auto differs = difference(index, buffer, offset))
+    complain(wanted.name, "differs from " + expected_->source().files.at(wanted.file).path.string()
+                              + " at its byte " + std::to_string(*differs));
+}
+
+/// The first byte of the tensor that is not at `offset` in the buffer as it is in its file.
+std::optional<std::uint64_t> verifier::difference(std::uint32_t index, shared_buffer& buffer,
+                                                  std::uint64_t offset) {
   const auto& wanted = expected_->source().tensors[index];
   const auto path = expected_->source().files.at(wanted.file).path.string();
   for (std::uint64_t at = 0; at < wanted.bytes.length; at += compare_bytes) {
@@ -98,8 +116,9 @@ void verifier::compare(std::uint32_t index, shared_buffer& buffer, std::uint64_t
         std::span{file_bytes_}.first(std::min<std::uint64_t>(compare_bytes, wanted.bytes.length - at));
     read_fully(expected_->file(wanted.file), path, wanted.bytes.offset + at, original);
     if (const auto differs = buffer.difference(offset + at, original))
-      return complain(wanted.name, "differs from " + path + " at its byte " + std::to_string(at + *differs));
+      return at + *differs;
   }
+  return std::nullopt;
 }
 
 std::string verifier::verdict() {

@@ -6,6 +6,7 @@
 // The expectation is immutable and shared by all workers; each worker has a verifier of its own for each
 // update.
 
+#include "apps/sink/pair_check.hpp"
 #include "apps/sink/shared_buffer.hpp"
 #include "apps/sink/worker_message.hpp"
 #include "io/checkpoint.hpp"
@@ -15,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -41,11 +43,15 @@ private:
 
 class verifier {
 public:
-  explicit verifier(std::shared_ptr<const expectation> expected);
+  /// `how` the worker takes tensors decides which of them have to come together.
+  verifier(std::shared_ptr<const expectation> expected, consumption how);
 
   /// Checks one tensor that has arrived at `place` in `buffer`. Throws std::system_error when the
   /// checkpoint's file cannot be read, and what the buffer throws.
   void receive(const sent_tensor& tensor, shared_buffer& buffer, io::extent place);
+
+  /// To be called after the tensors of each list have been received, before it is answered.
+  void end_list(const tensor_list& list, shared_buffer& buffer);
 
   /// To be called once, after the last tensor: adds what never came. Empty when all was right, else a text
   /// that names the first few faults and counts the rest.
@@ -54,8 +60,11 @@ public:
 private:
   void complain(const std::string& tensor, const std::string& what);
   void compare(std::uint32_t index, shared_buffer& buffer, std::uint64_t offset);
+  [[nodiscard]] std::optional<std::uint64_t> difference(std::uint32_t index, shared_buffer& buffer,
+                                                        std::uint64_t offset);
 
   std::shared_ptr<const expectation> expected_;
+  pair_check pairs_;
   std::vector<bool> arrived_;
   std::vector<std::byte> file_bytes_;
   std::vector<std::string> complaints_;

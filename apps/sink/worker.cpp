@@ -24,13 +24,16 @@ worker::worker(const sink_options& options, const fault_plan& faults, consumer& 
                std::shared_ptr<const expectation> expected, update_signals& signals)
     : options_{options}, faults_{faults}, work_{work}, expected_{std::move(expected)}, signals_{signals} {
   if (expected_)
-    verifier_.emplace(expected_);
+    verifier_.emplace(expected_, options_.consume);
 }
 
 worker_outcome worker::run(zmq::context_t& context, std::string device, const std::string& address) {
   outcome_.device = std::move(device);
   try {
-    worker_socket socket{context, address, options_.timeout, signals_.stop};
+    worker_socket socket{context, options_.patience(), signals_.stop};
+    misbehave(socket, at::connect);
+    socket.pause(faults_.connect_delay);
+    socket.connect(address);
     converse(socket);
   } catch (const std::exception& error) {
     outcome_.error = error.what();
@@ -124,6 +127,8 @@ void worker::use(const worker_socket& socket, const tensor_list& list) {
     list_bytes += place.length;
   }
   buffer_->settle();
+  if (verifier_)
+    verifier_->end_list(list, *buffer_);
   const std::chrono::duration<double> least{options_.worker_seconds_per_gib * static_cast<double>(list_bytes)
                                             / gib};
   socket.pause(start + std::chrono::duration_cast<clock::duration>(least) - clock::now());
@@ -142,6 +147,8 @@ void worker::finish(worker_socket& socket) {
   misbehave(socket, at::finish);
   if (faults_.finish_raises)
     throw std::runtime_error{"fault: the post hook raises"};
+  if (faults_.hook_failure_swallowed)
+    outcome_.hidden_error = "fault: the post hook failed, and the worker answered success";
   if (!refusal_.empty())
     throw std::runtime_error{"the pusher went on after a list had been refused: " + refusal_};
   if (verifier_) {

@@ -12,6 +12,7 @@ namespace json = boost::json;
 json::object describe(const worker_outcome& worker) {
   return {{"device", worker.device},
           {"error", worker.error},
+          {"hidden_error", worker.hidden_error},
           {"lists", worker.lists},
           {"tensors", worker.tensors},
           {"bytes", worker.bytes},
@@ -23,6 +24,7 @@ worker_outcome read_worker_outcome(const json::object& described) {
   worker_outcome worker;
   worker.device = described.at("device").as_string().c_str();
   worker.error = described.at("error").as_string().c_str();
+  worker.hidden_error = described.at("hidden_error").as_string().c_str();
   worker.lists = described.at("lists").to_number<std::uint64_t>();
   worker.tensors = described.at("tensors").to_number<std::uint64_t>();
   worker.bytes = described.at("bytes").to_number<std::uint64_t>();

@@ -16,6 +16,7 @@ namespace ckpt::apps::sink {
 struct worker_outcome {
   std::string device;
   std::string error;
+  std::string hidden_error; ///< what the worker kept to itself: the weights are not right all the same
   std::uint64_t lists = 0;
   std::uint64_t tensors = 0;
   std::uint64_t bytes = 0;

@@ -29,8 +29,8 @@ constexpr std::int64_t message_bytes_max = 64 << 20;
 
 } // namespace
 
-worker_socket::worker_socket(zmq::context_t& context, const std::string& address,
-                             std::chrono::milliseconds timeout, const std::atomic<bool>& stop)
+worker_socket::worker_socket(zmq::context_t& context, std::optional<std::chrono::milliseconds> timeout,
+                             const std::atomic<bool>& stop)
     : peer_{context, zmq::socket_type::rep}, monitor_{context, zmq::socket_type::pair}, timeout_{timeout},
       stop_{stop} {
   peer_.set(zmq::sockopt::linger, linger_ms);
@@ -40,7 +40,6 @@ worker_socket::worker_socket(zmq::context_t& context, const std::string& address
   if (zmq_socket_monitor(peer_.handle(), events.c_str(), ZMQ_EVENT_DISCONNECTED) != 0)
     throw zmq::error_t{};
   monitor_.connect(events);
-  peer_.connect(address);
 }
 
 worker_socket::~worker_socket() noexcept {
@@ -50,6 +49,10 @@ worker_socket::~worker_socket() noexcept {
   // A reply for a pusher that has gone would be brought to the next one that has the address.
   if (gone_)
     peer_.set(zmq::sockopt::linger, 0);
+}
+
+worker_socket::clock::time_point worker_socket::deadline() const {
+  return timeout_ ? clock::now() + *timeout_ : clock::time_point::max();
 }
 
 bool worker_socket::take(std::string& message) {
@@ -65,7 +68,7 @@ bool worker_socket::take(std::string& message) {
 bool worker_socket::pusher_is_gone() {
   zmq::message_t event;
   if (monitor_.recv(event, zmq::recv_flags::dontwait))
-    gone_ = true;
+    gone_ = timeout_.has_value();
   while (event.more() && monitor_.recv(event, zmq::recv_flags::none)) {
   }
   return gone_;
@@ -73,14 +76,14 @@ bool worker_socket::pusher_is_gone() {
 
 std::string worker_socket::receive() {
   std::string message;
-  const auto deadline = clock::now() + timeout_;
+  const auto end = deadline();
   while (!take(message)) {
     if (gone_)
       throw channel_closed{"the pusher closed the weight channel"};
     if (stop_)
       throw channel_closed{"the sink ends"};
-    if (clock::now() >= deadline)
-      throw channel_closed{"the pusher sent nothing for " + std::to_string(timeout_.count()) + " ms"};
+    if (clock::now() >= end)
+      throw channel_closed{"the pusher sent nothing for " + std::to_string(timeout_->count()) + " ms"};
     std::array<zmq::pollitem_t, 2> items{
         {{peer_.handle(), 0, ZMQ_POLLIN, 0}, {monitor_.handle(), 0, ZMQ_POLLIN, 0}}};
     zmq::poll(items, slice);
@@ -94,8 +97,8 @@ std::string worker_socket::receive() {
 void worker_socket::reply(std::string_view text) { peer_.send(zmq::buffer(text), zmq::send_flags::none); }
 
 void worker_socket::wait_for_end() {
-  const auto deadline = clock::now() + timeout_;
-  while (!stop_ && clock::now() < deadline && !pusher_is_gone())
+  const auto end = deadline();
+  while (!stop_ && clock::now() < end && !pusher_is_gone())
     std::this_thread::sleep_for(slice);
 }
 

@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The worker's end of the weight channel: a ZeroMQ REP socket whose waits end at a deadline, when the sink
-// ends, and, unlike a real worker's, when the pusher is gone. One thread uses a socket.
+// The worker's end of the weight channel: a ZeroMQ REP socket whose waits end when the sink ends, and, unlike
+// a real worker's, at a deadline and when the pusher is gone. Like a real worker it waits for ever instead,
+// and takes whoever binds the same address next for its pusher. One thread uses a socket.
 
 #include <atomic>
 #include <chrono>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -22,12 +24,15 @@ public:
 
 class worker_socket {
 public:
-  /// Starts connecting to `address`. A wait ends when `stop` turns true.
-  worker_socket(zmq::context_t& context, const std::string& address, std::chrono::milliseconds timeout,
+  /// A wait ends when `stop` turns true; without a `timeout` only then.
+  worker_socket(zmq::context_t& context, std::optional<std::chrono::milliseconds> timeout,
                 const std::atomic<bool>& stop);
   worker_socket(const worker_socket&) = delete;
   worker_socket& operator=(const worker_socket&) = delete;
   ~worker_socket() noexcept;
+
+  /// Starts connecting.
+  void connect(const std::string& address) { peer_.connect(address); }
 
   /// The next message. Throws channel_closed.
   [[nodiscard]] std::string receive();
@@ -35,7 +40,8 @@ public:
   /// Answers the message received last.
   void reply(std::string_view text);
 
-  /// Waits without receiving anything until the pusher is gone, the deadline has passed or the sink ends.
+  /// Waits without receiving anything until the sink ends or, with a timeout, the pusher is gone or the
+  /// deadline has passed.
   void wait_for_end();
 
   /// Waits for this long, or as long as the sink lives. Throws channel_closed when it ends.
@@ -44,12 +50,13 @@ public:
 private:
   using clock = std::chrono::steady_clock;
 
+  [[nodiscard]] clock::time_point deadline() const;
   [[nodiscard]] bool take(std::string& message);
   [[nodiscard]] bool pusher_is_gone();
 
   zmq::socket_t peer_;
   zmq::socket_t monitor_;
-  std::chrono::milliseconds timeout_;
+  std::optional<std::chrono::milliseconds> timeout_;
   const std::atomic<bool>& stop_;
   bool gone_ = false; ///< the pusher has closed its end, for good: no address is used twice
 };

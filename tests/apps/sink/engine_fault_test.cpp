@@ -4,6 +4,7 @@
 // The engine misbehaving over real connections, as it was told to.
 
 #include "tests/apps/sink/engine_fixture.hpp"
+#include "tests/support/program.hpp"
 
 #include <boost/json.hpp>
 
@@ -116,6 +117,22 @@ TEST_F(engine_fault_test, can_tell_a_wrong_version_after_a_good_update) {
   EXPECT_EQ(update(sink, "v9").response.status, 200U);
   const auto info = boost::json::parse(sink.get("/model_info").response.body);
   EXPECT_NE(info.at("weight_version"), "v9");
+}
+
+TEST_F(engine_fault_test, can_succeed_over_http_although_the_weights_are_not_right) {
+  auto wanted = sglang({"post-hook-swallowed"});
+  wanted.report_path = source_.directory().path() / "report.json";
+  const running_sink sink{wanted};
+  const auto answer = update(sink, "v9");
+  EXPECT_EQ(answer.response.status, 200U);
+  EXPECT_THAT(answer.response.body, testing::Not(HasSubstr("hook")));
+  EXPECT_THAT(sink.get("/model_info").response.body, HasSubstr("v9"));
+  const auto report = boost::json::parse(tests::read_file(wanted.report_path));
+  const auto& entry = report.at("updates").at(0);
+  EXPECT_EQ(entry.at("success"), true);
+  EXPECT_EQ(entry.at("verified"), false);
+  EXPECT_THAT(std::string{entry.at("hidden_error").as_string().c_str()},
+              HasSubstr("worker 0: fault: the post hook"));
 }
 
 TEST_F(engine_fault_test, can_let_one_worker_of_two_fail) {

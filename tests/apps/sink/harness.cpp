@@ -26,17 +26,18 @@ std::string pattern(std::size_t length, unsigned salt) {
 
 } // namespace
 
-sample_checkpoint::sample_checkpoint() {
+sample_checkpoint::sample_checkpoint(const std::array<std::string, 5>& names) {
   struct row {
-    const char *name, *dtype, *torch_dtype, *shape_text;
+    std::string name;
+    const char *dtype, *torch_dtype, *shape_text;
     std::vector<std::uint64_t> shape;
     std::size_t bytes;
   };
-  const std::vector<row> rows{{"a.weight", "F32", "float32", "[2,3]", {2, 3}, 24},
-                              {"b.weight", "BF16", "bfloat16", "[5]", {5}, 10},
-                              {"c.scale", "U8", "uint8", "[]", {}, 1},
-                              {"d.empty", "I64", "int64", "[0,7]", {0, 7}, 0},
-                              {"e.weight", "F8_E4M3", "float8_e4m3fn", "[4,4]", {4, 4}, 16}};
+  const std::vector<row> rows{{names[0], "F32", "float32", "[2,3]", {2, 3}, 24},
+                              {names[1], "BF16", "bfloat16", "[5]", {5}, 10},
+                              {names[2], "U8", "uint8", "[]", {}, 1},
+                              {names[3], "I64", "int64", "[0,7]", {0, 7}, 0},
+                              {names[4], "F8_E4M3", "float8_e4m3fn", "[4,4]", {4, 4}, 16}};
   std::string header = "{";
   std::string data;
   for (const auto& each : rows) {
@@ -61,9 +62,18 @@ std::string sample_checkpoint::buffer_path() const {
   return directory_.write("buffer", buffer);
 }
 
-hand_pusher::hand_pusher() {
+namespace {
+
+std::string fresh_address() {
   static std::atomic<unsigned> serial{0};
-  address_ = "ipc://@ckpt-sink-test-" + std::to_string(::getpid()) + "-" + std::to_string(++serial);
+  return "ipc://@ckpt-sink-test-" + std::to_string(::getpid()) + "-" + std::to_string(++serial);
+}
+
+} // namespace
+
+hand_pusher::hand_pusher() : hand_pusher{fresh_address()} {}
+
+hand_pusher::hand_pusher(std::string address) : address_{std::move(address)} {
   socket_.set(zmq::sockopt::linger, 0);
   socket_.bind(address_);
 }
@@ -106,12 +116,13 @@ std::vector<std::string> push_all(hand_pusher& pusher, const sample_checkpoint& 
   return replies;
 }
 
-std::string update_body(const std::vector<hand_pusher*>& pushers, const std::string& version) {
+std::string update_body(const std::vector<hand_pusher*>& pushers, const std::string& version,
+                        bool flush_cache) {
   boost::json::object handles;
   for (std::size_t index = 0; index < pushers.size(); ++index)
     handles["GPU-" + std::to_string(index)] = pushers[index]->address();
-  return boost::json::serialize(
-      boost::json::object{{"zmq_handles", handles}, {"flush_cache", true}, {"weight_version", version}});
+  return boost::json::serialize(boost::json::object{
+      {"zmq_handles", handles}, {"flush_cache", flush_cache}, {"weight_version", version}});
 }
 
 running_sink::running_sink(apps::sink::sink_options options)
@@ -152,8 +163,13 @@ http_result running_sink::request(io::http_request::verb method, const std::stri
 std::future<http_result> running_sink::start_update(const std::vector<hand_pusher*>& pushers,
                                                     const std::string& version,
                                                     std::chrono::milliseconds timeout) const {
-  return std::async(std::launch::async, [this, body = update_body(pushers, version), timeout] {
-    return request(io::http_request::verb::post, "/update_weights_from_ipc", body, {}, timeout);
+  return start_post("/update_weights_from_ipc", update_body(pushers, version), timeout);
+}
+
+std::future<http_result> running_sink::start_post(const std::string& target, const std::string& body,
+                                                  std::chrono::milliseconds timeout) const {
+  return std::async(std::launch::async, [this, target, body, timeout] {
+    return request(io::http_request::verb::post, target, body, {}, timeout);
   });
 }
 

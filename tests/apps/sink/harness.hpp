@@ -12,6 +12,7 @@
 #include "io/http_call.hpp"
 #include "tests/support/temporary_directory.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <future>
@@ -43,7 +44,9 @@ struct sample_tensor {
 /// A directory with `model.safetensors`, its tensors, and the file that a pusher shares.
 class sample_checkpoint {
 public:
-  sample_checkpoint();
+  /// The five tensors have these names, whatever those say of them.
+  explicit sample_checkpoint(const std::array<std::string, 5>& names = {"a.weight", "b.weight", "c.scale",
+                                                                        "d.empty", "e.weight"});
 
   [[nodiscard]] const temporary_directory& directory() const { return directory_; }
   [[nodiscard]] std::string path() const { return directory_.path() / "model.safetensors"; }
@@ -62,6 +65,9 @@ private:
 class hand_pusher {
 public:
   hand_pusher();
+
+  /// Takes the place of one that is gone.
+  explicit hand_pusher(std::string address);
 
   [[nodiscard]] const std::string& address() const { return address_; }
 
@@ -114,6 +120,10 @@ public:
     return request(io::http_request::verb::post, target, body, key);
   }
 
+  /// A request whose answer is not waited for here.
+  [[nodiscard]] std::future<http_result> start_post(const std::string& target, const std::string& body,
+                                                    std::chrono::milliseconds timeout = patience) const;
+
   /// Starts an update over HTTP with SGLang's and LMDeploy's body.
   [[nodiscard]] std::future<http_result> start_update(const std::vector<hand_pusher*>& pushers,
                                                       const std::string& version = "v1",
@@ -132,6 +142,7 @@ private:
 };
 
 /// The body of an update request to SGLang or LMDeploy.
-[[nodiscard]] std::string update_body(const std::vector<hand_pusher*>& pushers, const std::string& version);
+[[nodiscard]] std::string update_body(const std::vector<hand_pusher*>& pushers, const std::string& version,
+                                      bool flush_cache = true);
 
 } // namespace ckpt::tests

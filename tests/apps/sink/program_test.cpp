@@ -41,6 +41,10 @@ TEST(sink_program, ends_with_status_2_on_wrong_usage) {
   EXPECT_EQ(exit_status_of({"--fault", "nonsense"}), 2);
   EXPECT_EQ(exit_status_of({"--fault", "bucket-error:last"}), 2); // Without --verify nobody knows which.
   EXPECT_EQ(exit_status_of({"--fault", "one-worker-only:1"}), 2);
+  EXPECT_EQ(exit_status_of({"--consume", "fuse"}), 2); // Nobody would see what it does.
+  EXPECT_EQ(exit_status_of({"--consume", "held-views"}), 2);
+  EXPECT_EQ(exit_status_of({"--readiness", "sometimes"}), 2);
+  EXPECT_EQ(exit_status_of({"--dummy-after", "-1"}), 2);
   EXPECT_EQ(exit_status_of({"--api-key-file", "/nonexistent/key"}), 2);
 }
 

@@ -30,10 +30,11 @@ TEST(worker_pipe, gives_back_what_was_written) {
   EXPECT_TRUE(std::holds_alternative<freeze_order>(read_line(write_line(freeze_order{}))));
   EXPECT_TRUE(std::holds_alternative<order_taken>(read_line(write_line(order_taken{}))));
   EXPECT_EQ(std::get<list_news>(read_line(write_line(list_news{7}))).lists, 7u);
-  const worker_outcome said{"GPU-1", "two\nlines", 1, 2, 3, 0.5, false};
+  const worker_outcome said{"GPU-1", "two\nlines", "quiet", 1, 2, 3, 0.5, false};
   const auto heard = std::get<worker_outcome>(read_line(write_line(said)));
   EXPECT_EQ(heard.device, said.device);
   EXPECT_EQ(heard.error, said.error);
+  EXPECT_EQ(heard.hidden_error, said.hidden_error);
   EXPECT_EQ(heard.lists, said.lists);
   EXPECT_EQ(heard.tensors, said.tensors);
   EXPECT_EQ(heard.bytes, said.bytes);

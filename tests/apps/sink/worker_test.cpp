@@ -258,6 +258,39 @@ TEST_F(worker_test, can_raise_in_the_post_hook_without_a_reply) {
   EXPECT_EQ(pusher_.reply(200ms), std::nullopt);
 }
 
+TEST_F(worker_test, can_keep_the_failure_of_its_post_hook_to_itself) {
+  faults_.hook_failure_swallowed = true;
+  start();
+  EXPECT_THAT(tests::push_all(pusher_, source_), Each(IsEmpty()));
+  const auto outcome = outcome_.get();
+  EXPECT_EQ(outcome.error, "");
+  EXPECT_THAT(outcome.hidden_error, HasSubstr("post hook failed"));
+}
+
+TEST_F(worker_test, can_connect_late) {
+  faults_.connect_delay = 200ms;
+  start();
+  EXPECT_THAT(tests::push_all(pusher_, source_), Each(IsEmpty()));
+  EXPECT_EQ(outcome_.get().error, "");
+}
+
+TEST_F(worker_test, can_take_its_time_to_connect_until_the_sink_ends) {
+  faults_.connect_delay = 1h;
+  start();
+  EXPECT_EQ(outcome_.wait_for(200ms), std::future_status::timeout);
+  EXPECT_FALSE(pusher_.connected());
+  signals_.stop = true;
+  EXPECT_THAT(outcome_.get().error, HasSubstr("the sink ends"));
+}
+
+TEST_F(worker_test, can_never_connect) {
+  faults_.hang_at = moment{moment::at::connect};
+  options_.timeout = 200ms;
+  start();
+  EXPECT_THAT(outcome_.get().error, HasSubstr("hangs"));
+  EXPECT_FALSE(pusher_.connected());
+}
+
 TEST_F(worker_test, can_hang_until_the_pusher_gives_up) {
   faults_.hang_at = moment{moment::at::list, 1};
   start();

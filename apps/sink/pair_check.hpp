@@ -1,0 +1,44 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Notices tensors that came without those they belong to, during one update. One thread uses a check.
+
+#include "apps/sink/tensor_pairs.hpp"
+#include "apps/sink/worker_message.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ckpt::apps::sink {
+
+class pair_check {
+public:
+  struct complaint {
+    std::string tensor;
+    std::string what;
+  };
+
+  /// Whether the checkpoint has a tensor of that name.
+  using expected_query = std::function<bool(std::string_view name)>;
+
+  /// Whether the bytes of that tensor still lie at `offset` in the shared buffer.
+  using intact_query = std::function<bool(std::string_view name, std::uint64_t offset)>;
+
+  explicit pair_check(consumption how) : how_{how} {}
+
+  /// Takes the next list, all of whose tensors are valid. A split pair is complained about even when a held
+  /// view is still intact: the pusher had been told that it may fill its place anew.
+  [[nodiscard]] std::vector<complaint> take(const tensor_list& list, const expected_query& is_expected,
+                                            const intact_query& is_intact);
+
+private:
+  consumption how_;
+  std::map<std::string, std::uint64_t, std::less<>> held_; ///< where the halves lie whose others have to come
+};
+
+} // namespace ckpt::apps::sink

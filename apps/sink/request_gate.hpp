@@ -1,0 +1,73 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Who waits for whom in an engine: requests for tokens, weight updates, and those who pause and resume it. A
+// gate knows nothing of HTTP or weights; it says who may go on. It belongs to the thread that runs the
+// io_context, and calls back from there, never from inside a call to it.
+
+#include "apps/sink/queueing_locks.hpp"
+#include "io/engine_api.hpp"
+
+#include <cstdint>
+#include <memory>
+
+namespace ckpt::apps::sink {
+
+/// One request for tokens, as a gate sees it.
+class generation {
+public:
+  virtual ~generation() = default;
+
+  /// Makes progress from now on, until it is held or aborted, or has all its tokens. Never ends it at once;
+  /// changes nothing for one that runs.
+  virtual void run() = 0;
+
+  /// Makes no progress until run().
+  virtual void hold() = 0;
+
+  /// Ends it now, with an answer that says so.
+  virtual void abort() = 0;
+
+  /// True once it has ended, however it did.
+  [[nodiscard]] virtual bool has_ended() const = 0;
+};
+
+/// What happens to running requests when an engine is paused.
+enum class pause_mode : std::uint8_t {
+  abort,   ///< they end
+  hold,    ///< they stay where they are: SGLang's in_place, vLLM's keep
+  retract, ///< SGLang: they go back into the queue, and what was computed for them is dropped
+  drain,   ///< vLLM's wait: they run to their end, and the pause is not answered before
+};
+
+class request_gate {
+public:
+  virtual ~request_gate() = default;
+
+  /// Lets the request run, when its turn has come.
+  virtual void admit(std::shared_ptr<generation> request) = 0;
+
+  /// To be called once for each admitted request, when it has ended.
+  virtual void ended(const generation& request) = 0;
+
+  /// `done` is called when the engine would answer.
+  virtual void pause(pause_mode mode, continuation done) = 0;
+  virtual void resume(continuation done) = 0;
+
+  /// `done` is told whether the engine is paused.
+  virtual void ask_whether_paused(std::function<void(bool)> done) = 0;
+
+  /// `start` is called when the update may begin; update_ended() has to follow. It cannot be taken back.
+  virtual void update(continuation start) = 0;
+  virtual void update_ended() = 0;
+
+  /// False when a request would lose what has been computed for it.
+  [[nodiscard]] virtual bool can_flush_cache() const = 0;
+};
+
+/// The gate of that kind of engine. LMDeploy's is vLLM's: it has no routes here that would tell them apart.
+[[nodiscard]] std::unique_ptr<request_gate> make_request_gate(io::engine_kind engine,
+                                                              boost::asio::io_context& io);
+
+} // namespace ckpt::apps::sink
