@@ -250,6 +250,18 @@ void clear(self_pointer self) {
     pause(self);
 }
 
+/// The killed node may have left a pause behind. One pause upon another can be a trap: SGLang's `abort` waits
+/// for requests that a pause in place holds up.
+void revive(self_pointer self) {
+  auto& state = self->state;
+  state.at = step::reviving;
+  state.deadline = deadline_of(state);
+  if (const auto resume = state.api->resume_request())
+    start_call(self, *resume, question_time(state));
+  else
+    pause(self);
+}
+
 /// A gateway that lost patience says nothing about the server behind it.
 [[nodiscard]] bool is_servers_own(const std::optional<io::http_response>& response) {
   return response && response->status != 502 && response->status != 504;
@@ -267,7 +279,7 @@ void on_update(self_pointer self, const std::optional<io::http_response>& respon
   state.is_under_way = !is_servers_own(response); // It may still be with a server that lives.
   if (state.at == step::draining) {
     if (response)
-      pause(self);
+      revive(self);
     else
       fail(self, ec::engine_failed, "was lost: " + error);
   } else if (state.at == step::leaving) {
@@ -434,6 +446,9 @@ void on_call_over(self_pointer self) {
   case step::asking:
   case step::pausing:
     on_answer(self, response, error);
+    break;
+  case step::reviving:
+    pause(self); // A server that has no such route has no pause to end.
     break;
   case step::draining:
   case step::updating:

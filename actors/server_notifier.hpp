@@ -37,6 +37,7 @@ struct server_notifier_state {
     asking,
     ready,
     draining,
+    reviving, ///< ending a pause that a killed node left behind
     pausing,
     cleared,
     updating,
