@@ -23,6 +23,12 @@ using self_pointer = disk_reader_actor::stateful_pointer<disk_reader_state>;
 /// Chunks of files in memory that may wait for their copy: they take no slab, only a message.
 constexpr std::uint32_t mapped_chunks_max = 64;
 
+/// Slabs that may wait for their copy, for each device and beside that, as long as files come from the page
+/// cache. To read further ahead would bring nothing: they are in memory already. Few slabs stay in the
+/// processor's cache.
+constexpr std::uint32_t cached_slabs_per_device = 8;
+constexpr std::uint32_t cached_slabs_beside = 8;
+
 /// How much of a file in memory is made known to the devices at a time: long enough for several threads, and
 /// no more than is copied meanwhile.
 constexpr std::uint64_t pinned_run_max = 256 << 20;
@@ -118,6 +124,12 @@ void hand_over(self_pointer self, std::uint32_t chunk, std::optional<io::slab_in
   return true;
 }
 
+/// True when what is read comes from the page cache, and enough of it waits for its copy.
+[[nodiscard]] bool is_far_ahead_of_copies(const disk_reader_state& state) {
+  const auto devices = static_cast<std::uint32_t>(state.context->devices.size());
+  return state.is_cached && state.slabs_taken >= cached_slabs_per_device * devices + cached_slabs_beside;
+}
+
 /// Starts whatever slabs and queue have room for.
 void pump(self_pointer self) {
   auto& state = self->state;
@@ -131,6 +143,8 @@ void pump(self_pointer self) {
         break;
       continue;
     }
+    if (is_far_ahead_of_copies(state))
+      break;
     const auto& device = *state.context->devices[device_of(state, planned)];
     const auto slab = state.context->slabs->take(device.memory_node());
     if (!slab)
@@ -144,6 +158,7 @@ void pump(self_pointer self) {
     if (state.reading.empty())
       state.last_completion = meter::clock::now();
     state.reading.emplace(chunk, *slab);
+    ++state.slabs_taken;
     ++state.next;
   }
   state.context->disk_meter.set_busy(!state.reading.empty());
@@ -167,7 +182,8 @@ void complete(self_pointer self, const io::read_result& result) {
                                             + " failed: " + result.error.message()});
     return;
   }
-  if (result.path == io::read_path::page_cache)
+  state.is_cached = result.path == io::read_path::page_cache;
+  if (state.is_cached)
     state.context->page_cache_bytes += planned.needed_bytes;
   hand_over(self, chunk, slab, state.context->slabs->bytes(slab).data());
 }
@@ -194,10 +210,12 @@ void look_for_completions(self_pointer self) {
 
 void release(self_pointer self, const slab_free& freed) {
   auto& state = self->state;
-  if (freed.slab)
+  if (freed.slab) {
     state.context->slabs->give_back(*freed.slab);
-  else
+    --state.slabs_taken;
+  } else {
     --state.mapped_chunks;
+  }
   const auto file = state.context->plan.chunks[freed.chunk].file;
   auto& source = state.context->files.at(file);
   // To forget a file in memory takes the devices long: that is for the end.

@@ -28,6 +28,8 @@ struct disk_reader_state {
   std::size_t next = 0;              ///< into chunks
   std::vector<std::uint32_t> chunks_left_by_file;
   std::map<std::uint32_t, io::slab_index> reading; ///< slab by chunk
+  std::uint32_t slabs_taken = 0;
+  bool is_cached = false; ///< the chunk that came last was in the page cache
   std::uint32_t mapped_chunks = 0;
   std::size_t pinned_end = 0; ///< into chunks: files in memory are known to the devices up to there
   meter::clock::time_point last_completion;

@@ -65,7 +65,8 @@ owned_file::owned_file(std::filesystem::path directory, std::uint64_t bytes, std
     give_up(errno, "lock " + what);
   if (const int error = ::posix_fallocate(file_, 0, static_cast<off_t>(bytes)); error != 0)
     give_up(error, "reserve " + std::to_string(bytes) + " bytes for " + what);
-  void* base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file_, 0);
+  // Its pages are there; they are mapped when they are used, which is not while others wait for this.
+  void* base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file_, 0);
   if (base == MAP_FAILED)
     give_up(errno, "map " + std::to_string(bytes) + " bytes for " + what);
   bytes_ = {static_cast<std::byte*>(base), bytes};
