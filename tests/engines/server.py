@@ -144,9 +144,8 @@ class Sglang(Server):
             *("--host", "127.0.0.1", "--port", str(self.port), "--api-key", API_KEY),
             *("--device", "cpu", "--dtype", "float32", "--attention-backend", "torch_native"),
             *("--sampling-backend", "pytorch", "--grammar-backend", "none", "--disable-overlap-schedule"),
-            # A cached prefix would be answered from old weights where an update does not empty the cache.
-            *("--disable-radix-cache", "--max-total-tokens", "2048", "--context-length", "512"),
-            *("--mem-fraction-static", "0.3", "--skip-server-warmup"),
+            *("--max-total-tokens", "2048", "--context-length", "512", "--mem-fraction-static", "0.3"),
+            "--skip-server-warmup",
         ]
 
     def environment(self):
