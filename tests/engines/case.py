@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of this folder share: where things are, servers that outlive one test, and what a right update is.
 
-Set by run.sh: ENGINES_PYTHON, ENGINES_MODELS, ENGINES_NODE; ENGINES_ALL is 1 for the long tier.
+Set by run.sh: ENGINES_PYTHON, ENGINES_MODELS, ENGINES_NODE, ENGINES_LOGS; ENGINES_ALL is 1 for the long tier.
 """
 
 import atexit
@@ -20,6 +20,7 @@ import server
 PYTHON = pathlib.Path(os.environ["ENGINES_PYTHON"])
 MODELS = pathlib.Path(os.environ["ENGINES_MODELS"])
 NODE = pathlib.Path(os.environ["ENGINES_NODE"])
+LOGS = pathlib.Path(os.environ["ENGINES_LOGS"])
 ALL = os.environ.get("ENGINES_ALL") == "1"
 
 # Servers end with the tests, also when these are told to end.
@@ -44,7 +45,7 @@ class EngineTest(unittest.TestCase):
     @classmethod
     def start(cls, kind, name, **options):
         """A new server of NAME-A, which the caller ends or has kept."""
-        return kind(PYTHON, model(name, "A"), **options)
+        return kind(PYTHON, model(name, "A"), LOGS, **options)
 
     def engine(self, kind, name):
         """The running server of this kind and model, or a new one; a test may leave any weights in it."""
@@ -77,6 +78,7 @@ class EngineTest(unittest.TestCase):
 
     def node(self, running, name, version, *flags, **options):
         """A node that updates this engine, started."""
+        flags = (*running.node_flags, *flags)
         return node.Node(NODE, running.kind, model(name, version), [running.endpoint], *flags, **options)
 
     def push(self, running, name, version, *flags, **options):

@@ -22,12 +22,16 @@ fi
 node=$(realpath "${1:-$repository/build/apps/ckpt-actor-node}")
 shift || true
 tests=("$@")
-[[ ${#tests[@]} -gt 0 ]] || tests=(cold_start_test updates_test traffic_test failures_test torchrun_test)
+[[ ${#tests[@]} -gt 0 ]] || tests=(cold_start_test updates_test traffic_test failures_test fused_tensors_test torchrun_test)
 
 "$here/make-environments.sh" "$engines/python"
 echo "Models and what transformers answers with them, in $engines/models"
 "$engines/python/bin/python" "$here/tiny_models.py" "$engines/models"
 
+# The servers' logs of this run.
+rm -rf "$engines/logs"
+mkdir "$engines/logs"
+
 cd "$here"
-ENGINES_PYTHON=$engines/python/bin/python ENGINES_MODELS=$engines/models ENGINES_NODE=$node ENGINES_ALL=$all \
-  PYTHONDONTWRITEBYTECODE=1 python3 -m unittest --verbose "${tests[@]}"
+ENGINES_PYTHON=$engines/python/bin/python ENGINES_MODELS=$engines/models ENGINES_LOGS=$engines/logs ENGINES_NODE=$node \
+  ENGINES_ALL=$all PYTHONDONTWRITEBYTECODE=1 python3 -m unittest --verbose "${tests[@]}"

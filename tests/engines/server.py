@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An engine's server as a process of the test: started, asked, and in any case ended with all of its children.
 
-Each has a folder of its own for everything that it writes; nothing of it is left in /tmp or /dev/shm.
+Each has a folder of its own for everything that it writes but its log; nothing of it is left in /tmp or /dev/shm.
 """
 
 import contextlib
@@ -46,14 +46,15 @@ class Server:
     """One running server. Subclasses say how it is started and asked."""
 
     kind = None  # what ckpt-actor-node calls it
+    node_flags = ()  # what a node needs to reach it, besides its endpoint
 
-    def __init__(self, python, model, load_format="auto", more=(), environment=(), port=None):
+    def __init__(self, python, model, logs, load_format="auto", more=(), environment=(), port=None):
         self.model = pathlib.Path(model)
         self.port = port or free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         # A short path: Unix sockets in it have to fit 107 characters.
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="engine-"))
-        self.log = self.directory / "log"
+        self.log = pathlib.Path(logs) / f"{self.kind}-{self.port}.log"  # stays, for whoever looks into a failure
         for folder in ("tmp", "home"):
             (self.directory / folder).mkdir()
         command = ["setpriv", "--pdeathsig", "KILL", str(python), *self.arguments(load_format), *more]
@@ -200,10 +201,11 @@ class VllmOnUnixSocket(Vllm):
     """Listens on a Unix socket and nowhere else; `endpoint` is a relay's, for the tests' own questions."""
 
     def arguments(self, load_format):
-        self.socket_path = self.directory / "socket"
-        self.relay = relay.Relay(relay.tcp_listener(), relay.unix_connector(self.socket_path))
+        socket_path = self.directory / "socket"
+        self.node_flags = ("--uds", socket_path)
+        self.relay = relay.Relay(relay.tcp_listener(), relay.unix_connector(socket_path))
         self.endpoint = f"http://127.0.0.1:{self.relay.listener.getsockname()[1]}"
-        return [*super().arguments(load_format), "--uds", str(self.socket_path)]
+        return [*super().arguments(load_format), "--uds", str(socket_path)]
 
     def close(self):
         super().close()

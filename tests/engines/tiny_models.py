@@ -54,9 +54,9 @@ CONFIGURATIONS = {
         "num_key_value_heads": 12,
         "initializer_range": 0.06,
     }),
-    # Without an lm_head in the checkpoint: the embedding is used twice.
+    # Tied: without an lm_head in the checkpoint, the embedding is used twice.
     "qwen3_tied": Qwen3Config(**SMALL | {"head_dim": 32, "tie_word_embeddings": True}),
-    "qwen3_moe": Qwen3MoeConfig(**SMALL, **EXPERTS, head_dim=32, num_experts=8),
+    "qwen3_moe_tied": Qwen3MoeConfig(**SMALL | EXPERTS | {"head_dim": 32, "num_experts": 8, "tie_word_embeddings": True}),
     # Engines fuse q_a_proj and kv_a_proj of this one while they load.
     "deepseek_v3": DeepseekV3Config(**SMALL | {
         "num_key_value_heads": 8,

@@ -51,7 +51,7 @@ class SglangTraffic(TrafficTests, case.EngineTest):
 
 class VllmTraffic(TrafficTests, case.EngineTest):
     kind = server.VllmOnUnixSocket
-    model = "qwen3_moe"
+    model = "qwen3_moe_tied"
 
     def test_paused_as_by_default(self):
         running = self.engine(self.kind, self.model)

@@ -72,23 +72,14 @@ class SglangUpdates(UpdateTests, case.EngineTest):
         passing = relay.Relay(relay.unix_listener(path), relay.tcp_connector(running.port))
         self.addCleanup(passing.close)
         self.addCleanup(path.unlink)
-        with case.node.Node(
-            case.NODE, "sglang", case.model(self.model, "B"), ["http://of.no.meaning"], "--uds", path
-        ) as pusher:
-            self.assertEqual(pusher.wait(), 0, pusher)
-        self.assert_serves(running, self.model, "B")
+        self.assert_update(running, self.model, "B", "--uds", path)
 
     @case.in_full_only
-    def test_tied_embeddings(self):
-        running = self.engine(self.kind, "qwen3_tied")
-        for version in "BA":
-            self.assert_update(running, "qwen3_tied", version)
-
-    @case.in_full_only
-    def test_large_model(self):
-        running = self.engine(self.kind, "llama_large")
-        for version in "BA":
-            self.assert_update(running, "llama_large", version)
+    def test_other_models(self):
+        for name in ("qwen3_tied", "llama_large"):
+            running = self.engine(self.kind, name)
+            for version in "BA":
+                self.assert_update(running, name, version)
 
 
 class VllmUpdates(UpdateTests, case.EngineTest):
@@ -96,38 +87,14 @@ class VllmUpdates(UpdateTests, case.EngineTest):
     wrong one for an update."""
 
     kind = server.VllmOnUnixSocket
-    model = "qwen3_moe"
+    model = "qwen3_moe_tied"
 
-    def node(self, running, name, version, *flags, **options):
-        return super().node(running, name, version, *flags, "--uds", running.socket_path, **options)
-
-    def test_tied_embeddings(self):
-        running = self.engine(self.kind, "qwen3_tied")
-        for version in "BA":
-            self.assert_update(running, "qwen3_tied", version, "--bucket-size", "4KiB")
-
-
-class SglangFusedTensors(case.EngineTest):
-    """DeepSeek-V3's q_a_proj and kv_a_proj become one tensor when both are in a list. SGLang cannot generate with it on a CPU;
-    it tells a checksum of every tensor that it holds."""
-
-    # The smaller ones part the two: "4KiB", "1MiB", "16MiB"
-    bucket_sizes = ["1GiB"]
-
-    def test_every_tensor_is_replaced(self):
-        running = self.engine(server.Sglang, "deepseek_v3")
-        started_with_a = running.checksums()
-        self.push(running, "deepseek_v3", "B", "--bucket-size", "1GiB")
-        in_one_list = running.checksums()
-        for rank_a, rank_b in zip(started_with_a, in_one_list, strict=True):
-            self.assertEqual([name for name in rank_a if rank_a[name] == rank_b[name]], [])
-        for size in [*self.bucket_sizes, None]:
-            with self.subTest(bucket_size=size or "default"):
-                flags = ("--bucket-size", size) if size else ()
-                self.push(running, "deepseek_v3", "A", *flags)
-                self.assertEqual(running.checksums(), started_with_a)
-                self.push(running, "deepseek_v3", "B", *flags)
-                self.assertEqual(running.checksums(), in_one_list)
+    @case.in_full_only
+    def test_dense_models(self):
+        for name in ("qwen3_tied", "llama", "llama_large"):
+            running = self.engine(self.kind, name)
+            for version in "BA":
+                self.assert_update(running, name, version)
 
 
 if __name__ == "__main__":
