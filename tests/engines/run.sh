@@ -15,8 +15,10 @@ here=$repository/tests/engines
 engines=$repository/build/engines
 
 all=0
+models=(llama qwen3_moe_tied deepseek_v3)
 if [[ ${1:-} == --all ]]; then
   all=1
+  models+=(qwen3_tied llama_large)
   shift
 fi
 node=$(realpath "${1:-$repository/build/apps/ckpt-actor-node}")
@@ -26,7 +28,7 @@ tests=("$@")
 
 "$here/make-environments.sh" "$engines/python"
 echo "Models and what transformers answers with them, in $engines/models"
-"$engines/python/bin/python" "$here/tiny_models.py" "$engines/models"
+"$engines/python/bin/python" "$here/tiny_models.py" "$engines/models" "${models[@]}"
 
 # The servers' logs of this run.
 rm -rf "$engines/logs"

@@ -4,8 +4,8 @@
 
     tiny_models.py DIRECTORY [NAME…]   ->   DIRECTORY/NAME-A, DIRECTORY/NAME-B
 
-reference.json: {"prompts": [[token, …], …], "answers": [[token, …], …]}, greedily continued. A model that is there already
-is left alone.
+reference.json: {"prompts": [[token, …], …], "answers": [[token, …], …]}, greedily continued; not for deepseek_v3, with which no
+engine answers here. A model that is there already is left alone.
 """
 
 import json
@@ -120,10 +120,13 @@ def random_model(configuration, seed):
 
 @torch.no_grad()
 def greedy_answer(model, prompt):
-    tokens = list(prompt)
+    answer, given, past = [], prompt, None
     for _ in range(ANSWER_TOKENS):
-        tokens.append(int(model(torch.tensor([tokens])).logits[0, -1].argmax()))
-    return tokens[len(prompt) :]
+        step = model(torch.tensor([given]), past_key_values=past, use_cache=True)
+        past = step.past_key_values
+        answer.append(int(step.logits[0, -1].argmax()))
+        given = answer[-1:]
+    return answer
 
 
 def write_model(name, version, directory):
@@ -136,8 +139,9 @@ def write_model(name, version, directory):
     if name == "deepseek_v3":
         path = unfinished / "config.json"
         path.write_text(json.dumps(json.loads(path.read_text()) | DEEPSEEK_KEYS))
-    answers = [greedy_answer(model, prompt) for prompt in PROMPTS]
-    (unfinished / "reference.json").write_text(json.dumps({"prompts": PROMPTS, "answers": answers}))
+    else:
+        answers = [greedy_answer(model, prompt) for prompt in PROMPTS]
+        (unfinished / "reference.json").write_text(json.dumps({"prompts": PROMPTS, "answers": answers}))
     unfinished.rename(directory)
     print(f"{directory.name}: {sum(p.numel() for p in model.parameters()) * 4 / 2**20:.0f} MiB")
 

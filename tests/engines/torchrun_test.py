@@ -22,22 +22,18 @@ class Torchrun(case.EngineTest):
 
     @case.in_full_only
     def test_one_engine_of_two_workers(self):
-        running = self.start(server.Sglang, "llama", more=("--tp-size", "2"))
+        running = self.start(server.Vllm, "llama", more=("--tensor-parallel-size", "2"))
         self.addCleanup(running.close)
         running.wait_until_it_answers()
         self.check([running], parallel_size=2)
 
     def check(self, running, parallel_size):
         launcher = (case.PYTHON, *TORCHRUN, "--master-port", server.free_port())
+        flags = ("--inference-parallel-size", parallel_size)
+        endpoints = [engine.endpoint for engine in running]
         for version in "BA":
-            with node.Node(
-                case.NODE,
-                "sglang",
-                case.model("llama", version),
-                [engine.endpoint for engine in running],
-                *("--inference-parallel-size", parallel_size),
-                launcher=launcher,
-            ) as pusher:
+            checkpoint = case.model("llama", version)
+            with node.Node(case.NODE, running[0].kind, checkpoint, endpoints, *flags, launcher=launcher) as pusher:
                 self.assertEqual(pusher.wait(), 0, pusher)
             for engine in running:
                 self.assert_serves(engine, "llama", version)
