@@ -51,8 +51,10 @@ class EngineTest(unittest.TestCase):
         """The running server of this kind and model, or a new one; a test may leave any weights in it."""
         running, its_name = self.kept.get(kind, (None, None))
         if running is None or its_name != name or running.process.poll() is not None:
+            # In the place of one that was killed, a new one at the same address.
+            port = running.port if running and its_name == name else None
             self.release(kind)
-            running = self.start(kind, name)
+            running = self.start(kind, name, port=port)
             self.kept[kind] = running, name
             running.wait_until_it_answers()
         return running
@@ -102,6 +104,7 @@ class EngineTest(unittest.TestCase):
         return report
 
 
+atexit.register(node.remove_marks)
 atexit.register(EngineTest.release_all)
 
 

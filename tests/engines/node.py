@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,19 @@ import tempfile
 
 # For any update here, on a busy machine, with the server's start in it.
 END_SECONDS_MAX = 500
+
+# Of all nodes that have ended: a device is called the same for as long as its engine has the same address.
+device_uuids = set()
+
+
+def shared_files_of(uuids):
+    return [path for uuid in uuids for path in pathlib.Path("/dev/shm").glob(f"ckpt-actor-*{uuid}*")]
+
+
+def remove_marks():
+    """What nodes have left for engines that will not come back."""
+    for path in shared_files_of(device_uuids):
+        path.unlink(missing_ok=True)
 
 
 class Node:
@@ -41,6 +55,7 @@ class Node:
 
     def __exit__(self, *_):
         self.kill()
+        device_uuids.update(self.uuids())
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def kill(self):
@@ -54,6 +69,13 @@ class Node:
             return self.process.wait(seconds_max)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"the node has not ended after {seconds_max} s\n{self}") from None
+
+    def uuids(self):
+        return set(re.findall(r"GPU-([0-9a-f-]{36})", self.output))
+
+    def shared_files(self):
+        """What is in /dev/shm for its devices: its own files, and a mark when it or one before it left a worker behind."""
+        return shared_files_of(self.uuids())
 
     @property
     def output(self):

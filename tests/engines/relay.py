@@ -49,8 +49,14 @@ class Relay:
                 except OSError:
                     near.close()
                     continue
-                for source, target in ((near, far), (far, near)):
-                    threading.Thread(target=self.pass_on, args=(source, target), daemon=True).start()
+                threading.Thread(target=self.pass_both_ways, args=(near, far), daemon=True).start()
+
+    def pass_both_ways(self, near, far):
+        with near, far:
+            back = threading.Thread(target=self.pass_on, args=(far, near), daemon=True)
+            back.start()
+            self.pass_on(near, far)
+            back.join()
 
     @staticmethod
     def pass_on(source, target):
