@@ -23,7 +23,11 @@ def tcp_listener():
 def unix_connector(path):
     def connect():
         connection = socket.socket(socket.AF_UNIX)
-        connection.connect(str(path))
+        try:
+            connection.connect(str(path))
+        except OSError:  # nobody listens yet, or any more
+            connection.close()
+            raise
         return connection
 
     return connect

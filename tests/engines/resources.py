@@ -10,6 +10,10 @@ import re
 import time
 
 
+# How Python's multiprocessing, torch and SGLang call theirs.
+ENGINES_FILES = ("sem.mp-*", "psm_*", "torch_*", "sglang_*")
+
+
 @dataclasses.dataclass
 class Usage:
     resident_bytes: int
@@ -32,8 +36,9 @@ def processes(group):
 
 
 def usage(group):
-    total = Usage(0, 0, 0, len(shared_files(group)))
-    for process in processes(group):
+    members = processes(group)
+    total = Usage(0, 0, 0, len(shared_files(members)))
+    for process in members:
         status = pathlib.Path(f"/proc/{process}/status").read_text()
         total.resident_bytes += int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
         total.threads += int(re.search(r"Threads:\s+(\d+)", status)[1])
@@ -41,21 +46,29 @@ def usage(group):
     return total
 
 
-def shared_files(group):
-    """The files in /dev/shm that the group's processes have mapped or open."""
+def shared_files(of_processes):
+    """The files in /dev/shm that these processes have mapped or open."""
     found = set()
-    for process in processes(group):
+    for process in of_processes:
         with contextlib.suppress(OSError):
             for line in pathlib.Path(f"/proc/{process}/maps").read_text().splitlines():
-                path = line.split(maxsplit=5)[5:]
-                if path and path[0].startswith("/dev/shm/"):
-                    found.add(path[0].removesuffix(" (deleted)"))
+                found.update(path for path in line.split(maxsplit=5)[5:] if path.startswith("/dev/shm/"))
             for descriptor in pathlib.Path(f"/proc/{process}/fd").iterdir():
                 with contextlib.suppress(OSError):
-                    path = os.readlink(descriptor)
-                    if path.startswith("/dev/shm/"):
-                        found.add(path.removesuffix(" (deleted)"))
-    return found
+                    found.add(os.readlink(descriptor))
+    return {path for path in found if path.startswith("/dev/shm/") and not path.endswith(" (deleted)")}
+
+
+def remove_unused_shared_files(since):
+    """What engines have made in /dev/shm since then (in seconds of the epoch) and nobody has mapped or open any more: one that is
+    killed cannot remove it."""
+    everybody = [entry.name for entry in pathlib.Path("/proc").iterdir() if entry.name.isdigit()]
+    in_use = shared_files(everybody)
+    for pattern in ENGINES_FILES:
+        for path in pathlib.Path("/dev/shm").glob(pattern):
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime >= since and str(path) not in in_use:
+                    path.unlink()
 
 
 def wait_for_end(group, seconds_max):

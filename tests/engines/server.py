@@ -57,6 +57,7 @@ class Server:
         self.log = pathlib.Path(logs) / f"{self.kind}-{self.port}.log"  # stays, for whoever looks into a failure
         for folder in ("tmp", "home"):
             (self.directory / folder).mkdir()
+        self.started = time.time()
         command = ["setpriv", "--pdeathsig", "KILL", str(python), *self.arguments(load_format), *more]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(
@@ -122,13 +123,11 @@ class Server:
 
     def kill(self):
         """As if the machine had ended it: no process of it is left, what it had in /dev/shm is removed."""
-        shared = resources.shared_files(self.group)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.group, signal.SIGKILL)
         self.process.wait()
         resources.wait_for_end(self.group, STOP_SECONDS_MAX)
-        for path in shared:
-            pathlib.Path(path).unlink(missing_ok=True)
+        resources.remove_unused_shared_files(self.started)
 
     def close(self):
         self.kill()
