@@ -10,7 +10,7 @@
 //     │ join_request ─────────────────────────> │   who, which devices, which plan
 //     │ <──────────────────────── (file tables) │   only where plans differ: what is different?
 //     │ <──────────────────────── start_update  │   once all hosts are here and agree
-//     │ milestone_reached ────────────────────> │   five times
+//     │ milestone_reached ────────────────────> │   six times
 //     │ <────────────────────────────── proceed │   when all hosts have reached it
 //     │ part_failed ──────────────────────────> │   the first one ends the update everywhere
 //     │ <────────────────────────────── give_up │

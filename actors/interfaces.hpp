@@ -66,6 +66,7 @@ struct part_failed {
 enum class milestone : std::uint8_t {
   ready,    ///< the channels are there, and the servers of all engines would take an update
   cleared,  ///< the engines are paused, and what killed nodes left behind is through
+  expected, ///< the sessions await the workers: who connects from here on is one that was asked for
   taken,    ///< all workers have taken the last bucket: until then every engine can be told that it failed
   through,  ///< all workers have let go of their rings and run their post hooks
   answered, ///< all servers have said that their updates succeeded
@@ -90,7 +91,8 @@ struct engine_settled {
 /// A worker session got as far as `step`.
 struct session_progress {
   enum class step : std::uint8_t {
-    bound,        ///< its channel is there for the worker to connect to
+    bound,        ///< its channel is there
+    expecting,    ///< whoever connects now is the worker that the server was asked to start
     came,         ///< the worker has connected
     opened,       ///< the worker has opened the ring
     listed,       ///< the worker has been sent its first list: from here on its weights may change
@@ -257,7 +259,7 @@ using broadcaster_actor = caf::typed_actor<
 
 /// Speaks with one worker of an engine.
 using worker_session_actor = caf::typed_actor<
-    // The server has been asked to start its workers: hand over the ring.
+    // The server is about to be asked to start its workers: expect one, and hand over the ring.
     reacts_to<open_atom>,
     // A bucket may be handed over.
     reacts_to<bucket_ready>,

@@ -155,13 +155,12 @@ void report_if_cleared(self_pointer self) {
     self->send(state.node, milestone_reached{milestone::cleared});
 }
 
-/// All engines are asked to start their workers.
-void open(self_pointer self) {
+/// No server is asked to start its workers before all sessions on all hosts expect them: they would be taken
+/// for some that another node has left behind.
+void report_if_expected(self_pointer self) {
   auto& state = self->state;
-  for (const auto& engine : state.engines)
-    self->send(engine.notifier, post_atom_v);
-  for (const auto& device : state.devices)
-    self->send(device.session, open_atom_v);
+  if (state.at == phase::clearing && all(state.devices, &loader_state::device_part::expecting))
+    self->send(state.node, milestone_reached{milestone::expected});
 }
 
 void on_acknowledged(self_pointer self, loader_state::device_part& device, std::uint32_t bucket) {
@@ -226,7 +225,12 @@ void on_proceed(self_pointer self, milestone past) {
   case milestone::cleared:
     for (const auto& device : state.context->devices)
       device->stay_abandoned(false); // Who was left behind is free.
-    open(self);
+    for (const auto& device : state.devices)
+      self->send(device.session, open_atom_v);
+    break;
+  case milestone::expected:
+    for (const auto& engine : state.engines)
+      self->send(engine.notifier, post_atom_v);
     break;
   case milestone::taken:
     state.at = phase::finishing;
@@ -273,6 +277,10 @@ void on_session(self_pointer self, const session_progress& progress) {
   case step::bound:
     device.bound = true;
     report_if_ready(self);
+    break;
+  case step::expecting:
+    device.expecting = true;
+    report_if_expected(self);
     break;
   case step::came:
     device.came = true;

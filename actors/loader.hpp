@@ -45,6 +45,7 @@ struct loader_state {
     worker_session_actor session;
     stager_actor stager;
     bool bound = false;
+    bool expecting = false;
     bool came = false;
     bool opened = false;
     bool listed = false;

@@ -207,7 +207,10 @@ void say_bound(self_pointer self) {
     tell(self, session_progress::step::bound);
 }
 
-void offer_ring(self_pointer self) { ask(self, step::opening, handle_for(self->state)); }
+void offer_ring(self_pointer self) {
+  ask(self, step::opening, handle_for(self->state));
+  tell(self, session_progress::step::expecting);
+}
 
 /// Nobody has been asked to connect yet: who does all the same has been left behind by another node.
 void look_for_stale_worker(self_pointer self) {

@@ -109,7 +109,7 @@ fs::path write_skewed_checkpoint(const fs::path& parent, std::mt19937& random) {
     std::string header = "{";
     for (unsigned tensor = 0; tensor < tensors; ++tensor)
       header += (tensor == 0 ? "" : ",")
-                + entry(std::to_string(file) + "." + std::to_string(tensor), "U8",
+                + entry(std::to_string(file) + "-" + std::to_string(tensor) + ".weight", "U8",
                         "[" + std::to_string(tensor_bytes) + "]",
                         "[" + std::to_string(tensor * tensor_bytes) + ","
                             + std::to_string((tensor + 1) * tensor_bytes) + "]");
