@@ -523,8 +523,10 @@ void on_deadline(self_pointer self) {
 void look_after_waiting(self_pointer self) {
   auto& state = self->state;
   if (state.resume && state.resume->wait(0ms)) {
+    const bool has_answered = !state.resume->error();
     state.resume.reset();
-    end_pause(state);
+    if (has_answered)
+      end_pause(state); // Else it is asked again when the update is over.
   }
   if (state.at != step::updating || state.workers_came)
     return;
@@ -533,7 +535,7 @@ void look_after_waiting(self_pointer self) {
     spdlog::info("engine {} has taken the request but not started its workers: it waits for running requests",
                  url(state));
   const auto resume = state.api->resume_request();
-  if (waited < resume_early_after || !state.paused || !resume || state.resume)
+  if (waited < resume_early_after || !state.paused || !resume || std::exchange(state.resume_was_tried, true))
     return;
   remark(self, "it lets running requests end before it takes weights, even when it is paused: the pause was "
                "ended (--pause abort ends the requests)");
