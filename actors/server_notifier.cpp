@@ -87,7 +87,8 @@ void fail(self_pointer self, ec code, const std::string& what) {
 }
 
 void remark(self_pointer self, const std::string& what) {
-  if (what.empty())
+  const auto& known = self->state.account.remarks;
+  if (what.empty() || std::ranges::find(known, what) != known.end())
     return;
   spdlog::warn("engine {}: {}", url(self->state), what);
   self->state.account.remarks.push_back(what);
@@ -143,6 +144,8 @@ void not_ready(self_pointer self, const std::string& why) {
   ask_later(self);
 }
 
+void pause(self_pointer self);
+
 /// The question of the step is answered as it should be.
 void on_asked(self_pointer self) {
   auto& state = self->state;
@@ -150,6 +153,10 @@ void on_asked(self_pointer self) {
   state.deadline.reset();
   if (state.at == step::asking) {
     state.account.version_before = state.api->version_before().value_or("");
+    if (state.is_revived) {
+      pause(self);
+      return;
+    }
     state.at = step::ready;
     tell(self, server_progress::step::ready);
     return;
@@ -255,6 +262,7 @@ void clear(self_pointer self) {
 void revive(self_pointer self) {
   auto& state = self->state;
   state.at = step::reviving;
+  state.is_revived = true;
   state.deadline = deadline_of(state);
   if (const auto resume = state.api->resume_request())
     start_call(self, *resume, question_time(state));
@@ -448,7 +456,10 @@ void on_call_over(self_pointer self) {
     on_answer(self, response, error);
     break;
   case step::reviving:
-    pause(self); // A server that has no such route has no pause to end.
+    // A server that has no such route has no pause to end. What it said of itself before, it may have said
+    // because it was paused.
+    state.at = step::asking;
+    ask(self);
     break;
   case step::draining:
   case step::updating:
@@ -523,8 +534,10 @@ void on_deadline(self_pointer self) {
 void look_after_waiting(self_pointer self) {
   auto& state = self->state;
   if (state.resume && state.resume->wait(0ms)) {
+    const bool has_answered = !state.resume->error();
     state.resume.reset();
-    end_pause(state);
+    if (has_answered)
+      end_pause(state); // Else it is asked again when the update is over.
   }
   if (state.at != step::updating || state.workers_came)
     return;
@@ -533,7 +546,7 @@ void look_after_waiting(self_pointer self) {
     spdlog::info("engine {} has taken the request but not started its workers: it waits for running requests",
                  url(state));
   const auto resume = state.api->resume_request();
-  if (waited < resume_early_after || !state.paused || !resume || state.resume)
+  if (waited < resume_early_after || !state.paused || !resume || std::exchange(state.resume_was_tried, true))
     return;
   remark(self, "it lets running requests end before it takes weights, even when it is paused: the pause was "
                "ended (--pause abort ends the requests)");

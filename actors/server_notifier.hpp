@@ -71,7 +71,9 @@ struct server_notifier_state {
   meter::clock::time_point stay_until; ///< after an abort
   bool is_under_way = false;           ///< an update was asked for and not answered
   bool workers_came = false;
-  bool workers_told = false; ///< after an abort
+  bool workers_told = false;     ///< after an abort
+  bool is_revived = false;       ///< another's pause has been ended
+  bool resume_was_tried = false; ///< beside the update
   bool wait_was_said = false;
   bool ticking = false;
 };

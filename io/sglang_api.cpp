@@ -30,6 +30,7 @@ constexpr std::string_view health_route = "/health";
 constexpr std::string_view info_route = "/model_info";
 constexpr std::string_view old_info_route = "/get_model_info"; // until the end of 2025 the only name
 constexpr std::string_view server_route = "/server_info";
+constexpr std::string_view old_server_route = "/get_server_info"; // as old as old_info_route
 constexpr std::string_view pause_route = "/pause_generation";
 constexpr std::string_view resume_route = "/continue_generation";
 constexpr std::string_view flush_route = "/flush_cache";
@@ -59,8 +60,8 @@ public:
                                               const http_response& response) override {
     if (request.target == ping_route)
       return judge_ping(response);
-    if (request.target == server_route)
-      return judge_server(response);
+    if (request.target == server_route || request.target == old_server_route)
+      return judge_server(request.target, response);
     if (request.target == ready_route || request.target == health_route)
       return judge_service(request.target, response);
     return judge_info(request.target, response);
@@ -84,8 +85,9 @@ public:
   // Who waits for its first weights has no requests.
   [[nodiscard]] bool is_paused() const override { return pause_ != pause_mode::none && waits_at_.empty(); }
 
+  // Who says at /ready that it waits may have been paused by somebody who is gone.
   [[nodiscard]] std::optional<http_request> resume_request() const override {
-    if (!is_paused())
+    if (pause_ == pause_mode::none || (!waits_at_.empty() && waits_at_ != ready_route))
       return std::nullopt;
     return post(resume_route);
   }
@@ -114,7 +116,9 @@ public:
   closing_requests(const std::optional<std::string>& weight_version) const override {
     std::vector<http_request> requests;
     if (is_paused())
-      requests.insert(requests.end(), {post(flush_route), post(resume_route)});
+      requests.push_back(post(flush_route));
+    if (const auto resume = resume_request())
+      requests.push_back(*resume);
     if (weight_version)
       requests.push_back(get(info_route_));
     if (!waits_at_.empty())
@@ -188,7 +192,9 @@ private:
     return waits_at_.empty() && version_before_ == first_version ? ask_instead(server_route) : go();
   }
 
-  [[nodiscard]] engine_answer judge_server(const http_response& response) const {
+  [[nodiscard]] static engine_answer judge_server(std::string_view route, const http_response& response) {
+    if (response.status == 404 && route == server_route)
+      return ask_instead(old_server_route);
     const auto body = response.status == 200 ? parse_body(response) : std::nullopt;
     return body && text_of(*body, "load_format") == "dummy" ? ask_instead(ready_route) : go();
   }

@@ -25,6 +25,7 @@ constexpr route sglang_routes[] = {
     {"GET", "/ping", key::api, action::ping},
     {"GET", "/health", key::none, action::health},
     {"GET", "/health_generate", key::none, action::health},
+    {"GET", "/ready", key::none, action::readiness, age::recent},
     {"GET", "/model_info", key::api, action::model_info, age::recent},
     {"GET", "/get_model_info", key::api, action::model_info},
     {"GET", "/server_info", key::api, action::server_info, age::recent},

@@ -48,6 +48,7 @@ enum class action : std::uint8_t {
   pause,
   resume,
   is_paused,
+  readiness, ///< SGLang: serves requests now
 };
 
 /// Which key a route demands, where one is configured.

@@ -34,6 +34,10 @@ std::set<std::string> tags_of(const question& asked, std::set<std::string> all) 
 
 std::set<std::string> all_tags() { return {"weights", "kv_cache"}; }
 
+bool has_to_do_with_pauses(action does) {
+  return does == action::pause || does == action::resume || does == action::is_paused;
+}
+
 const char* load_format(const sink_options& options) {
   return options.ready == readiness::serves ? "auto" : "dummy";
 }
@@ -67,7 +71,8 @@ void engine::handle(const question& asked, const std::shared_ptr<exchange>& wait
     end_when_quiet(); // The client may still want to see that all is well.
   const auto routes = routes_of(options_.engine);
   const auto on_path = [&](const route& each) {
-    return each.path == asked.path && (each.in == age::all || options_.ready != readiness::old);
+    return each.path == asked.path && (each.in == age::all || options_.ready != readiness::old)
+           && !(options_.faults.has_no_pause && has_to_do_with_pauses(each.does));
   };
   if (std::none_of(routes.begin(), routes.end(), on_path))
     return waiting->respond(plain_error(404, "Not Found"));
@@ -99,6 +104,11 @@ bool engine::pass_gate(action does, const question& asked, const std::shared_ptr
       return true;
     case action::is_paused:
       gate_->ask_whether_paused([waiting](bool is_paused) { waiting->respond(is_paused_answer(is_paused)); });
+      return true;
+    case action::readiness:
+      gate_->ask_whether_paused([this, waiting](bool is_paused) {
+        waiting->respond({answer::form::http, is_ready() && !is_paused ? 200U : 503U, {}});
+      });
       return true;
     default:
       return false;
@@ -170,6 +180,7 @@ answer engine::perform(action does, const question& asked) {
   case action::pause:
   case action::resume:
   case action::is_paused:
+  case action::readiness:
   case action::update:
     break;
   }

@@ -85,6 +85,8 @@ void engine::start(update_request request, const std::shared_ptr<exchange>& wait
     conclude("fault: the update was answered at once", {});
     return waiting->respond(plain_error(*status, "fault: the update is answered at once"));
   }
+  if (now.faults.early_status)
+    waiting->respond(plain_error(*now.faults.early_status, "fault: nobody waits for the update"));
   if (now.faults.answers_early)
     waiting->respond(update_succeeded(options_.engine, {}));
   if (now.faults.answers_garbage)
@@ -136,8 +138,10 @@ void engine::workers_ended(std::uint64_t serial, const update_outcome& outcome) 
   auto reply =
       error.empty() ? update_succeeded(options_.engine, outcome) : update_failed(options_.engine, error);
   if (error.empty() && now.faults.status_after) {
-    error = "fault: an error after all workers came through";
-    reply = plain_error(*now.faults.status_after, error);
+    const std::string words = "fault: an error after all workers came through";
+    reply = plain_error(*now.faults.status_after, words);
+    if (!now.faults.only_gateway_fails_after())
+      error = words;
   }
   // The report first: whoever has the answer finds the update in it.
   const auto waiting = now.waiting;

@@ -83,6 +83,9 @@ constexpr fault_kind fault_kinds[] = {
     {"http-status-during", argument::needed, parse_status_during},
     {"http-status-after", argument::needed,
      [](fault_plan& p, std::string_view a) { p.status_after = parse_status(a); }},
+    {"early-status", argument::needed,
+     [](fault_plan& p, std::string_view a) { p.early_status = parse_status(a); }},
+    {"no-pause-route", argument::none, [](fault_plan& p, std::string_view) { p.has_no_pause = true; }},
     {"early-200", argument::none, [](fault_plan& p, std::string_view) { p.answers_early = true; }},
     {"never-start-workers", argument::none,
      [](fault_plan& p, std::string_view) { p.starts_no_workers = true; }},
@@ -166,7 +169,8 @@ fault_plan parse_faults(std::span<const std::string> values) {
 std::string_view fault_help() {
   return R"(  http-status:CODE           answers the update with CODE at once and starts no worker
   http-status-during:CODE[:K] answers CODE after K lists (1); the workers stop answering
-  http-status-after:CODE     answers CODE although all workers came through
+  http-status-after:CODE     answers CODE although all workers came through; with 502 and 504 the update counts
+  early-status:CODE          answers CODE at once, as a gateway without patience; the workers start all the same
   early-200                  answers success at once, while the workers have only begun
   never-start-workers        takes the update, never connects a worker, never answers
   handle-error               a worker answers the buffer handle with an error text
@@ -178,6 +182,7 @@ std::string_view fault_help() {
   hang-at:MOMENT             a worker never replies
   slow-connect:SECONDS       a worker takes its time to connect
   slow-handle:SECONDS        a worker takes its time to open the buffer
+  no-pause-route             has no routes to pause and to resume, whatever --fault-updates says
   wrong-version              model_info tells another weight version than was asked for
   garbage-http               answers the update with bytes that are not HTTP
   drop-connection[:K]        closes the HTTP connection after K lists (1); the workers go on

@@ -36,7 +36,9 @@ struct fault_plan {
   std::optional<unsigned> status_during;
   std::optional<unsigned> status_after;
   std::uint64_t lists_before_trouble = 1; ///< for status_during and drops_connection: lists answered before
+  std::optional<unsigned> early_status;   ///< before the workers start, which they do all the same
   bool answers_early = false;
+  bool has_no_pause = false; ///< whatever update it is
   bool starts_no_workers = false;
   bool tells_wrong_version = false;
   bool answers_garbage = false;
@@ -60,6 +62,9 @@ struct fault_plan {
   [[nodiscard]] bool freezes_after(std::uint64_t lists) const {
     return status_during && lists >= lists_before_trouble;
   }
+
+  /// True when `status_after` is a gateway's, in front of a server to which all was well.
+  [[nodiscard]] bool only_gateway_fails_after() const { return status_after == 502 || status_after == 504; }
 
   /// True when no answer must ever be sent, whatever the workers do.
   [[nodiscard]] bool never_answers() const { return close_at.has_value() || starts_no_workers; }

@@ -18,6 +18,13 @@ using clock = std::chrono::steady_clock;
 
 constexpr double gib = 1 << 30;
 
+/// In the form in which Python tells of an exception.
+constexpr auto refusal_text = "Traceback (most recent call last):\n"
+                              "  File \"worker.py\", line 7, in take\n"
+                              "    model.load(tensors)\n"
+                              "    ~~~~~~~~~~^^^^^^^^^\n"
+                              "RuntimeError: fault: the worker refuses this message";
+
 } // namespace
 
 worker::worker(const sink_options& options, const fault_plan& faults, consumer& work,
@@ -191,7 +198,7 @@ void worker::misbehave(worker_socket& socket, moment::at now, std::uint64_t arri
     throw channel_closed{"fault: the worker hangs"};
   }
   if (strikes(faults_.error_at, now, arriving_tensors))
-    throw std::runtime_error{"RuntimeError: fault: the worker refuses this message"};
+    throw std::runtime_error{refusal_text};
 }
 
 } // namespace ckpt::apps::sink

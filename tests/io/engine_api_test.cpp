@@ -264,9 +264,26 @@ TEST(sglang, that_is_older_is_known_to_wait_by_other_routes) {
                       {"/health", {503, ""}}}),
             "GET /health");
   EXPECT_EQ(waits_at({{"/ping", {200, ""}},
+                      {"/get_model_info", info_of_default},
+                      {"/get_server_info", began_with_dummies},
+                      {"/health", {503, ""}}}),
+            "GET /health");
+  EXPECT_EQ(waits_at({{"/ping", {200, ""}},
                       {"/model_info", info_of_default},
                       {"/server_info", {200, R"({"load_format": "auto"})"}}}),
             "POST /continue_generation");
+}
+
+TEST(sglang, that_waits_or_is_paused_by_somebody_is_told_to_go_on) {
+  const auto api = make_api(engine_kind::sglang);
+  static_cast<void>(readiness(*api, {{"/ping", {200, ""}},
+                                     {"/model_info", info_of_default},
+                                     {"/server_info", began_with_dummies},
+                                     {"/ready", {503, ""}}}));
+  EXPECT_FALSE(api->pause_request());
+  EXPECT_TRUE(api->resume_request());
+  EXPECT_THAT(targets(api->closing_requests(no_version)),
+              ElementsAre("POST /continue_generation", "GET /ready"));
 }
 
 TEST(sglang, that_serves_dummy_weights_is_remarked_on) {

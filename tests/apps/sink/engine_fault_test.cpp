@@ -57,6 +57,26 @@ TEST_F(engine_fault_test, can_answer_an_error_after_a_good_transfer) {
   EXPECT_THAT(sink.get("/model_info").response.body, HasSubstr("default"));
 }
 
+TEST_F(engine_fault_test, can_be_updated_although_its_gateway_fails) {
+  const running_sink sink{sglang({"http-status-after:504"})};
+  EXPECT_EQ(update(sink, "v1").response.status, 504U);
+  EXPECT_THAT(sink.get("/model_info").response.body, HasSubstr("v1"));
+}
+
+TEST_F(engine_fault_test, can_answer_a_gateways_error_early_and_start_its_workers) {
+  const running_sink sink{sglang({"early-status:504", "slow-connect:0.2"})};
+  hand_pusher pusher;
+  EXPECT_EQ(sink.start_update({&pusher}).get().response.status, 504U);
+  EXPECT_THAT(push_all(pusher, source_), Each(IsEmpty()));
+}
+
+TEST_F(engine_fault_test, can_lack_the_routes_of_pauses) {
+  const running_sink sink{sglang({"no-pause-route"})};
+  EXPECT_EQ(sink.post("/pause_generation").response.status, 404U);
+  EXPECT_EQ(sink.post("/continue_generation").response.status, 404U);
+  EXPECT_EQ(sink.post("/generate").response.status, 200U);
+}
+
 TEST_F(engine_fault_test, can_answer_success_early) {
   const running_sink sink{sglang({"early-200"})};
   hand_pusher pusher;

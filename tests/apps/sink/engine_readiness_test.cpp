@@ -37,6 +37,17 @@ TEST_F(engine_readiness_test, pings_fail_until_the_first_weights_are_in) {
   EXPECT_EQ(status(sink, "/health"), 200U);
 }
 
+TEST_F(engine_readiness_test, is_not_ready_before_the_first_weights_nor_while_it_is_paused) {
+  const running_sink sink{ready(readiness::pings_at_once)};
+  EXPECT_EQ(status(sink, "/ready"), 503U);
+  EXPECT_EQ(update(sink).response.status, 200U);
+  EXPECT_EQ(status(sink, "/ready"), 200U);
+  EXPECT_EQ(sink.post("/pause_generation").response.status, 200U);
+  EXPECT_EQ(status(sink, "/ready"), 503U);
+  EXPECT_EQ(sink.post("/continue_generation").response.status, 200U);
+  EXPECT_EQ(status(sink, "/ready"), 200U);
+}
+
 TEST_F(engine_readiness_test, a_failed_update_does_not_make_it_ready) {
   auto wanted = ready(readiness::waits);
   wanted.faults = parse_faults(std::vector<std::string>{"http-status-after:500"});
@@ -51,6 +62,7 @@ TEST_F(engine_readiness_test, old_versions_ping_at_once_and_lack_the_new_routes)
   EXPECT_EQ(status(sink, "/health"), 503U);
   EXPECT_EQ(status(sink, "/model_info"), 404U);
   EXPECT_EQ(status(sink, "/server_info"), 404U);
+  EXPECT_EQ(status(sink, "/ready"), 404U);
   EXPECT_EQ(status(sink, "/get_model_info"), 200U);
   EXPECT_EQ(status(sink, "/get_server_info"), 200U);
 }
