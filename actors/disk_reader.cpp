@@ -176,6 +176,7 @@ void complete(self_pointer self, const io::read_result& result) {
   state.reading.erase(chunk);
   if (result.error) {
     state.context->slabs->give_back(slab);
+    io::require_unchanged(state.context->checkpoint.files[planned.file]); // That would be the better cause.
     const auto& path = state.context->checkpoint.files[planned.file].path.string();
     fail(self, {ec::checkpoint_invalid, path + ": reading " + std::to_string(planned.window.length)
                                             + " bytes at " + std::to_string(planned.window.offset)
@@ -218,10 +219,23 @@ void release(self_pointer self, const slab_free& freed) {
   }
   const auto file = state.context->plan.chunks[freed.chunk].file;
   auto& source = state.context->files.at(file);
-  // To forget a file in memory takes the devices long: that is for the end.
-  if (--source.chunks_left == 0 && source.file->mapping() == nullptr)
-    state.context->files.erase(file);
+  if (--source.chunks_left == 0) {
+    io::require_unchanged(state.context->checkpoint.files[file]); // As early as it can be known.
+    // To forget a file in memory takes the devices long: that is for the end.
+    if (source.file->mapping() == nullptr)
+      state.context->files.erase(file);
+  }
   pump(self);
+}
+
+/// All files, those too that this host read only the header of.
+void check_files(self_pointer self) {
+  auto& state = self->state;
+  if (state.failed)
+    return;
+  for (const auto& file : state.context->checkpoint.files)
+    io::require_unchanged(file);
+  self->send(state.loader, checked_atom_v);
 }
 
 /// Runs `work` and turns what it throws into the update's failure.
@@ -277,6 +291,7 @@ disk_reader_actor::behavior_type disk_reader(self_pointer self, update_ptr conte
         });
       },
       [self](const slab_free& freed) { guarded(self, [&] { release(self, freed); }); },
+      [self](check_atom) { guarded(self, [&] { check_files(self); }); },
       [self](tick_atom) { guarded(self, [&] { look_for_completions(self); }); },
   };
 }

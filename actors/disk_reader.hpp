@@ -5,6 +5,9 @@
 // The actor that reads. Detached: it waits for completions on its own thread, for a few milliseconds at a
 // time. Bound: no more chunks are read and not yet copied than there are slabs, or mapped_chunks_max for
 // files in memory.
+//
+// A file is compared with what it was when it was opened as soon as its last byte has been copied, and all of
+// them once more before anybody is told that the workers have taken everything.
 
 #include "actors/interfaces.hpp"
 #include "actors/update.hpp"

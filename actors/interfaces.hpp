@@ -198,6 +198,8 @@ CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::milestone_reached))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::proceed))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::engine_settled))
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, start_atom, "start")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, check_atom, "check")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, checked_atom, "checked")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, open_atom, "open")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, clear_atom, "clear")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, post_atom, "post")
@@ -232,6 +234,8 @@ using disk_reader_actor = caf::typed_actor<
     reacts_to<start_atom>,
     // A stager is through with a chunk: the slab is the permission to read another one.
     reacts_to<slab_free>,
+    // All workers have taken all buckets: are the files as they were when they were opened?
+    reacts_to<check_atom>,
     // To itself, while reads are under way.
     reacts_to<tick_atom>>;
 
@@ -306,6 +310,8 @@ using loader_actor = caf::typed_actor<
     reacts_to<engine_settled>,
     // From the sessions and the notifiers.
     reacts_to<session_progress>, reacts_to<server_progress>,
+    // From the disk reader: the files are as they were when they were opened.
+    reacts_to<checked_atom>,
     // To itself: those who had to do something in this phase (a loader_state::phase) have had their time.
     reacts_to<give_up_atom, std::uint8_t>>;
 

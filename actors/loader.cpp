@@ -179,7 +179,17 @@ void on_acknowledged(self_pointer self, loader_state::device_part& device, std::
     self->send(state.broadcaster, buckets_acknowledged{state.acknowledged});
     return;
   }
-  self->send(state.node, milestone_reached{milestone::taken});
+  self->send(state.reader, check_atom_v); // What the workers have taken may be half old and half new.
+  self->delayed_send(self, state.context->options.timeout, give_up_atom_v,
+                     static_cast<std::uint8_t>(phase::transferring));
+}
+
+/// The files are what they were when they were opened, up to the last byte that was read.
+void on_checked(self_pointer self) {
+  auto& state = self->state;
+  state.checked = true;
+  if (state.at < phase::finishing)
+    self->send(state.node, milestone_reached{milestone::taken});
 }
 
 /// All workers are through and all servers say so, as far as this host sees.
@@ -403,10 +413,14 @@ loader_actor::behavior_type loader(self_pointer self, update_ptr context, node_a
       [self](const engine_settled& message) { settle(self, message.engine); },
       [self](const session_progress& progress) { on_session(self, progress); },
       [self](const server_progress& progress) { on_server(self, progress); },
+      [self](checked_atom) { on_checked(self); },
       [self](give_up_atom, std::uint8_t during) {
         if (self->state.at != static_cast<phase>(during))
           return;
-        if (self->state.at == phase::aborting)
+        if (self->state.at == phase::transferring && !self->state.checked)
+          on_failure(self, {ec::timed_out, "the file system did not say within the timeout whether the "
+                                           "checkpoint has changed"});
+        else if (self->state.at == phase::aborting)
           end(self);
         else if (self->state.at == phase::ending)
           deliver(self);

@@ -75,6 +75,7 @@ struct loader_state {
   std::vector<engine_part> engines;    ///< those that this host leads
   std::vector<caf::actor_addr> living; ///< the parts that have not ended yet
   std::uint32_t acknowledged = 0;      ///< buckets that all workers of this host have taken
+  bool checked = false;                ///< the files have not changed, now that all buckets are taken
   bool ready = false;                  ///< said that all servers of this host would take the update
   bool answered = false;               ///< said that all of them have answered
   cause first_cause;

@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Which files count is decided first; then every file is read, parsed and compared with the index on its own,
-// by several threads; the tables are joined last. Which error is reported does not depend on the threads: it
-// is the one of the first file.
+// The directory is opened once and everything is found from there: a link to it that leads elsewhere
+// meanwhile cannot mix two checkpoints. Which files count is decided first; then every file is read, parsed
+// and compared with the index on its own, by several threads; the tables are joined last. Which error is
+// reported does not depend on the threads: it is the one of the first file.
 
 #include "io/checkpoint.hpp"
 
@@ -23,7 +24,10 @@
 #include <unordered_set>
 #include <utility>
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <linux/magic.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 namespace ckpt::io {
@@ -35,8 +39,13 @@ constexpr unsigned threads_max = 64;
 
 /// A file that counts. Without an index every tensor in it does.
 struct source {
-  std::filesystem::path path;
+  std::filesystem::path path; ///< for messages
+  std::filesystem::path name; ///< in the checkpoint's directory
   const indexed_file* expected = nullptr;
+};
+
+struct directory_closer {
+  void operator()(DIR* directory) const noexcept { ::closedir(directory); }
 };
 
 struct opened_file {
@@ -44,8 +53,8 @@ struct opened_file {
   std::vector<tensor_entry> tensors;
 };
 
-std::vector<indexed_file> read_index(const std::filesystem::path& path) {
-  const auto file = open_regular(path);
+std::vector<indexed_file> read_index(int directory, const std::filesystem::path& path) {
+  const auto file = open_regular(directory, path.filename(), path);
   const auto bytes = static_cast<std::uint64_t>(file.status.st_size);
   if (bytes > index_bytes_max)
     throw checkpoint_error{path.native(), "is too long for an index"};
@@ -55,13 +64,24 @@ std::vector<indexed_file> read_index(const std::filesystem::path& path) {
 }
 
 /// Every `*.safetensors` of the directory but hidden ones, sorted by name.
-std::vector<source> list_directory(const std::filesystem::path& directory) {
+std::vector<source> list_directory(int directory, const std::filesystem::path& path) {
+  fd own{::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  const std::unique_ptr<DIR, directory_closer> entries{own ? ::fdopendir(own.number()) : nullptr};
+  if (!entries)
+    throw system_failure(errno, "open", path.native());
+  static_cast<void>(own.release()); // Closed with the entries.
   std::vector<source> files;
-  for (const auto& entry : std::filesystem::directory_iterator{directory})
-    if (entry.path().extension() == ".safetensors" && entry.path().filename().native().front() != '.')
-      files.push_back({entry.path()});
+  errno = 0;
+  while (const auto* entry = ::readdir(entries.get())) {
+    const std::filesystem::path name{entry->d_name};
+    if (name.extension() == ".safetensors" && name.native().front() != '.')
+      files.push_back({path / name, name});
+    errno = 0;
+  }
+  if (errno != 0)
+    throw system_failure(errno, "readdir", path.native());
   if (files.empty())
-    throw checkpoint_error{directory.native(),
+    throw checkpoint_error{path.native(),
                            "holds neither " + std::string{index_name} + " nor any *.safetensors file"};
   std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
   return files;
@@ -90,33 +110,31 @@ void check_against_index(const opened_file& opened, const indexed_file& expected
                              "is not in this file, though " + std::string{index_name} + " places it here"};
 }
 
-opened_file open_source(const source& from) {
-  const auto file = open_regular(from.path);
-  const auto& status = file.status;
-  auto header = read_safetensors_header(file.descriptor.number(), static_cast<std::uint64_t>(status.st_size),
-                                        from.path.native());
+opened_file open_source(int directory, const source& from) {
+  auto file = open_regular(directory, from.name, from.path).descriptor;
+  auto stamp = settled_stamp_of(file.number(), from.path.native());
+  auto header = read_safetensors_header(file.number(), stamp.bytes, from.path.native());
   opened_file result;
-  result.file = {.path = from.path,
-                 .bytes = static_cast<std::uint64_t>(status.st_size),
-                 .device = status.st_dev,
-                 .inode = status.st_ino,
-                 .modified_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec,
-                 .data_offset = header.data_offset,
-                 .in_memory = lies_in_memory(file.descriptor.number(), from.path)};
+  result.file.path = from.path;
+  result.file.bytes = stamp.bytes;
+  result.file.stamp = std::move(stamp);
+  result.file.data_offset = header.data_offset;
+  result.file.in_memory = lies_in_memory(file.number(), from.path);
+  result.file.descriptor = std::make_shared<const fd>(std::move(file));
   result.tensors = std::move(header.tensors);
   if (from.expected)
     check_against_index(result, *from.expected);
   return result;
 }
 
-std::vector<opened_file> open_sources(const std::vector<source>& sources, unsigned threads) {
+std::vector<opened_file> open_sources(int directory, const std::vector<source>& sources, unsigned threads) {
   std::vector<opened_file> opened(sources.size());
   std::vector<std::exception_ptr> failures(sources.size());
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
     for (auto i = next++; i < sources.size(); i = next++) {
       try {
-        opened[i] = open_source(sources[i]);
+        opened[i] = open_source(directory, sources[i]);
       } catch (...) {
         failures[i] = std::current_exception(); // rethrown below
       }
@@ -134,6 +152,20 @@ std::vector<opened_file> open_sources(const std::vector<source>& sources, unsign
     if (failure)
       std::rethrow_exception(failure);
   return opened;
+}
+
+/// Files may be replaced one by one while they are opened, the first too late and the last too early. When
+/// all names still lead to the files that were opened, there was a moment at which all of them did.
+void check_opened_together(int directory, const std::vector<source>& sources,
+                           const std::vector<opened_file>& opened) {
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    struct stat status {};
+    const auto& stamp = opened[i].file.stamp;
+    if (::fstatat(directory, sources[i].name.c_str(), &status, 0) == 0
+        && (status.st_dev != stamp.device || status.st_ino != stamp.inode))
+      throw checkpoint_error{sources[i].path.native(),
+                             "was replaced by another file while the checkpoint was opened"};
+  }
 }
 
 /// With an index this cannot happen: it names every tensor once, and every file was compared with it.
@@ -177,26 +209,40 @@ checkpoint open_checkpoint(const std::filesystem::path& path, unsigned threads) 
   struct stat status {};
   if (::stat(path.c_str(), &status) != 0)
     throw system_failure(errno, "stat", path.native());
+  fd directory;
   std::vector<source> sources;
   std::vector<indexed_file> index;
-  // A link that leads nowhere is an index too: it has to be repaired, not ignored.
-  struct stat index_status {};
-  const auto index_path = path / index_name;
   if (!S_ISDIR(status.st_mode)) {
-    sources.push_back({path});
-  } else if (::lstat(index_path.c_str(), &index_status) == 0) {
-    index = read_index(index_path);
-    for (const auto& file : index)
-      sources.push_back({path / file.name, &file});
-  } else if (errno == ENOENT) {
-    sources = list_directory(path);
+    sources.push_back({path, path});
   } else {
-    throw system_failure(errno, "lstat", index_path.native());
+    directory = fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    if (!directory)
+      throw system_failure(errno, "open", path.native());
+    // A link that leads nowhere is an index too: it has to be repaired, not ignored.
+    const auto index_path = path / index_name;
+    if (::fstatat(directory.number(), index_name.data(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
+      index = read_index(directory.number(), index_path);
+      for (const auto& file : index)
+        sources.push_back({path / file.name, file.name, &file});
+    } else if (errno == ENOENT) {
+      sources = list_directory(directory.number(), path);
+    } else {
+      throw system_failure(errno, "stat", index_path.native());
+    }
   }
-  auto opened = open_sources(sources, threads);
+  const auto from = directory ? directory.number() : AT_FDCWD;
+  auto opened = open_sources(from, sources, threads);
+  check_opened_together(from, sources, opened);
   if (index.empty())
     check_names_over_files(opened);
   return join(path, std::move(opened));
+}
+
+void require_unchanged(const checkpoint_file& file) {
+  const auto& path = file.path.native();
+  const auto change = describe_change(file.stamp, stamp_of(file.descriptor->number(), path));
+  if (!change.empty())
+    throw checkpoint_error{path, change};
 }
 
 void require_sendable(const checkpoint& source) {

@@ -5,24 +5,27 @@
 // A checkpoint as a table of tensors: which files it consists of and where each tensor lies in them. Built
 // from the headers alone. Immutable once built; any thread may read it.
 
+#include "io/fd.hpp"
+#include "io/file_stamp.hpp"
 #include "io/safetensors.hpp"
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace ckpt::io {
 
-/// One file of the checkpoint, with what identifies the version that the headers were read from.
+/// One file of the checkpoint, open: headers and data are read from one descriptor, whatever becomes of the
+/// file's name and of the links that led to it.
 struct checkpoint_file {
-  std::filesystem::path path; ///< as opened: below the checkpoint's directory, links not resolved
+  std::filesystem::path path; ///< for messages: below the checkpoint's directory, links not resolved
   std::uint64_t bytes = 0;
-  std::uint64_t device = 0; ///< st_dev of the file behind the links
-  std::uint64_t inode = 0;
-  std::int64_t modified_ns = 0; ///< st_mtim, nanoseconds since the epoch
+  file_stamp stamp = {}; ///< before the header was read
   std::uint64_t data_offset = 0;
-  bool in_memory = false; ///< lies on tmpfs or ramfs: its pages are memory already
+  bool in_memory = false;                         ///< lies on tmpfs or ramfs: its pages are memory already
+  std::shared_ptr<const fd> descriptor = nullptr; ///< for reading; empty in tables that nothing is read from
 };
 
 struct checkpoint_tensor {
@@ -41,10 +44,14 @@ struct checkpoint {
 };
 
 /// Opens the checkpoint at `path`: a directory with `model.safetensors.index.json` (only the files that it
-/// names count), a directory of `*.safetensors` without an index, or one such file. Links are followed.
+/// names count), a directory of `*.safetensors` without an index, or one such file. Links are followed, once.
 /// Headers are read by `threads` threads. Throws std::system_error or checkpoint_error; a tensor that no file
 /// holds, or that the index does not name, or that two files hold, is an error that names it and the files.
 [[nodiscard]] checkpoint open_checkpoint(const std::filesystem::path& path, unsigned threads = 4);
+
+/// Throws checkpoint_error when `file` has been written to since it was opened, or std::system_error when it
+/// does not tell.
+void require_unchanged(const checkpoint_file& file);
 
 /// Throws checkpoint_error for the first tensor whose dtype the worker protocol cannot name.
 void require_sendable(const checkpoint& source);

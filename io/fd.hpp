@@ -27,6 +27,9 @@ public:
   [[nodiscard]] int number() const noexcept { return number_; }
   [[nodiscard]] explicit operator bool() const noexcept { return number_ >= 0; }
 
+  /// Gives the descriptor away: somebody else closes it.
+  [[nodiscard]] int release() noexcept { return std::exchange(number_, -1); }
+
   /// Closes the descriptor. A close that fails loses nothing here: no descriptor of this project buffers
   /// writes.
   void reset() noexcept {

@@ -14,8 +14,11 @@
 
 namespace ckpt::io {
 
-regular_file open_regular(const std::filesystem::path& path) {
-  regular_file file{fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)}, {}};
+regular_file open_regular(const std::filesystem::path& path) { return open_regular(AT_FDCWD, path, path); }
+
+regular_file open_regular(int directory, const std::filesystem::path& name,
+                          const std::filesystem::path& path) {
+  regular_file file{fd{::openat(directory, name.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)}, {}};
   if (!file.descriptor)
     throw system_failure(errno, "open", path.native());
   if (::fstat(file.descriptor.number(), &file.status) != 0)

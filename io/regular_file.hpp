@@ -24,6 +24,10 @@ struct regular_file {
 /// directory, pipe or device.
 [[nodiscard]] regular_file open_regular(const std::filesystem::path& path);
 
+/// The same for `name` in the open `directory`; messages call it `path`.
+[[nodiscard]] regular_file open_regular(int directory, const std::filesystem::path& name,
+                                        const std::filesystem::path& path);
+
 /// Reads all of `bytes` to `destination`. Throws std::system_error, or checkpoint_error when the file
 /// `file_name` has become shorter meanwhile.
 void read_exactly(int file, extent bytes, char* destination, std::string_view file_name);

@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -65,28 +66,19 @@ residency residency_by_mincore(const std::byte* map, extent pages, std::uint64_t
   return classify(cached, pages.length / page);
 }
 
-std::int64_t modified_ns(const struct stat& status) {
-  return std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
-}
-
-/// Says in which respect the open file is not the one whose header was read.
-void require_unchanged(const checkpoint_file& expected, const struct stat& status) {
-  const auto name = expected.path.native();
-  if (status.st_dev != expected.device || status.st_ino != expected.inode)
-    throw checkpoint_error{name, "was replaced by another file after its header was read"};
-  if (static_cast<std::uint64_t>(status.st_size) != expected.bytes)
-    throw checkpoint_error{name, "changed its size from " + std::to_string(expected.bytes) + " to "
-                                     + std::to_string(status.st_size) + " bytes after its header was read"};
-  if (modified_ns(status) != expected.modified_ns)
-    throw checkpoint_error{name, "was modified after its header was read"};
-}
-
 /// True when both are open on one file.
 bool is_same(int one, int other) noexcept {
   struct stat status {};
   struct stat other_status {};
   return ::fstat(one, &status) == 0 && ::fstat(other, &other_status) == 0
          && status.st_dev == other_status.st_dev && status.st_ino == other_status.st_ino;
+}
+
+/// A path that leads to the open file wherever it lies now.
+std::array<char, 32> name_in_proc(int file) noexcept {
+  std::array<char, 32> name{};
+  std::snprintf(name.data(), name.size(), "/proc/self/fd/%d", file);
+  return name;
 }
 
 /// False when direct reads of whole pages into whole pages are known to be refused. Old kernels do not tell.
@@ -102,51 +94,62 @@ bool takes_page_aligned_reads(int file) noexcept {
 } // namespace
 
 source_file::source_file(const checkpoint_file& expected, const source_file_options& options)
-    : path_{expected.path.native()}, bytes_{expected.bytes},
-      buffered_{::open(path_.c_str(), O_RDONLY | O_CLOEXEC)}, in_memory_{expected.in_memory} {
-  if (!buffered_)
-    throw system_failure(errno, "open", path_);
-  struct stat status {};
-  if (::fstat(buffered_.number(), &status) != 0)
-    throw system_failure(errno, "fstat", path_);
-  require_unchanged(expected, status);
+    : path_{expected.path.native()}, bytes_{expected.bytes}, buffered_{expected.descriptor},
+      in_memory_{expected.in_memory} {
+  require_unchanged(expected);
   if (in_memory_) {
-    const fd writable{options.map_is_to_be_pinned ? ::open(path_.c_str(), O_RDWR | O_CLOEXEC) : -1};
-    map(writable && is_same(writable.number(), buffered_.number()) ? writable.number() : buffered_.number());
+    const auto writable = options.map_is_to_be_pinned ? reopen(O_RDWR) : fd{};
+    map(writable ? writable.number() : buffered_->number());
     return;
   }
   // Windows are read in an order of ours, and what lies between them may belong to another host.
-  ::posix_fadvise(buffered_.number(), 0, 0, POSIX_FADV_RANDOM);
+  ::posix_fadvise(buffered_->number(), 0, 0, POSIX_FADV_RANDOM);
   if (options.direct)
     open_direct();
-  choose_probe(options, status.st_uid);
+  choose_probe(options);
+}
+
+/// Opens the same file once more, whatever its path leads to now. Empty, with errno, when that cannot be.
+fd source_file::reopen(int flags) const noexcept {
+  fd again{::open(name_in_proc(buffered_->number()).data(), flags | O_CLOEXEC)};
+  if (again || errno != ENOENT)
+    return again;
+  again = fd{::open(path_.c_str(), flags | O_CLOEXEC | O_NONBLOCK)}; // There may be no /proc.
+  if (again && !is_same(again.number(), buffered_->number())) {
+    again.reset();
+    errno = ENOENT;
+  }
+  return again;
 }
 
 void source_file::open_direct() {
-  fd direct{::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_DIRECT)};
+  auto direct = reopen(O_RDONLY | O_DIRECT);
   if (!direct) {
-    if (errno == EINVAL || errno == EOPNOTSUPP)
+    if (errno == EINVAL || errno == EOPNOTSUPP || errno == ENOENT)
       return;
     throw system_failure(errno, "open", path_);
   }
-  if (!is_same(direct.number(), buffered_.number()))
-    throw checkpoint_error{path_, "was replaced by another file while it was opened"};
   if (takes_page_aligned_reads(direct.number()))
     direct_ = std::move(direct);
 }
 
-void source_file::choose_probe(const source_file_options& options, std::uint32_t owner) {
+void source_file::choose_probe(const source_file_options& options) {
   cachestat_counts counts{};
   if (options.probe == residency_probe::automatic
-      && query_cachestat(buffered_.number(), {0, page_bytes}, counts)) {
+      && query_cachestat(buffered_->number(), {0, page_bytes}, counts)) {
     probe_ = residency_probe::automatic;
     return;
   }
-  // For others than these mincore calls every page resident.
-  const auto is_trusted = ::geteuid() == owner || ::faccessat(AT_FDCWD, path_.c_str(), W_OK, AT_EACCESS) == 0;
-  if (options.probe == residency_probe::nothing || !is_trusted || bytes_ == 0)
+  if (options.probe == residency_probe::nothing || bytes_ == 0)
     return;
-  map(buffered_.number());
+  // For others than the owner and those who may write mincore calls every page resident.
+  struct stat status {};
+  if (::fstat(buffered_->number(), &status) != 0)
+    return;
+  if (::geteuid() != status.st_uid
+      && ::faccessat(AT_FDCWD, name_in_proc(buffered_->number()).data(), W_OK, AT_EACCESS) != 0)
+    return;
+  map(buffered_->number());
   probe_ = residency_probe::mincore;
 }
 
@@ -176,7 +179,7 @@ residency source_file::residency_of(extent range) const noexcept {
   cachestat_counts counts{};
   switch (probe_) {
   case residency_probe::automatic:
-    if (!query_cachestat(buffered_.number(), pages, counts))
+    if (!query_cachestat(buffered_->number(), pages, counts))
       return residency::unknown;
     return classify(counts.cached, pages.length / page);
   case residency_probe::mincore:
@@ -188,7 +191,7 @@ residency source_file::residency_of(extent range) const noexcept {
 }
 
 void source_file::drop_from_cache(extent range) const noexcept {
-  ::posix_fadvise(buffered_.number(), static_cast<off_t>(range.offset), static_cast<off_t>(range.length),
+  ::posix_fadvise(buffered_->number(), static_cast<off_t>(range.offset), static_cast<off_t>(range.length),
                   POSIX_FADV_DONTNEED);
 }
 

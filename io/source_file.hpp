@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// One checkpoint file held open for reading: through the page cache, directly around it, or mapped where its
-// pages are memory already (tmpfs). Immutable once open; any thread may read through it.
+// One checkpoint file opened for reading in every way that suits it: through the page cache, directly around
+// it, or mapped where its pages are memory already (tmpfs). Immutable once open; any thread may read through
+// it.
 
 #include "io/checkpoint.hpp"
 #include "io/extent.hpp"
@@ -36,15 +37,16 @@ struct source_file_options {
 
 class source_file {
 public:
-  /// Opens the file. Throws std::system_error, or checkpoint_error when the file is no longer the one that
-  /// `expected` describes (other inode, size or modification time).
+  /// Reads through the descriptor of `expected`, and opens what else it needs behind that, not behind the
+  /// path. Throws std::system_error, or checkpoint_error when the file has been written to since its header
+  /// was read.
   explicit source_file(const checkpoint_file& expected, const source_file_options& options = {});
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
 
   /// For reads through the page cache. The kernel reads ahead nothing beyond what each read asks for.
-  [[nodiscard]] int buffered_fd() const noexcept { return buffered_.number(); }
+  [[nodiscard]] int buffered_fd() const noexcept { return buffered_->number(); }
 
   /// For reads around it; -1 where the file system has no O_DIRECT or wants blocks larger than page_bytes.
   [[nodiscard]] int direct_fd() const noexcept { return direct_.number(); }
@@ -70,12 +72,13 @@ private:
   };
 
   void open_direct();
-  void choose_probe(const source_file_options& options, std::uint32_t owner);
+  void choose_probe(const source_file_options& options);
   void map(int file);
+  [[nodiscard]] fd reopen(int flags) const noexcept;
 
   std::string path_;
   std::uint64_t bytes_ = 0;
-  fd buffered_;
+  std::shared_ptr<const fd> buffered_;
   fd direct_;
   std::unique_ptr<const std::byte, unmapper> map_; ///< on tmpfs, or for mincore, which wants an address
   bool in_memory_ = false;

@@ -69,6 +69,7 @@ loader_actor::behavior_type loader_stand_in(self_pointer self, cluster_layout la
       [](const engine_settled&) {},
       [](const session_progress&) {},
       [](const server_progress&) {},
+      [](checked_atom) {},
       [](give_up_atom, std::uint8_t) {},
   };
 }

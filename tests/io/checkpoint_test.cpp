@@ -10,10 +10,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include <sys/stat.h>
@@ -113,9 +115,12 @@ TEST(checkpoint, remembers_what_identifies_the_version_of_each_file) {
   ASSERT_EQ(::stat(path.c_str(), &status), 0);
   EXPECT_EQ(file.path, path);
   EXPECT_EQ(file.bytes, static_cast<std::uint64_t>(status.st_size));
-  EXPECT_EQ(file.device, status.st_dev);
-  EXPECT_EQ(file.inode, status.st_ino);
-  EXPECT_EQ(file.modified_ns, std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec);
+  EXPECT_EQ(file.stamp.device, status.st_dev);
+  EXPECT_EQ(file.stamp.inode, status.st_ino);
+  EXPECT_EQ(file.stamp.modified_ns,
+            std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec);
+  EXPECT_EQ(file.stamp.changed_ns,
+            std::int64_t{status.st_ctim.tv_sec} * 1'000'000'000 + status.st_ctim.tv_nsec);
   EXPECT_EQ(file.data_offset, file.bytes - 2);
   EXPECT_EQ(opened.tensors.at(1).bytes, (extent{file.bytes - 1, 1}));
 }
@@ -134,7 +139,40 @@ TEST(checkpoint, follows_links_of_hub_caches) {
   EXPECT_EQ(table(opened), names{"model-00001-of-00001.safetensors:t"});
   struct stat status {};
   ASSERT_EQ(::stat(blob.c_str(), &status), 0);
-  EXPECT_EQ(opened.files.at(0).inode, status.st_ino);
+  EXPECT_EQ(opened.files.at(0).stamp.inode, status.st_ino);
+}
+
+TEST(checkpoint, is_what_lay_in_the_directory_at_one_moment) {
+  const temporary_directory directory;
+  const auto replace = [&](const std::string& file, int generation) {
+    const auto fresh = directory.write(file + ".new", bytes_named({file + std::to_string(generation)}));
+    std::filesystem::rename(fresh, directory.path() / (file + ".safetensors"));
+  };
+  replace("a", 0);
+  replace("b", 0);
+  // The first file is always replaced before the second.
+  std::jthread trainer{[&](const std::stop_token& stop) {
+    for (int generation = 1; !stop.stop_requested(); ++generation) {
+      replace("a", generation);
+      replace("b", generation);
+    }
+  }};
+  // Until a file was replaced at a bad moment: the trainer may get a processor late.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds{60};
+  int refused = 0;
+  for (int round = 0; round < 100 || refused == 0; ++round) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "nothing was replaced at a bad moment";
+    try {
+      const auto opened = open_checkpoint(directory.path(), 1);
+      const auto generation = [&](std::size_t tensor) {
+        return std::stoi(opened.tensors.at(tensor).name.substr(1));
+      };
+      EXPECT_GE(generation(0), generation(1));
+    } catch (const checkpoint_error& error) {
+      EXPECT_THAT(error.what(), HasSubstr("was replaced by another file while the checkpoint was opened"));
+      ++refused;
+    }
+  }
 }
 
 TEST(checkpoint, knows_which_files_lie_in_memory) {

@@ -50,16 +50,14 @@ std::vector<std::byte> write_random_file(const std::filesystem::path& path, std:
 }
 
 io::checkpoint_file describe(const std::filesystem::path& path) {
-  struct stat status {};
   struct statfs system {};
-  if (::stat(path.c_str(), &status) != 0 || ::statfs(path.c_str(), &system) != 0)
-    throw io::system_failure(errno, "stat", path.native());
   io::checkpoint_file file;
   file.path = path;
-  file.bytes = static_cast<std::uint64_t>(status.st_size);
-  file.device = status.st_dev;
-  file.inode = status.st_ino;
-  file.modified_ns = std::int64_t{status.st_mtim.tv_sec} * 1'000'000'000 + status.st_mtim.tv_nsec;
+  file.descriptor = std::make_shared<const io::fd>(open_for_reading(path));
+  if (::fstatfs(file.descriptor->number(), &system) != 0)
+    throw io::system_failure(errno, "fstatfs", path.native());
+  file.stamp = io::settled_stamp_of(file.descriptor->number(), path.native());
+  file.bytes = file.stamp.bytes;
   file.in_memory = system.f_type == TMPFS_MAGIC;
   return file;
 }
