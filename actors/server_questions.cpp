@@ -154,10 +154,15 @@ void revive(self_pointer self) {
   state.at = step::reviving;
   state.is_revived = true;
   state.deadline = deadline_of(state);
-  if (const auto resume = state.api->resume_request())
+  if (const auto resume = state.api->resume_request()) {
     start_call(self, *resume, question_time(state));
-  else
-    pause(self);
+    return;
+  }
+  // Whoever wants no pause may have paused the engine for a reason.
+  if (state.context->options.pause == io::pause_mode::none)
+    remark(self, "a node that was killed may have left it paused, and --pause none does not end that: an "
+                 "update without this flag does");
+  pause(self);
 }
 
 } // namespace ckpt::actors::notifier

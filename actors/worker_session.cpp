@@ -252,11 +252,17 @@ void look(self_pointer self) {
     on_reply(self);
     break;
   case io::worker_channel::event::peer_lost:
+    if (state.at == step::idle && !state.is_open) {
+      state.channel->forget_peer(); // It was nobody that this update has asked for.
+      break;
+    }
     state.worker_is_gone = true;
     if (state.at != step::aborting && state.at != step::over)
       fail(self, ec::engine_failed, "died or closed its channel " + doing(state));
     break;
   case io::worker_channel::event::second_peer:
+    if (state.at == step::idle && !state.is_open)
+      break; // Both have been left behind, and are told one after the other.
     if (state.at != step::aborting && state.at != step::over)
       fail(self, ec::engine_failed, "is not alone on its channel: a second process has connected to it");
     break;

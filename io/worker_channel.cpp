@@ -63,10 +63,9 @@ void worker_channel::send(std::string message) {
 }
 
 void worker_channel::forget_peer() noexcept {
-  assert(peers_ == 0);
   unsent_.clear();
   reply_.clear();
-  peer_seen_ = false;
+  peer_seen_ = peers_ > 0; // The next one may have come before the end of the last one was told.
 }
 
 void worker_channel::flush() {

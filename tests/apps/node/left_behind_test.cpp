@@ -117,7 +117,7 @@ TEST_P(early_test, leaves_no_worker_that_comes_later) {
     faults.insert(faults.end(), {"--fault", one});
   start_unforgiving(checkpoint, faults);
   node_arguments_ = {"--inference-parallel-size", "2"};
-  EXPECT_EQ(run_node(checkpoint, {"--stay-time", "30"}), 4) << node_output_;
+  EXPECT_EQ(run_node(checkpoint, {"--timeout", "20", "--stay-time", "30"}), 4) << node_output_;
   EXPECT_THAT(node_output_, HasSubstr(GetParam().said));
   EXPECT_THAT(node_output_, Not(HasSubstr("may hang")));
   EXPECT_EQ(engine_report().at("serves"), "unchanged");

@@ -84,7 +84,7 @@ class no_pause_test : public serving_test, public testing::WithParamInterface<co
 TEST_P(no_pause_test, is_updated_all_the_same_and_said) {
   const auto checkpoint = make_checkpoint();
   start_serving(checkpoint, GetParam(), {"--fault", "no-pause-route"});
-  EXPECT_EQ(run_node(checkpoint), 0) << node_output_;
+  EXPECT_EQ(run_node(checkpoint, {"--timeout", "20"}), 0) << node_output_;
   EXPECT_TRUE(has_taken_all());
   const auto engine = engine_report();
   EXPECT_TRUE(engine.at("pause").is_null());
@@ -101,7 +101,7 @@ TEST_P(resume_test, comes_after_a_worker_that_fails) {
   const auto checkpoint = make_checkpoint();
   start_serving(checkpoint, GetParam(), {"--fault", "bucket-error:first"});
   auto running = generation(2);
-  EXPECT_EQ(run_node(checkpoint), 4) << node_output_;
+  EXPECT_EQ(run_node(checkpoint, {"--timeout", "20"}), 4) << node_output_;
   EXPECT_TRUE(is_complete(running.answer(patience)));
   EXPECT_TRUE(serves());
 }
@@ -110,7 +110,7 @@ INSTANTIATE_TEST_SUITE_P(of, resume_test, testing::Values("sglang", "vllm"));
 
 TEST_F(serving_test, an_interrupted_update_resumes_the_engine) {
   const auto checkpoint = make_checkpoint();
-  start_serving(checkpoint, "sglang", slow_engine);
+  start_serving(checkpoint, "sglang", {"--worker-seconds-per-gib", "400"});
   auto running = running_generation(3);
   auto node = start_node(checkpoint, {"--timeout", "20"});
   ASSERT_TRUE(becomes_paused());
@@ -122,7 +122,7 @@ TEST_F(serving_test, an_interrupted_update_resumes_the_engine) {
 
 TEST_F(serving_test, what_a_killed_node_has_paused_the_next_one_resumes) {
   const auto checkpoint = make_checkpoint();
-  start_serving(checkpoint, "sglang", slow_engine);
+  start_serving(checkpoint, "sglang", {"--fault", "hang-at:first", "--fault-updates", "1"});
   auto running = running_generation(3);
   auto node = start_node(checkpoint, {"--timeout", "20"});
   ASSERT_TRUE(becomes_paused());
@@ -135,16 +135,34 @@ TEST_F(serving_test, what_a_killed_node_has_paused_the_next_one_resumes) {
   EXPECT_TRUE(serves());
 }
 
-/// Such an engine looks, while it is paused, as if it waited for its first weights.
-TEST_F(update_test, what_a_killed_node_has_paused_is_resumed_where_no_version_is_told) {
-  const auto checkpoint = make_checkpoint();
-  start_engine(checkpoint, {"--readiness", "wait", "--worker-seconds-per-gib", "60"});
+/// An engine without versions looks, while it is paused, as if it waited for its first weights.
+class versionless_test : public update_test {
+protected:
+  void leave_paused(const std::filesystem::path& checkpoint) {
+    start_engine(checkpoint, {"--dummy-after", "0", "--fault", "hang-at:first", "--fault-updates", "1"});
+    ASSERT_EQ(ask(endpoint_, "/ready"), 200u);
+    auto node = start_node(checkpoint, {"--timeout", "20"});
+    ASSERT_TRUE(eventually([&] { return ask(endpoint_, "/ready") == 503; }, patience))
+        << node->output() << engine_->output();
+    node->send_signal(SIGKILL);
+    EXPECT_EQ(node->wait(patience), -SIGKILL);
+  }
+};
+
+TEST_F(versionless_test, what_a_killed_node_has_paused_is_spoken_of_by_who_pauses_nothing) {
+  const auto checkpoint = make_checkpoint(8 << 20);
+  leave_paused(checkpoint);
+  EXPECT_EQ(run_node(checkpoint, {"--timeout", "20", "--pause", "none"}), 0) << node_output_;
+  EXPECT_THAT(node_output_, HasSubstr("a node that was killed may have left it paused"));
+  EXPECT_EQ(ask(endpoint_, "/ready"), 503u);
+  // Nothing tells of a killed node any more.
   EXPECT_EQ(run_node(checkpoint, {"--timeout", "20"}), 0) << node_output_;
-  ASSERT_EQ(ask(endpoint_, "/ready"), 200u);
-  auto node = start_node(checkpoint, {"--timeout", "20"});
-  ASSERT_TRUE(eventually([&] { return ask(endpoint_, "/ready") == 503; }, patience));
-  node->send_signal(SIGKILL);
-  EXPECT_EQ(node->wait(patience), -SIGKILL);
+  EXPECT_EQ(ask(endpoint_, "/ready"), 200u);
+}
+
+TEST_F(versionless_test, what_a_killed_node_has_paused_the_next_one_resumes) {
+  const auto checkpoint = make_checkpoint(8 << 20);
+  leave_paused(checkpoint);
   EXPECT_EQ(run_node(checkpoint, {"--timeout", "20"}), 0) << node_output_;
   EXPECT_FALSE(report().at("engines").at(0).at("pause").is_null());
   EXPECT_EQ(ask(endpoint_, "/ready"), 200u);
