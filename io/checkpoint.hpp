@@ -24,7 +24,8 @@ struct checkpoint_file {
   std::uint64_t bytes = 0;
   file_stamp stamp = {}; ///< before the header was read
   std::uint64_t data_offset = 0;
-  bool in_memory = false;                         ///< lies on tmpfs or ramfs: its pages are memory already
+  std::uint64_t content_digest = 0; ///< of a sample (content_sample.hpp), where it has been taken
+  bool in_memory = false;           ///< lies on tmpfs or ramfs: its pages are memory already
   std::shared_ptr<const fd> descriptor = nullptr; ///< for reading; empty in tables that nothing is read from
 };
 
