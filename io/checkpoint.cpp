@@ -158,6 +158,8 @@ std::vector<opened_file> open_sources(int directory, const std::vector<source>& 
 /// all names still lead to the files that were opened, there was a moment at which all of them did.
 void check_opened_together(int directory, const std::vector<source>& sources,
                            const std::vector<opened_file>& opened) {
+  if (sources.size() == 1)
+    return;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     struct stat status {};
     const auto& stamp = opened[i].file.stamp;
