@@ -111,6 +111,8 @@ struct prepared_update {
       std::cout << describe_plan(options, checkpoint, plan) << std::endl;
       return prepared;
     }
+    for (const auto& remark : checkpoint.remarks)
+      spdlog::warn("{}", remark);
     spdlog::info("{}: {} tensors, {} in {} file(s), {} buckets", checkpoint.path.string(),
                  checkpoint.tensors.size(), actors::describe_bytes(checkpoint.tensor_bytes),
                  checkpoint.files.size(), plan.buckets.size());
