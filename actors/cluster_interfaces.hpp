@@ -36,7 +36,7 @@
 namespace ckpt::actors {
 
 /// Changes whenever a message between hosts does.
-inline constexpr std::uint32_t protocol_version = 6;
+inline constexpr std::uint32_t protocol_version = 7;
 
 /// A host introduces itself.
 struct join_request {
@@ -119,7 +119,7 @@ namespace ckpt::io {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, file_identity& x) {
-  return f(caf::meta::type_name("file_identity"), x.name, x.bytes, x.header_digest);
+  return f(caf::meta::type_name("file_identity"), x.name, x.bytes, x.header_digest, x.content_digest);
 }
 
 } // namespace ckpt::io

@@ -51,6 +51,7 @@ struct directory_closer {
 struct opened_file {
   checkpoint_file file;
   std::vector<tensor_entry> tensors;
+  std::unordered_set<std::string> unexpected; ///< of those: that the index does not place here
 };
 
 std::vector<indexed_file> read_index(int directory, const std::filesystem::path& path) {
@@ -96,13 +97,12 @@ bool lies_in_memory(int file, const std::filesystem::path& path) {
 }
 
 /// Compares what the file holds with what the index says it holds.
-void check_against_index(const opened_file& opened, const indexed_file& expected) {
+void check_against_index(opened_file& opened, const indexed_file& expected) {
   const auto& path = opened.file.path.native();
   std::unordered_set<std::string_view> missing{expected.tensors.begin(), expected.tensors.end()};
   for (const auto& tensor : opened.tensors)
     if (missing.erase(tensor.name) == 0)
-      throw checkpoint_error{path, tensor.name,
-                             "is in this file, but " + std::string{index_name} + " does not place it here"};
+      opened.unexpected.insert(tensor.name);
   // Of several the first in the index is named, whatever the order of the set.
   for (const auto& tensor : expected.tensors)
     if (missing.count(tensor) > 0)
@@ -158,6 +158,8 @@ std::vector<opened_file> open_sources(int directory, const std::vector<source>& 
 /// all names still lead to the files that were opened, there was a moment at which all of them did.
 void check_opened_together(int directory, const std::vector<source>& sources,
                            const std::vector<opened_file>& opened) {
+  if (sources.size() == 1)
+    return;
   for (std::size_t i = 0; i < sources.size(); ++i) {
     struct stat status {};
     const auto& stamp = opened[i].file.stamp;
@@ -168,16 +170,50 @@ void check_opened_together(int directory, const std::vector<source>& sources,
   }
 }
 
-/// With an index this cannot happen: it names every tensor once, and every file was compared with it.
-void check_names_over_files(const std::vector<opened_file>& opened) {
+/// Of tensors that the index does not place where they are, those that it places elsewhere are left out.
+std::vector<std::string> leave_out_misplaced(std::vector<opened_file>& opened,
+                                             const std::vector<indexed_file>& index) {
+  std::vector<std::string> remarks;
+  if (std::ranges::all_of(opened, [](const auto& file) { return file.unexpected.empty(); }))
+    return remarks;
+  std::unordered_map<std::string_view, std::string_view> places;
+  for (const auto& file : index)
+    for (const auto& tensor : file.tensors)
+      places.emplace(tensor, file.name);
+  for (auto& [file, tensors, unexpected] : opened) {
+    std::size_t left_out = 0;
+    std::size_t added = 0;
+    std::string first;
+    for (const auto& tensor : tensors)
+      if (unexpected.contains(tensor.name)) {
+        ++(places.contains(tensor.name) ? left_out : added);
+        if (first.empty())
+          first = printable(tensor.name);
+      }
+    if (first.empty())
+      continue;
+    remarks.push_back(file.path.native() + ": " + std::to_string(left_out + added) + " tensor(s), \"" + first
+                      + "\" first, that " + std::string{index_name} + " does not place there: "
+                      + std::to_string(left_out) + " placed in another file are taken from that, "
+                      + std::to_string(added) + " placed nowhere are sent all the same");
+    std::erase_if(tensors, [&, names = std::exchange(unexpected, {})](const tensor_entry& tensor) {
+      return names.contains(tensor.name) && places.contains(tensor.name);
+    });
+  }
+  return remarks;
+}
+
+void check_names_over_files(const std::vector<opened_file>& opened, bool has_index) {
   std::unordered_map<std::string_view, const opened_file*> holders;
   for (const auto& file : opened)
     for (const auto& tensor : file.tensors)
       if (const auto [holder, is_new] = holders.try_emplace(tensor.name, &file); !is_new)
         throw checkpoint_error{file.file.path.native(), tensor.name,
-                               "is also in " + holder->second->file.path.native() + "; with "
-                                   + std::string{index_name}
-                                   + " beside them only the files that it names would count"};
+                               "is also in " + holder->second->file.path.native()
+                                   + (has_index
+                                          ? ", and " + std::string{index_name} + " places it nowhere"
+                                          : "; with " + std::string{index_name}
+                                                + " beside them only the files that it names would count")};
 }
 
 checkpoint join(const std::filesystem::path& path, std::vector<opened_file>&& opened) {
@@ -189,7 +225,7 @@ checkpoint join(const std::filesystem::path& path, std::vector<opened_file>&& op
   if (count == 0)
     throw checkpoint_error{path.native(), "holds no tensors"};
   result.tensors.reserve(count);
-  for (auto& [file, tensors] : opened) {
+  for (auto& [file, tensors, unexpected] : opened) {
     if (tensors.empty())
       continue;
     const auto number = static_cast<std::uint32_t>(result.files.size());
@@ -233,9 +269,12 @@ checkpoint open_checkpoint(const std::filesystem::path& path, unsigned threads) 
   const auto from = directory ? directory.number() : AT_FDCWD;
   auto opened = open_sources(from, sources, threads);
   check_opened_together(from, sources, opened);
-  if (index.empty())
-    check_names_over_files(opened);
-  return join(path, std::move(opened));
+  auto remarks = leave_out_misplaced(opened, index);
+  if (index.empty() || !remarks.empty()) // Else the index names every tensor once.
+    check_names_over_files(opened, !index.empty());
+  auto result = join(path, std::move(opened));
+  result.remarks = std::move(remarks);
+  return result;
 }
 
 void require_unchanged(const checkpoint_file& file) {

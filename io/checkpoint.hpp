@@ -24,7 +24,8 @@ struct checkpoint_file {
   std::uint64_t bytes = 0;
   file_stamp stamp = {}; ///< before the header was read
   std::uint64_t data_offset = 0;
-  bool in_memory = false;                         ///< lies on tmpfs or ramfs: its pages are memory already
+  std::uint64_t content_digest = 0; ///< of a sample (content_sample.hpp), where it has been taken
+  bool in_memory = false;           ///< lies on tmpfs or ramfs: its pages are memory already
   std::shared_ptr<const fd> descriptor = nullptr; ///< for reading; empty in tables that nothing is read from
 };
 
@@ -41,12 +42,15 @@ struct checkpoint {
   std::vector<checkpoint_file> files;     ///< sorted by name; only files that hold tensors the index names
   std::vector<checkpoint_tensor> tensors; ///< by file, then by offset
   std::uint64_t tensor_bytes = 0;         ///< sum of all extents
+  std::vector<std::string> remarks;       ///< about what is odd, but no error: for the log
 };
 
 /// Opens the checkpoint at `path`: a directory with `model.safetensors.index.json` (only the files that it
 /// names count), a directory of `*.safetensors` without an index, or one such file. Links are followed, once.
-/// Headers are read by `threads` threads. Throws std::system_error or checkpoint_error; a tensor that no file
-/// holds, or that the index does not name, or that two files hold, is an error that names it and the files.
+/// Headers are read by `threads` threads. Throws std::system_error or checkpoint_error; a tensor that the
+/// index names and its file does not hold, or that two files hold, is an error that names it and the files.
+/// One that the index places in another file is left out here; one that it does not name at all belongs to
+/// the checkpoint, as the engines' own loaders have it.
 [[nodiscard]] checkpoint open_checkpoint(const std::filesystem::path& path, unsigned threads = 4);
 
 /// Throws checkpoint_error when `file` has been written to since it was opened, or std::system_error when it

@@ -19,6 +19,13 @@ namespace ckpt::io {
 
 namespace {
 
+/// The path without leading "./", which means nothing: no file has two names.
+std::string_view plain(std::string_view path) {
+  while (path.starts_with("./"))
+    path.remove_prefix(2);
+  return path;
+}
+
 /// True for a path that stays below the directory it is relative to, in the one spelling without empty and
 /// "." parts, so that no file has two names.
 bool is_inside(std::string_view path) {
@@ -95,7 +102,8 @@ private:
     throw checkpoint_error{file_name_, tensor_, "weight_map does not give the name of a file"};
   }
 
-  std::size_t find(std::string_view file) {
+  std::size_t find(std::string_view as_written) {
+    const auto file = plain(as_written);
     const auto [position, is_new] = by_name_.try_emplace(std::string{file}, files_.size());
     if (is_new) {
       if (!is_inside(file))
@@ -120,6 +128,10 @@ private:
 } // namespace
 
 std::vector<indexed_file> parse_checkpoint_index(std::string_view json, std::string_view file_name) {
+  if (json.starts_with("\xef\xbb\xbf"))
+    throw checkpoint_error{file_name,
+                           "the index begins with a UTF-8 byte-order mark, which JSON does not allow and "
+                           "Python refuses: save it without"};
   std::vector<indexed_file> files;
   index_target target{file_name, files};
   parse_json(json, target, file_name, "the index");

@@ -23,7 +23,7 @@ struct indexed_file {
 
 /// Parses the index. The files come sorted by name. Throws checkpoint_error naming `file_name` when it is not
 /// JSON, has no `weight_map` of names to file names or an empty one, names a tensor twice, or names a file
-/// outside the directory of the index.
+/// outside the directory of the index. A leading "./" of a file's name is left out.
 [[nodiscard]] std::vector<indexed_file> parse_checkpoint_index(std::string_view json,
                                                                std::string_view file_name);
 

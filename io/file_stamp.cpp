@@ -5,6 +5,7 @@
 
 #include "io/error.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -22,8 +23,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// The tick is 10 ms at most. A clock of a file server that is ahead of ours is not waited for any longer.
-constexpr auto tick_waits_max = 20;
+/// The kernel's tick is 10 ms at most.
+constexpr auto tick_max = 20ms;
 
 template <class Time>
 std::int64_t nanoseconds(const Time& time) {
@@ -48,6 +49,11 @@ file_stamp stamp_by_fstat(int file, const std::string& file_name) {
           .changed_ns = nanoseconds(status.st_ctim),
           .links = status.st_nlink,
           .name = name_behind(file)};
+}
+
+/// Some file systems keep whole seconds.
+std::chrono::nanoseconds resolution_of(const file_stamp& stamp) {
+  return stamp.changed_ns % 1'000'000'000 == 0 ? 1s : 1ns;
 }
 
 /// What file time stamps are taken from.
@@ -78,11 +84,17 @@ file_stamp stamp_of(int file, const std::string& file_name) {
 
 file_stamp settled_stamp_of(int file, const std::string& file_name) {
   auto stamp = stamp_of(file, file_name);
-  for (auto wait = 0; wait < tick_waits_max && stamp.changed_ns >= tick_ns(); ++wait) {
-    std::this_thread::sleep_for(1ms);
+  const auto resolution = resolution_of(stamp);
+  const auto deadline = std::chrono::steady_clock::now() + resolution + tick_max;
+  // A clock of a file server that is far ahead of ours is not waited for, nor is a file that is written all
+  // the time: the next write shows.
+  for (;;) {
+    const auto unsettled = std::chrono::nanoseconds{stamp.changed_ns - tick_ns()} + resolution;
+    if (unsettled <= 0ns || unsettled > resolution + tick_max || std::chrono::steady_clock::now() > deadline)
+      return stamp;
+    std::this_thread::sleep_for(std::min<std::chrono::nanoseconds>(unsettled, 1ms));
     stamp = stamp_of(file, file_name);
   }
-  return stamp;
 }
 
 std::string describe_change(const file_stamp& before, const file_stamp& now) {

@@ -25,8 +25,9 @@ struct file_stamp {
 /// `file_name`.
 [[nodiscard]] file_stamp stamp_of(int file, const std::string& file_name);
 
-/// The same, once every later write is sure to show: time stamps move with the kernel's tick, and two writes
-/// within one tick leave the same. Waits a few milliseconds when the file was written just now.
+/// The same, once every later write is sure to show: time stamps move with the kernel's tick, or with the
+/// seconds, and two writes in between leave the same. Waits for the next one when the file was written just
+/// now.
 [[nodiscard]] file_stamp settled_stamp_of(int file, const std::string& file_name);
 
 /// In what respect the file has changed, as the end of a sentence about it; empty when it is as it was. That

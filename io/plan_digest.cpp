@@ -54,6 +54,7 @@ std::uint64_t digest(const checkpoint& source, const bucket_plan& plan) {
     hash.text(file.path.filename().string());
     hash.number(file.bytes);
     hash.number(file.data_offset);
+    hash.number(file.content_digest);
   }
   hash.number(plan.tensors.size());
   for (const auto& placed : plan.tensors) {
@@ -78,8 +79,8 @@ std::vector<file_identity> identify_files(const checkpoint& source) {
     hashes[tensor.file].tensor(tensor);
   std::vector<file_identity> table;
   for (std::size_t index = 0; index < source.files.size(); ++index)
-    table.push_back(
-        {source.files[index].path.filename().string(), source.files[index].bytes, hashes[index].result()});
+    table.push_back({source.files[index].path.filename().string(), source.files[index].bytes,
+                     hashes[index].result(), source.files[index].content_digest});
   return table;
 }
 
@@ -95,6 +96,10 @@ std::string describe_difference(const std::vector<file_identity>& ours,
   for (const auto& file : ours)
     if (std::ranges::find(theirs, file.name, &file_identity::name) == theirs.end())
       return "lacks " + printable(file.name);
+  // Last: which pages of a file were looked at depends on the sizes of all.
+  for (const auto& file : theirs)
+    if (std::ranges::find(ours, file.name, &file_identity::name)->content_digest != file.content_digest)
+      return "has another content in " + printable(file.name);
   return {};
 }
 

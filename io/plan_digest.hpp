@@ -17,11 +17,12 @@ namespace ckpt::io {
 /// XXH3 of everything in the plan that hosts have to agree on: files, tensors, buckets, slots, owners.
 [[nodiscard]] std::uint64_t digest(const checkpoint& source, const bucket_plan& plan);
 
-/// What a file looks like from its header alone.
+/// What a file looks like from its header and a sample of its content.
 struct file_identity {
   std::string name; ///< without the directory, which may differ between hosts
   std::uint64_t bytes = 0;
-  std::uint64_t header_digest = 0; ///< XXH3 of names, dtypes, shapes and places of the tensors used of it
+  std::uint64_t header_digest = 0;  ///< XXH3 of names, dtypes, shapes and places of the tensors used of it
+  std::uint64_t content_digest = 0; ///< of a sample (content_sample.hpp)
 };
 
 /// One entry per file of `source`, in its order.

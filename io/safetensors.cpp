@@ -7,6 +7,7 @@
 #include "io/safetensors.hpp"
 
 #include "io/error.hpp"
+#include "io/file_kind.hpp"
 #include "io/json_events.hpp"
 #include "io/regular_file.hpp"
 
@@ -253,20 +254,36 @@ safetensors_header parse_safetensors_header(std::string_view json, std::uint64_t
   return header;
 }
 
+namespace {
+
+/// What the file is in place of a safetensors file, or `otherwise`.
+std::string kind_or(int file, std::uint64_t file_bytes, std::string_view file_name, std::string otherwise) {
+  std::array<char, kind_bytes> beginning{};
+  const auto length = std::min<std::uint64_t>(file_bytes, beginning.size());
+  read_exactly(file, {0, length}, beginning.data(), file_name);
+  const auto kind = describe_kind({beginning.data(), length});
+  return kind.empty() ? std::move(otherwise) : std::string{kind};
+}
+
+} // namespace
+
 safetensors_header read_safetensors_header(int file, std::uint64_t file_bytes, std::string_view file_name) {
   // Header only: reading ahead would fill the page cache with tensor data that is going to be read directly.
   ::posix_fadvise(file, 0, 0, POSIX_FADV_RANDOM);
   if (file_bytes < length_field_bytes)
-    throw checkpoint_error{file_name, "is too short to be a safetensors file"};
+    throw checkpoint_error{file_name,
+                           kind_or(file, file_bytes, file_name, "is too short to be a safetensors file")};
   std::array<unsigned char, length_field_bytes> field{};
   read_exactly(file, {0, length_field_bytes}, reinterpret_cast<char*>(field.data()), file_name);
   std::uint64_t header_bytes = 0;
   for (std::size_t i = field.size(); i-- > 0;)
     header_bytes = header_bytes << 8 | field[i];
   if (header_bytes > header_bytes_max)
-    throw checkpoint_error{file_name, "announces a header of " + std::to_string(header_bytes)
-                                          + " bytes, more than the " + std::to_string(header_bytes_max)
-                                          + " that the format allows: not a safetensors file?"};
+    throw checkpoint_error{file_name,
+                           kind_or(file, file_bytes, file_name,
+                                   "announces a header of " + std::to_string(header_bytes)
+                                       + " bytes, more than the " + std::to_string(header_bytes_max)
+                                       + " that the format allows: not a safetensors file?")};
   if (header_bytes > file_bytes - length_field_bytes)
     throw checkpoint_error{file_name, "announces a header of " + std::to_string(header_bytes)
                                           + " bytes, but the file has only " + std::to_string(file_bytes)

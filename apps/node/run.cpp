@@ -10,11 +10,13 @@
 #include "apps/node/attendant.hpp"
 #include "apps/node/dry_run.hpp"
 #include "apps/node/take_part.hpp"
+#include "io/content_sample.hpp"
 #include "io/error.hpp"
 #include "io/update_lock.hpp"
 
 #include <chrono>
 #include <cstdlib>
+#include <future>
 #include <iostream>
 #include <utility>
 
@@ -74,6 +76,16 @@ auto step(ec otherwise, Function work) {
   return locks;
 }
 
+/// Hosts compare what is in their files; meanwhile devices are opened. Nothing where there is one host.
+[[nodiscard]] std::future<std::vector<std::uint64_t>> begin_sampling(const node_options& options,
+                                                                     const io::checkpoint& checkpoint) {
+  if (options.layout.hosts == 1)
+    return {};
+  return std::async(std::launch::async, [files = checkpoint.files, timeout = options.update.timeout] {
+    return io::sample_content(files, timeout);
+  });
+}
+
 /// An update of this host, ready to run, and what keeps others off its engines meanwhile; or why there is
 /// none.
 struct prepared_update {
@@ -99,10 +111,13 @@ struct prepared_update {
       std::cout << describe_plan(options, checkpoint, plan) << std::endl;
       return prepared;
     }
+    for (const auto& remark : checkpoint.remarks)
+      spdlog::warn("{}", remark);
     spdlog::info("{}: {} tensors, {} in {} file(s), {} buckets", checkpoint.path.string(),
                  checkpoint.tensors.size(), actors::describe_bytes(checkpoint.tensor_bytes),
                  checkpoint.files.size(), plan.buckets.size());
     prepared.locks = lock_engines(options);
+    auto content = begin_sampling(options, checkpoint);
     // What is missing on this host, the user asked for; what does not fit, nobody could know.
     auto last = actors::meter::clock::now();
     const auto seconds_since_last = [&] {
@@ -118,6 +133,12 @@ struct prepared_update {
       return actors::make_update(options.update, options.layout, std::move(checkpoint), std::move(plan),
                                  std::move(opened.devices), std::move(opened.collective));
     });
+    if (content.valid())
+      step(ec::checkpoint_invalid, [&] {
+        const auto digests = content.get();
+        for (std::size_t file = 0; file < digests.size(); ++file)
+          prepared.update->checkpoint.files[file].content_digest = digests[file];
+      });
     prepared.update->startup = {devices_seconds, seconds_since_last()};
   } catch (const early_end& end) {
     spdlog::error("{}", end.what());

@@ -67,6 +67,7 @@ struct system_config : caf::actor_system_config {
     kept_together += (kept_together.empty() ? "" : " ") + pattern;
   return {{"--inference-parallel-size", number(options.layout.devices_per_engine)},
           {"--engine", std::string{io::name(options.update.engine)}},
+          {"--pause", std::string{io::name(options.update.pause)}},
           {"--device", options.device == device_kind::cuda ? "cuda" : "host"},
           {"--bucket-size", number(options.bucket_bytes)},
           {"--chunk-size", number(options.update.chunk_bytes)},

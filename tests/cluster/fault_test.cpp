@@ -298,6 +298,27 @@ TEST_F(other_checkpoint_test, with_a_file_that_the_others_lack) {
   expect_difference(more, {"host 2", "model-3.safetensors"});
 }
 
+TEST_F(other_checkpoint_test, with_one_other_byte_in_ten_thousand) {
+  const auto other = write_pair(scratch_.path() / "older", "b", 5'000'000);
+  std::fstream file{other / "model-2.safetensors", std::ios::in | std::ios::out | std::ios::binary};
+  for (std::streamoff place = 1000; place < 5'000'000; place += 10'000) {
+    file.seekp(place);
+    file.put('\x5a');
+  }
+  file.close();
+  expect_difference(other, {"host 2", "has another content in model-2.safetensors"});
+}
+
+TEST_F(cluster_fault_test, a_host_with_another_pause_is_named_everywhere) {
+  start_cluster({.hosts = 3});
+  start_node(0);
+  start_node(1);
+  start_node(2, {"--pause", "none"});
+  for (unsigned host = 0; host < shape_.hosts; ++host)
+    expect_fails(host, 5, "--pause", 1);
+  expect_next_update_succeeds();
+}
+
 TEST_F(cluster_fault_test, a_checkpoint_that_one_host_cannot_read_is_named_everywhere) {
   start_cluster({.hosts = 3});
   start_node(0);

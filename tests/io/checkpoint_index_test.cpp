@@ -49,12 +49,25 @@ TEST(checkpoint_index, may_name_files_in_folders_below_its_own) {
 
 TEST(checkpoint_index, paths_out_of_the_directory_or_with_two_spellings_are_refused) {
   for (const std::string_view path : {"", ".", "..", "/etc/passwd", "../w", "a/../../w", "a/..", "a/../w",
-                                      "./w", "a//w", "a/", "a/.", "w\\u0000.safetensors"}) {
+                                      "./../w", ".//w", "./", "a//w", "a/", "a/.", "w\\u0000.safetensors"}) {
     const auto json = R"({"weight_map":{"t":")" + std::string{path} + "\"}}";
     EXPECT_THAT(refusal(json),
                 AllOf(StartsWith("the.index.json: tensor \"t\": "), HasSubstr("not a plain path")))
         << path;
   }
+}
+
+TEST(checkpoint_index, a_leading_dot_means_nothing) {
+  const auto files =
+      parse_checkpoint_index(R"({"weight_map":{"t":"./1","u":"1","v":"././a/2"}})", "the.index.json");
+  ASSERT_EQ(files.size(), 2U);
+  EXPECT_EQ(files[0].name, "1");
+  EXPECT_EQ(files[0].tensors, (std::vector<std::string>{"t", "u"}));
+  EXPECT_EQ(files[1].name, "a/2");
+}
+
+TEST(checkpoint_index, a_byte_order_mark_is_refused_as_python_does) {
+  EXPECT_THAT(refusal("\xef\xbb\xbf{\"weight_map\":{\"t\":\"1\"}}"), HasSubstr("byte-order mark"));
 }
 
 TEST(checkpoint_index, a_tensor_named_twice_is_refused) {

@@ -40,6 +40,24 @@ TEST(plan_digest, names_the_file_whose_tensors_differ) {
             "has other tensors in a.safetensors");
 }
 
+TEST(plan_digest, names_the_file_whose_content_differs_once_nothing_else_does) {
+  const auto ours = identify_files(two_files());
+  auto theirs = two_files();
+  theirs.files[1].content_digest = 7;
+  EXPECT_EQ(describe_difference(ours, identify_files(theirs)), "has another content in b.safetensors");
+  theirs.files[0].content_digest = 8;
+  theirs.files[1].bytes += 1;
+  EXPECT_EQ(describe_difference(ours, identify_files(theirs)), "has b.safetensors with 1 bytes more");
+}
+
+TEST(plan_digest, differs_with_the_content) {
+  const auto ours = two_files();
+  auto theirs = ours;
+  EXPECT_EQ(digest(theirs, {}), digest(ours, {}));
+  theirs.files[1].content_digest = 7;
+  EXPECT_NE(digest(theirs, {}), digest(ours, {}));
+}
+
 TEST(plan_digest, names_files_that_only_one_side_has) {
   const auto ours = identify_files(two_files());
   const auto fewer = std::vector{ours[0]};

@@ -313,7 +313,7 @@ TEST(safetensors_file, with_an_impossible_length_field_is_refused_by_name) {
   EXPECT_THAT(refused(tests::length_field(header_bytes_max + 1) + "{}"),
               HasSubstr("more than the 100000000"));
   EXPECT_THAT(refused(tests::length_field(~std::uint64_t{0}) + "{}"), HasSubstr("more than the 100000000"));
-  EXPECT_THAT(refused("{\"metadata\": {}}"), HasSubstr("not a safetensors file?"));
+  EXPECT_THAT(refused("unlike any other"), HasSubstr("not a safetensors file?"));
 }
 
 TEST(safetensors_file, a_header_of_exactly_the_limit_is_read) {
