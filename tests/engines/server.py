@@ -144,6 +144,7 @@ class Sglang(Server):
             *("--host", "127.0.0.1", "--port", str(self.port), "--api-key", API_KEY),
             *("--device", "cpu", "--dtype", "float32", "--attention-backend", "torch_native"),
             *("--sampling-backend", "pytorch", "--grammar-backend", "none", "--disable-overlap-schedule"),
+            "--sleep-on-idle",  # else it keeps a core busy
             *("--max-total-tokens", "2048", "--context-length", "512", "--mem-fraction-static", "0.3"),
             "--skip-server-warmup",
         ]
