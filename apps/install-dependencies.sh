@@ -22,7 +22,7 @@ packages=(
 )
 tests=(libgtest-dev libgmock-dev python3-venv ca-certificates iproute2 ucx-utils openssl
   slurmctld slurmd slurm-client munge) # a small Slurm of the tests' own
-checks=(git clang clang-format libclang-rt-14-dev libbenchmark-dev)
+checks=(git ccache clang clang-format libclang-rt-14-dev libbenchmark-dev)
 
 case $wanted in
   programs) ;;

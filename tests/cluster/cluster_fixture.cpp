@@ -130,7 +130,8 @@ void cluster_test::expect_next_update_succeeds() {
   start_nodes();
   expect_all_end_with(0);
   expect_engines_verified();
-  expect_no_ring_left();
+  for (unsigned host = 0; host < shape_.hosts; ++host)
+    expect_no_ring_left(node_output(host));
 }
 
 void cluster_test::reach_the_middle() {

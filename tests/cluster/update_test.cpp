@@ -95,7 +95,8 @@ TEST_F(cluster_test, runs_as_one_process_for_each_device_under_torchrun) {
   for (const auto& rank : ranks)
     EXPECT_EQ(rank->wait(patience), 0) << rank->output();
   expect_engines_verified();
-  expect_no_ring_left();
+  for (const auto& rank : ranks)
+    expect_no_ring_left(rank->output());
 }
 
 /// One big shard and many small ones, with random contents.

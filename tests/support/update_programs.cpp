@@ -4,9 +4,11 @@
 #include "tests/support/update_programs.hpp"
 
 #include "apps/synthetic.hpp"
-#include "gpu/host_device.hpp"
 
 #include <gtest/gtest.h>
+
+#include <regex>
+#include <set>
 
 namespace ckpt::tests {
 
@@ -50,9 +52,15 @@ boost::json::object read_report(const fs::path& path) {
   return value.is_object() ? value.as_object() : boost::json::object{};
 }
 
-void expect_no_ring_left() {
-  // Other tests may run beside this one: only a ring that no living process has locked was left behind.
-  EXPECT_EQ(gpu::remove_stale_rings("/dev/shm"), 0u);
+void expect_no_ring_left(const std::string& node_log) {
+  static const std::regex device{"GPU-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}): host memory"};
+  std::set<std::string> devices;
+  for (std::sregex_iterator match{node_log.begin(), node_log.end(), device}, end; match != end; ++match)
+    devices.insert((*match)[1]);
+  EXPECT_FALSE(devices.empty()) << "names no device:\n" << node_log;
+  for (const auto& file : fs::directory_iterator{"/dev/shm"})
+    for (const auto& uuid : devices)
+      EXPECT_NE(file.path().filename().string().rfind("ckpt-actor-ring-" + uuid, 0), 0u) << file;
 }
 
 } // namespace ckpt::tests

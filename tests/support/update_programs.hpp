@@ -39,7 +39,8 @@ std::filesystem::path write_small_checkpoint(const std::filesystem::path& parent
 /// The report in this file, or a failed test and nothing in it.
 [[nodiscard]] boost::json::object read_report(const std::filesystem::path& path);
 
-/// Nothing of an update that is over may be left in /dev/shm.
-void expect_no_ring_left();
+/// Nothing of an update that is over may be left in /dev/shm: no ring of a device that its log names. (Those
+/// of others are of tests that run beside this one.)
+void expect_no_ring_left(const std::string& node_log);
 
 } // namespace ckpt::tests

@@ -47,6 +47,8 @@ int update_test::run_node(const fs::path& checkpoint, const arguments& more) {
 
 boost::json::object update_test::report() const { return read_report(scratch_.path() / "report.json"); }
 
-void update_test::expect_nothing_left() const { expect_no_ring_left(); }
+void update_test::expect_nothing_left() const {
+  expect_no_ring_left(read_file(scratch_.path() / "node.log"));
+}
 
 } // namespace ckpt::tests
