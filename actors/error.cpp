@@ -6,6 +6,7 @@
 #include "io/error.hpp"
 
 #include <stdexcept>
+#include <system_error>
 
 namespace ckpt::actors {
 
@@ -60,6 +61,9 @@ cause to_cause(const std::exception& error, ec otherwise) {
     return {ec::checkpoint_invalid, error.what()};
   if (dynamic_cast<const std::invalid_argument*>(&error) != nullptr)
     return {ec::usage, error.what()};
+  const auto* system = dynamic_cast<const std::system_error*>(&error);
+  if (system != nullptr && system->code() == std::errc::timed_out)
+    return {ec::timed_out, error.what()};
   return {otherwise, error.what()};
 }
 

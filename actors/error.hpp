@@ -43,7 +43,7 @@ struct cause {
 }
 
 /// What `error` means for an update: checkpoint_error is checkpoint_invalid, std::invalid_argument is usage,
-/// everything else gets `otherwise`.
+/// a std::system_error with ETIMEDOUT is timed_out, everything else gets `otherwise`.
 [[nodiscard]] cause to_cause(const std::exception& error, ec otherwise = ec::unspecified);
 
 } // namespace ckpt::actors

@@ -107,11 +107,10 @@ namespace json = boost::json;
   report["cause"] = updated ? json::value(nullptr)
                             : json::value(json::object{{"code", name(verdict.first_cause.code)},
                                                        {"message", verdict.first_cause.what}});
-  report["checkpoint"] = json::object{{"name", context.options.checkpoint_name},
-                                      {"path", context.checkpoint.path.string()},
-                                      {"files", context.checkpoint.files.size()},
-                                      {"tensors", context.checkpoint.tensors.size()},
-                                      {"bytes", context.checkpoint.tensor_bytes}};
+  report["checkpoint"] = json::object{
+      {"name", context.options.checkpoint_name},  {"path", context.checkpoint.path.string()},
+      {"files", context.checkpoint.files.size()}, {"tensors", context.checkpoint.tensors.size()},
+      {"bytes", context.checkpoint.tensor_bytes}, {"remarks", json::value_from(context.checkpoint.remarks)}};
   report["plan"] = json::object{{"groups", context.plan.group_count},
                                 {"largest_group", json::object{{"name", context.plan.largest.name},
                                                                {"bytes", context.plan.largest.bytes}}},

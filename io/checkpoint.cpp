@@ -8,7 +8,7 @@
 
 #include "io/checkpoint.hpp"
 
-#include "io/checkpoint_index.hpp"
+#include "io/checkpoint_files.hpp"
 #include "io/error.hpp"
 #include "io/regular_file.hpp"
 
@@ -24,7 +24,6 @@
 #include <unordered_set>
 #include <utility>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <sys/stat.h>
@@ -34,59 +33,13 @@ namespace ckpt::io {
 
 namespace {
 
-constexpr std::string_view index_name = "model.safetensors.index.json";
 constexpr unsigned threads_max = 64;
-
-/// A file that counts. Without an index every tensor in it does.
-struct source {
-  std::filesystem::path path; ///< for messages
-  std::filesystem::path name; ///< in the checkpoint's directory
-  const indexed_file* expected = nullptr;
-};
-
-struct directory_closer {
-  void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-};
 
 struct opened_file {
   checkpoint_file file;
   std::vector<tensor_entry> tensors;
   std::unordered_set<std::string> unexpected; ///< of those: that the index does not place here
 };
-
-std::vector<indexed_file> read_index(int directory, const std::filesystem::path& path) {
-  const auto file = open_regular(directory, path.filename(), path);
-  const auto bytes = static_cast<std::uint64_t>(file.status.st_size);
-  if (bytes > index_bytes_max)
-    throw checkpoint_error{path.native(), "is too long for an index"};
-  const auto json = std::make_unique_for_overwrite<char[]>(bytes);
-  read_exactly(file.descriptor.number(), {0, bytes}, json.get(), path.native());
-  return parse_checkpoint_index({json.get(), bytes}, path.native());
-}
-
-/// Every `*.safetensors` of the directory but hidden ones, sorted by name.
-std::vector<source> list_directory(int directory, const std::filesystem::path& path) {
-  fd own{::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  const std::unique_ptr<DIR, directory_closer> entries{own ? ::fdopendir(own.number()) : nullptr};
-  if (!entries)
-    throw system_failure(errno, "open", path.native());
-  static_cast<void>(own.release()); // Closed with the entries.
-  std::vector<source> files;
-  errno = 0;
-  while (const auto* entry = ::readdir(entries.get())) {
-    const std::filesystem::path name{entry->d_name};
-    if (name.extension() == ".safetensors" && name.native().front() != '.')
-      files.push_back({path / name, name});
-    errno = 0;
-  }
-  if (errno != 0)
-    throw system_failure(errno, "readdir", path.native());
-  if (files.empty())
-    throw checkpoint_error{path.native(),
-                           "holds neither " + std::string{index_name} + " nor any *.safetensors file"};
-  std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
-  return files;
-}
 
 bool lies_in_memory(int file, const std::filesystem::path& path) {
   struct statfs status {};
@@ -110,7 +63,7 @@ void check_against_index(opened_file& opened, const indexed_file& expected) {
                              "is not in this file, though " + std::string{index_name} + " places it here"};
 }
 
-opened_file open_source(int directory, const source& from) {
+opened_file open_source(int directory, const found_file& from) {
   auto file = open_regular(directory, from.name, from.path).descriptor;
   auto stamp = settled_stamp_of(file.number(), from.path.native());
   auto header = read_safetensors_header(file.number(), stamp.bytes, from.path.native());
@@ -127,7 +80,8 @@ opened_file open_source(int directory, const source& from) {
   return result;
 }
 
-std::vector<opened_file> open_sources(int directory, const std::vector<source>& sources, unsigned threads) {
+std::vector<opened_file> open_sources(int directory, const std::vector<found_file>& sources,
+                                      unsigned threads) {
   std::vector<opened_file> opened(sources.size());
   std::vector<std::exception_ptr> failures(sources.size());
   std::atomic<std::size_t> next = 0;
@@ -156,7 +110,7 @@ std::vector<opened_file> open_sources(int directory, const std::vector<source>& 
 
 /// Files may be replaced one by one while they are opened, the first too late and the last too early. When
 /// all names still lead to the files that were opened, there was a moment at which all of them did.
-void check_opened_together(int directory, const std::vector<source>& sources,
+void check_opened_together(int directory, const std::vector<found_file>& sources,
                            const std::vector<opened_file>& opened) {
   if (sources.size() == 1)
     return;
@@ -246,34 +200,27 @@ checkpoint open_checkpoint(const std::filesystem::path& path, unsigned threads) 
   if (::stat(path.c_str(), &status) != 0)
     throw system_failure(errno, "stat", path.native());
   fd directory;
-  std::vector<source> sources;
   std::vector<indexed_file> index;
+  found_files found;
   if (!S_ISDIR(status.st_mode)) {
-    sources.push_back({path, path});
+    found = find_one(path);
   } else {
     directory = fd{::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (!directory)
       throw system_failure(errno, "open", path.native());
-    // A link that leads nowhere is an index too: it has to be repaired, not ignored.
-    const auto index_path = path / index_name;
-    if (::fstatat(directory.number(), index_name.data(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
-      index = read_index(directory.number(), index_path);
-      for (const auto& file : index)
-        sources.push_back({path / file.name, file.name, &file});
-    } else if (errno == ENOENT) {
-      sources = list_directory(directory.number(), path);
-    } else {
-      throw system_failure(errno, "stat", index_path.native());
-    }
+    index = read_index(directory.number(), path);
+    found = index.empty() ? find_by_name(directory.number(), path)
+                          : find_by_index(directory.number(), path, index);
   }
   const auto from = directory ? directory.number() : AT_FDCWD;
-  auto opened = open_sources(from, sources, threads);
-  check_opened_together(from, sources, opened);
-  auto remarks = leave_out_misplaced(opened, index);
-  if (index.empty() || !remarks.empty()) // Else the index names every tensor once.
+  auto opened = open_sources(from, found.files, threads);
+  check_opened_together(from, found.files, opened);
+  auto misplaced = leave_out_misplaced(opened, index);
+  if (index.empty() || !misplaced.empty()) // Else the index names every tensor once.
     check_names_over_files(opened, !index.empty());
   auto result = join(path, std::move(opened));
-  result.remarks = std::move(remarks);
+  result.remarks = std::move(found.remarks);
+  std::ranges::move(misplaced, std::back_inserter(result.remarks));
   return result;
 }
 

@@ -42,11 +42,12 @@ struct checkpoint {
   std::vector<checkpoint_file> files;     ///< sorted by name; only files that hold tensors the index names
   std::vector<checkpoint_tensor> tensors; ///< by file, then by offset
   std::uint64_t tensor_bytes = 0;         ///< sum of all extents
-  std::vector<std::string> remarks;       ///< about what is odd, but no error: for the log
+  std::vector<std::string> remarks;       ///< about what is odd, but no error: for log and report
 };
 
 /// Opens the checkpoint at `path`: a directory with `model.safetensors.index.json` (only the files that it
-/// names count), a directory of `*.safetensors` without an index, or one such file. Links are followed, once.
+/// names count), a directory of `*.safetensors` without an index (`consolidated*` beside `model*` does not
+/// count), or one such file. Links are followed, once.
 /// Headers are read by `threads` threads. Throws std::system_error or checkpoint_error; a tensor that the
 /// index names and its file does not hold, or that two files hold, is an error that names it and the files.
 /// One that the index places in another file is left out here; one that it does not name at all belongs to

@@ -31,6 +31,8 @@ std::string describe_plan(const node_options& options, const io::checkpoint& che
   for (const auto& file : checkpoint.files)
     out << "  file      " << file.path.filename().string() << "  " << describe_bytes(file.bytes)
         << (file.in_memory ? "  (in memory, used in place)" : "") << '\n';
+  for (const auto& remark : checkpoint.remarks)
+    out << "  note      " << remark << '\n';
   out << "tensors     " << checkpoint.tensors.size() << ", " << describe_bytes(checkpoint.tensor_bytes)
       << '\n';
   if (!checkpoint.tensors.empty()) {

@@ -31,6 +31,7 @@ TEST(error, keeps_the_message_and_judges_exceptions_by_their_type) {
   EXPECT_EQ(to_cause(std::invalid_argument{"x"}).code, ec::usage);
   EXPECT_EQ(to_cause(io::system_failure(EIO, "read", "f"), ec::checkpoint_invalid).code,
             ec::checkpoint_invalid);
+  EXPECT_EQ(to_cause(io::system_failure(ETIMEDOUT, "read", "f"), ec::checkpoint_invalid).code, ec::timed_out);
   EXPECT_EQ(to_cause(io::system_failure(ENOMEM, "mmap", "slabs")).code, ec::unspecified);
 }
 

@@ -208,11 +208,11 @@ TEST(checkpoint, a_tensor_that_the_index_misplaces_is_refused) {
 
 TEST(checkpoint, a_tensor_in_two_files_without_an_index_is_refused_with_both) {
   const temporary_directory directory;
-  directory.write("consolidated.safetensors", bytes_named({"t", "u"}));
+  directory.write("first.safetensors", bytes_named({"t", "u"}));
   directory.write("model.safetensors", bytes_named({"u"}));
   EXPECT_THAT(refusal(directory.path()),
               AllOf(StartsWith((directory.path() / "model.safetensors").native() + ": tensor \"u\": "),
-                    HasSubstr((directory.path() / "consolidated.safetensors").native()),
+                    HasSubstr((directory.path() / "first.safetensors").native()),
                     HasSubstr(index_file)));
 }
 

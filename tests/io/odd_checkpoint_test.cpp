@@ -75,6 +75,52 @@ TEST(odd_checkpoint, of_a_tensor_in_two_files_the_index_chooses_one) {
   EXPECT_THAT(opened.remarks[0], HasSubstr("1 placed in another file are taken from that"));
 }
 
+TEST(odd_checkpoint, files_that_the_index_does_not_name_are_left_out_and_said) {
+  const temporary_directory directory;
+  directory.write("1.safetensors", bytes_named({"t"}));
+  directory.write("mtp.safetensors", bytes_named({"u"}));
+  directory.write("consolidated.safetensors", "no safetensors file");
+  directory.write(index_file, index_text(R"("t":"1.safetensors")"));
+  const auto opened = open_checkpoint(directory.path());
+  EXPECT_EQ(table(opened), (names{"1.safetensors:t"}));
+  ASSERT_EQ(opened.remarks.size(), 1U);
+  EXPECT_THAT(opened.remarks[0], AllOf(StartsWith(directory.path().native()),
+                                       HasSubstr("consolidated.safetensors, mtp.safetensors")));
+}
+
+TEST(odd_checkpoint, a_second_copy_without_an_index_is_left_out_and_said) {
+  const temporary_directory directory;
+  directory.write("consolidated.safetensors", bytes_named({"layers.0.t"}));
+  directory.write("model.safetensors", bytes_named({"model.layers.0.t"}));
+  const auto opened = open_checkpoint(directory.path());
+  EXPECT_EQ(table(opened), (names{"model.safetensors:model.layers.0.t"}));
+  ASSERT_EQ(opened.remarks.size(), 1U);
+  EXPECT_THAT(opened.remarks[0], HasSubstr("left out, a second copy"));
+}
+
+TEST(odd_checkpoint, missing_numbers_are_said_with_and_without_an_index) {
+  const temporary_directory directory;
+  directory.write("model-00001-of-00003.safetensors", bytes_named({"t"}));
+  directory.write("model-00003-of-00003.safetensors", bytes_named({"u"}));
+  const auto gap = HasSubstr("1 of 3 numbered files are missing, number 2 first");
+  EXPECT_THAT(open_checkpoint(directory.path()).remarks, testing::ElementsAre(gap));
+  directory.write(index_file, index_text(R"("t":"model-00001-of-00003.safetensors",)"
+                                         R"("u":"model-00003-of-00003.safetensors")"));
+  EXPECT_THAT(open_checkpoint(directory.path()).remarks, testing::ElementsAre(gap));
+}
+
+TEST(odd_checkpoint, one_file_of_several_is_said_to_be_that) {
+  const temporary_directory directory;
+  directory.write("model-00001-of-00002.safetensors", bytes_named({"t"}));
+  directory.write("whole.safetensors", bytes_named({"t"}));
+  EXPECT_THAT(open_checkpoint(directory.path() / "model-00001-of-00002.safetensors").remarks,
+              testing::ElementsAre(HasSubstr("one file of several")));
+  EXPECT_TRUE(open_checkpoint(directory.path() / "whole.safetensors").remarks.empty());
+  directory.write(index_file, index_text(R"("t":"whole.safetensors")"));
+  EXPECT_THAT(open_checkpoint(directory.path() / "whole.safetensors").remarks,
+              testing::ElementsAre(HasSubstr("may name more")));
+}
+
 TEST(odd_checkpoint, without_anything_odd_there_is_nothing_to_remark) {
   const temporary_directory directory;
   directory.write("1.safetensors", bytes_named({"t"}));

@@ -166,6 +166,20 @@ TEST_F(update_test, a_dry_run_prints_the_plan_and_moves_nothing) {
     EXPECT_THAT(node_output_, HasSubstr(part));
 }
 
+TEST_F(update_test, remarks_on_files_that_are_not_sent) {
+  const auto checkpoint = make_checkpoint();
+  start_engine(checkpoint);
+  std::ofstream{checkpoint / "mtp.safetensors"} << "not even opened";
+  EXPECT_EQ(run_node(checkpoint, {"--endpoint", "http://127.0.0.1:1", "--dry-run"}), 0) << node_output_;
+  EXPECT_THAT(node_output_, HasSubstr("does not name them: mtp.safetensors"));
+  EXPECT_EQ(run_node(checkpoint), 0) << node_output_;
+  EXPECT_THAT(node_output_, HasSubstr("does not name them: mtp.safetensors"));
+  const auto written = report();
+  const auto& remarks = written.at("checkpoint").at("remarks").as_array();
+  ASSERT_EQ(remarks.size(), 1u);
+  EXPECT_THAT(std::string{remarks[0].as_string()}, HasSubstr("mtp.safetensors"));
+}
+
 TEST_F(update_test, keeps_together_what_the_user_says) {
   const auto checkpoint = make_checkpoint();
   start_engine(checkpoint);
