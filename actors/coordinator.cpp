@@ -280,12 +280,14 @@ void on_verdict(self_pointer self, std::uint32_t host, const host_verdict& verdi
 
 void look_for_the_silent(self_pointer self, meter::clock::time_point now) {
   auto& state = self->state;
+  const auto missed = state.looks.missed(now, alive_interval);
   for (std::uint32_t host = 0; host < state.members.size(); ++host) {
     auto& one = state.members[host];
     if (!is_reachable(one))
       continue;
     self->send(one.node, alive_atom_v);
-    if (now - one.heard > state.options.host_timeout)
+    one.heard += missed;
+    if (host != state.options.layout.host && now - one.heard > state.options.host_timeout)
       lose(self, host, "no sign of life for " + describe_seconds(state.options.host_timeout));
   }
 }

@@ -13,6 +13,7 @@
 // every half second, whatever the size of the checkpoint. Waits: `timeout` for the hosts to come,
 // `host_timeout` for a sign of life, and short ones of its own for the end.
 
+#include "actors/attention.hpp"
 #include "actors/cluster_interfaces.hpp"
 #include "actors/cluster_layout.hpp"
 #include "actors/meter.hpp"
@@ -58,6 +59,7 @@ struct coordinator_state {
   meter::clock::time_point suspected;
   meter::clock::time_point deadline; ///< of the present phase
   meter::clock::time_point told_missing;
+  attention looks;
   bool failed_while_joining = false;
 };
 

@@ -117,6 +117,7 @@ void greet(self_pointer self) {
                 introduction.name)
       .then(
           [self, where](std::uint32_t version, const std::string& program) {
+            self->state.heard = meter::clock::now();
             if (version == self->state.options.protocol) {
               self->send(self->state.coordinator, self->state.options.introduction);
               self->send(self, tick_atom_v);
@@ -172,7 +173,9 @@ void look(self_pointer self) {
     return;
   if (!state.coordinator_lost) {
     self->send(state.coordinator, alive_atom_v);
-    if (meter::clock::now() - state.heard > state.options.host_timeout)
+    const auto now = meter::clock::now();
+    state.heard += state.looks.missed(now, alive_interval);
+    if (state.options.layout.host != 0 && now - state.heard > state.options.host_timeout)
       lose_coordinator(self, "no sign of life for " + describe_seconds(state.options.host_timeout));
   }
   self->delayed_send(self, alive_interval, tick_atom_v);

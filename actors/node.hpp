@@ -12,6 +12,7 @@
 // Scheduled, never blocks. Waits: the dialer has a deadline; after that the coordinator has to show a sign of
 // life every `host_timeout`, or host 0 is lost and the update ends here.
 
+#include "actors/attention.hpp"
 #include "actors/cluster_interfaces.hpp"
 #include "actors/dialer.hpp"
 #include "actors/meter.hpp"
@@ -56,6 +57,7 @@ struct node_state {
   caf::actor dialing; ///< the dialer
   loader_actor loader;
   meter::clock::time_point heard; ///< from the coordinator
+  attention looks;
   bool coordinator_lost = false;
   cause given_up; ///< why the coordinator, or this node for lack of one, ends the update
   std::optional<host_verdict> verdict;

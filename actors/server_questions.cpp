@@ -13,6 +13,10 @@ namespace ckpt::actors::notifier {
 
 namespace {
 
+/// How many times in one step what is to be done next is done without a pause: a server that is always about
+/// to be ready must not be flooded.
+constexpr unsigned at_once_max = 3;
+
 [[nodiscard]] io::http_request question_of(const server_notifier_state& state) {
   if (state.next)
     return *state.next;
@@ -98,7 +102,7 @@ void on_answer(self_pointer self, const std::optional<io::http_response>& respon
   case meaning::not_yet:
     state.todo.assign(answer.before_asking_again.begin(), answer.before_asking_again.end());
     state.next = answer.ask_instead;
-    if (state.next || !state.todo.empty())
+    if ((state.next || !state.todo.empty()) && state.asked_at_once++ < at_once_max)
       ask(self);
     else
       not_ready(self, answer.why);
@@ -109,6 +113,7 @@ void on_answer(self_pointer self, const std::optional<io::http_response>& respon
 void pause(self_pointer self) {
   auto& state = self->state;
   state.at = step::pausing;
+  state.asked_at_once = 0;
   state.deadline = deadline_of(state);
   state.last_why.clear();
   if (!state.api->pause_request()) {

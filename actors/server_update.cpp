@@ -77,6 +77,7 @@ void on_update(self_pointer self, const std::optional<io::http_response>& respon
     else
       leave(self);
   } else if (answer.is == meaning::go) {
+    remark(self, answer.remark);
     state.at = step::answered;
     tell(self, server_progress::step::answered);
   } else {

@@ -4,15 +4,12 @@
 #include "actors/verdict.hpp"
 
 #include "actors/update.hpp"
-#include "io/error.hpp"
+#include "io/utf8.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <fstream>
 
 #include <boost/json.hpp>
-#include <unistd.h>
 
 namespace ckpt::actors {
 namespace {
@@ -97,6 +94,17 @@ namespace json = boost::json;
     hosts.push_back(std::move(entry));
   }
   return hosts;
+}
+
+/// Names of files and hosts may be in any encoding; JSON is UTF-8.
+void make_valid(json::value& part) {
+  if (auto* text = part.if_string())
+    *text = io::valid_utf8(*text);
+  else if (auto* list = part.if_array())
+    std::ranges::for_each(*list, make_valid);
+  else if (auto* object = part.if_object())
+    for (auto& entry : *object)
+      make_valid(entry.value());
 }
 
 [[nodiscard]] json::object describe_all(const update_verdict& verdict, const update& context) {
@@ -284,22 +292,10 @@ update_verdict conclude(const cause& first_cause, std::vector<host_verdict> host
   return verdict;
 }
 
-void write_report(const update_verdict& verdict, const update& context, const std::filesystem::path& path) {
-  // Written beside and renamed: a reader sees a whole report or none.
-  const auto beside = path.string() + "." + std::to_string(::getpid()) + ".tmp";
-  std::ofstream file{beside};
-  file << json::serialize(describe_all(verdict, context)) << '\n';
-  file.close();
-  if (!file) {
-    const int error_number = errno;
-    std::remove(beside.c_str());
-    throw io::system_failure(error_number, "write", beside);
-  }
-  if (std::rename(beside.c_str(), path.c_str()) != 0) {
-    const int error_number = errno;
-    std::remove(beside.c_str());
-    throw io::system_failure(error_number, "rename to", path.string());
-  }
+std::string report_text(const update_verdict& verdict, const update& context) {
+  json::value report = describe_all(verdict, context);
+  make_valid(report);
+  return json::serialize(report) + '\n';
 }
 
 std::string describe_bytes(std::uint64_t bytes) {

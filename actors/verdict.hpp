@@ -8,7 +8,6 @@
 #include "actors/error.hpp"
 
 #include <cstdint>
-#include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -119,8 +118,8 @@ struct update_verdict {
 /// The stages of all hosts together: bytes of all, busy seconds of the busiest.
 [[nodiscard]] std::vector<stage_report> merge_stages(const std::vector<host_verdict>& hosts);
 
-/// Writes the verdict as JSON, replacing `path` in one step. Throws std::system_error that names it.
-void write_report(const update_verdict& verdict, const update& context, const std::filesystem::path& path);
+/// The verdict as one line of JSON.
+[[nodiscard]] std::string report_text(const update_verdict& verdict, const update& context);
 
 /// One line per engine and one for the whole, without a line end at the end.
 [[nodiscard]] std::string describe(const update_verdict& verdict, const update& context);

@@ -266,6 +266,12 @@ void look(self_pointer self) {
     if (state.at != step::aborting && state.at != step::over)
       fail(self, ec::engine_failed, "is not alone on its channel: a second process has connected to it");
     break;
+  case io::worker_channel::event::babble:
+    if (state.at == step::idle && !state.is_open)
+      break; // It was nobody that this update has asked for.
+    if (state.at != step::aborting && state.at != step::over)
+      fail(self, ec::engine_failed, state.channel->babble() + " " + doing(state));
+    break;
   }
   if (state.at == step::signing_off && state.context->devices[state.device]->is_released())
     ask(self, step::hooking, io::pickle_none());
@@ -327,7 +333,8 @@ void bind(self_pointer self) {
     tick_soon(self);
   } catch (const std::system_error& error) {
     if (error.code() == std::errc::address_in_use)
-      fail(self, ec::engine_failed, "is being updated by somebody else: its channel's address is taken");
+      fail(self, ec::engine_failed,
+           std::string{"is being updated by somebody else: its channel's address is taken: "} + error.what());
     else
       fail(self, ec::unspecified, std::string{"cannot be served: "} + error.what());
   }

@@ -19,6 +19,7 @@
 #include <exception>
 #include <iterator>
 #include <memory>
+#include <system_error>
 #include <thread>
 #include <unordered_map>
 #include <unordered_set>
@@ -98,8 +99,12 @@ std::vector<opened_file> open_sources(int directory, const std::vector<found_fil
     const auto helpers = std::min<std::size_t>({std::max(threads, 1U) - 1, threads_max, sources.size() - 1});
     std::vector<std::jthread> pool;
     pool.reserve(helpers);
-    for (std::size_t i = 0; i < helpers; ++i)
-      pool.emplace_back(work);
+    try {
+      for (std::size_t i = 0; i < helpers; ++i)
+        pool.emplace_back(work);
+    } catch (const std::system_error&) {
+      // No more threads to be had: those that are there do it.
+    }
     work();
   }
   for (const auto& failure : failures)

@@ -6,7 +6,13 @@
 
 #include "io/engine_answers.hpp"
 
+#include "io/utf8.hpp"
+
 #include <boost/json/parse.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
 
 namespace ckpt::io {
 
@@ -16,26 +22,6 @@ namespace {
 constexpr std::size_t explanation_bytes_max = 2000;
 
 constexpr std::size_t body_depth_max = 32;
-
-bool is_continuation(char c) { return (static_cast<unsigned char>(c) & 0xc0U) == 0x80U; }
-
-/// Length of the UTF-8 character at the start of `text`, 0 when there is none. Overlong forms and surrogates
-/// pass: this protects a terminal and a report, not a decoder.
-std::size_t character_bytes(std::string_view text) {
-  const auto lead = static_cast<unsigned char>(text.front());
-  const std::size_t bytes = lead < 0x80   ? 1
-                            : lead < 0xc2 ? 0
-                            : lead < 0xe0 ? 2
-                            : lead < 0xf0 ? 3
-                            : lead < 0xf5 ? 4
-                                          : 0;
-  if (bytes > text.size())
-    return 0;
-  for (std::size_t i = 1; i < bytes; ++i)
-    if (!is_continuation(text[i]))
-      return 0;
-  return bytes;
-}
 
 std::string printable(std::string_view text) {
   std::string result;
@@ -51,6 +37,14 @@ std::string printable(std::string_view text) {
     text.remove_prefix(bytes == 0 ? 1 : bytes);
   }
   return result;
+}
+
+/// Of a message that comes with success: what the user should read all the same.
+bool sounds_wrong(std::string_view message) {
+  std::string text{message};
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return std::ranges::any_of(std::array{"warn", "fail", "error", "skip", "missing", "unexpected", "not "},
+                             [&](const char* sign) { return text.find(sign) != std::string::npos; });
 }
 
 /// FastAPI's report on a body it does not accept: a list of objects with "msg".
@@ -188,6 +182,8 @@ engine_answer judge_success_object(const http_response& response, std::string_vi
         + words_of(response));
   if (!*value)
     return refused("the server reports that the update failed: " + words_of(response));
+  if (const auto text = text_of(*body, "message"); sounds_wrong(text))
+    return go_with("the server reports success, and says: " + shortened(text, explanation_bytes_max));
   return go();
 }
 

@@ -44,6 +44,13 @@ constexpr std::chrono::milliseconds lookup_poll{2};
 
 constexpr std::uint32_t response_header_bytes_max = 64 << 10;
 
+/// What is held of an answer besides its body: a header, the size of a chunk with all that may stand beside
+/// it, a trailer.
+constexpr std::size_t buffer_bytes_max = 256 << 10;
+
+/// Answers before the answer (HTTP 100, 102, 103) that are passed over.
+constexpr unsigned interim_answers_max = 32;
+
 class http_errors final : public std::error_category {
 public:
   [[nodiscard]] const char* name() const noexcept override { return "http"; }
@@ -158,8 +165,6 @@ struct http_call::exchange {
       if (!cancelled)
         finish(connected ? http_errc::answer_timed_out : http_errc::connect_timed_out);
     });
-    parser.body_limit(response_body_bytes_max);
-    parser.header_limit(response_header_bytes_max);
     find(endpoint);
   }
 
@@ -239,15 +244,26 @@ struct http_call::exchange {
     http::async_write(socket, message, [this](const auto& write_failure, std::size_t) {
       // A server may answer (401, 413) and close without reading the request: its answer counts for more than
       // the failed write.
-      http::async_read(socket, buffer, parser, [this, write_failure](const auto& read_failure, std::size_t) {
-        if (over)
-          return;
-        if (read_failure)
-          return finish(translate(write_failure ? write_failure : read_failure));
-        response.status = parser.get().result_int();
-        response.body = std::move(parser.get().body());
-        finish({});
-      });
+      receive(write_failure);
+    });
+  }
+
+  void receive(const boost::system::error_code& write_failure) {
+    parser.emplace();
+    parser->body_limit(response_body_bytes_max);
+    parser->header_limit(response_header_bytes_max);
+    http::async_read(socket, buffer, *parser, [this, write_failure](const auto& read_failure, std::size_t) {
+      if (over)
+        return;
+      if (read_failure)
+        return finish(translate(write_failure ? write_failure : read_failure));
+      const auto status = parser->get().result_int();
+      if (status < 200 && status != 101) // "Switching protocols" was not asked for.
+        return ++interim_answers > interim_answers_max ? finish(http_errc::answer_too_long)
+                                                       : receive(write_failure);
+      response.status = status;
+      response.body = std::move(parser->get().body());
+      finish({});
     });
   }
 
@@ -256,8 +272,9 @@ struct http_call::exchange {
   asio::steady_timer overall_timer{context};
   asio::steady_timer step_timer{context};
   http::request<http::string_body> message;
-  http::response_parser<http::string_body> parser;
-  boost::beast::flat_buffer buffer;
+  std::optional<http::response_parser<http::string_body>> parser; ///< one for each answer
+  unsigned interim_answers = 0;
+  boost::beast::flat_buffer buffer{buffer_bytes_max};
   steady_clock::time_point deadline;
   std::future<addresses> lookup;
   addresses candidates;

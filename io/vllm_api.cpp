@@ -41,21 +41,14 @@ engine_answer judge_reset(const http_response& response) {
 }
 
 /// The route hands over what each worker's method returned: null when all is well, text for anything that is
-/// no list and no object. What looks like a failure counts as one: a wrong alarm costs a second look, a
-/// missed failure serves wrong weights.
-bool tells_failure(const boost::json::value& result) {
-  if (const auto* flag = result.if_bool())
-    return !*flag;
-  if (const auto* text = result.if_string()) {
-    for (const std::string_view sign : {"Traceback", "Error", "Exception"})
-      if (text->find(sign) != boost::json::string::npos)
-        return true;
-    return *text == "False";
-  }
-  if (const auto* success = member(result, "success"); success != nullptr && *success != true)
+/// no list and no object. What is not known to be good counts as a failure: a wrong alarm costs a second
+/// look, a missed failure serves wrong weights.
+bool tells_success(const boost::json::value& result) {
+  if (result.is_null() || result == true || result == "True")
     return true;
   const auto* error = member(result, "error");
-  return error != nullptr && !error->is_null();
+  const auto* success = member(result, "success");
+  return success != nullptr && *success == true && (error == nullptr || error->is_null());
 }
 
 class vllm_api final : public engine_api {
@@ -122,8 +115,12 @@ public:
                      + " was answered with HTTP 200 but not in vLLM's form; is the endpoint the server "
                        "itself? It said: "
                      + words_of(response));
+    if (const auto* error = member(*body, "error"); error != nullptr && !error->is_null())
+      return refused("the server reports a failure: " + words_of(response));
+    if (results->empty())
+      return refused(std::string{update_question} + " was answered with HTTP 200 but by no worker");
     for (std::size_t i = 0; i < results->size(); ++i)
-      if (tells_failure((*results)[i]))
+      if (!tells_success((*results)[i]))
         return refused("worker " + std::to_string(i) + " of the server reports a failure: "
                        + shortened(boost::json::serialize((*results)[i])));
     return go();

@@ -5,56 +5,93 @@
 
 #include "io/error.hpp"
 
+#include <algorithm>
 #include <array>
-#include <cassert>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
+#include <utility>
+#include <vector>
 
-#include <zmq.hpp>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 namespace ckpt::io {
 namespace {
 
-/// Longest answer that is taken: an agreement is empty, a traceback some kilobytes.
-constexpr std::int64_t reply_bytes_max = 1 << 20;
+using namespace std::chrono_literals;
 
-/// How long closing waits for a last message (an abort) to leave for a worker that is there.
-constexpr int linger_ms = 500;
+/// Who has connected and not yet greeted: as many, for as long.
+constexpr std::size_t strangers_max = 16;
+constexpr auto greeting_time = 5s;
+
+constexpr int backlog = 64;
+
+/// Pause after a connection that could not be taken, for a lack of descriptors as a rule.
+constexpr auto accept_pause = 100ms;
+
+constexpr std::size_t bytes_at_once = 64 << 10;
+
+struct abstract_address {
+  sockaddr_un name{};
+  socklen_t length = 0;
+};
+
+[[nodiscard]] abstract_address abstract(std::string_view name) {
+  abstract_address result;
+  result.name.sun_family = AF_UNIX;
+  const auto bytes = std::min(name.size(), sizeof result.name.sun_path - 1);
+  std::memcpy(result.name.sun_path + 1, name.data(), bytes);
+  result.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + bytes);
+  return result;
+}
+
+[[nodiscard]] std::string socket_name(std::string_view device_uuid, unsigned serial) {
+  return "checkpoint-engine-" + std::string{device_uuid} + "-" + std::to_string(serial) + ".sock";
+}
+
+[[nodiscard]] ucred credentials_of(int socket) noexcept {
+  ucred who{0, static_cast<uid_t>(-1), 0};
+  socklen_t size = sizeof who;
+  static_cast<void>(::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size));
+  return who;
+}
+
+/// Who listens behind an address that is taken, for the message.
+[[nodiscard]] std::string holder_of(const abstract_address& address) {
+  const fd probe{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (!probe
+      || ::connect(probe.number(), reinterpret_cast<const sockaddr*>(&address.name), address.length) != 0)
+    return {};
+  const auto who = credentials_of(probe.number());
+  return ", held by process " + std::to_string(who.pid) + " of user " + std::to_string(who.uid);
+}
+
+[[nodiscard]] bool is_let_in(uid_t user) noexcept {
+  const auto own = ::geteuid();
+  return own == 0 || user == own || user == 0;
+}
 
 } // namespace
 
-struct worker_channel::sockets {
-  zmq::context_t context{1};
-  zmq::socket_t peer{context, zmq::socket_type::dealer};
-  zmq::socket_t monitor{context, zmq::socket_type::pair};
-
-  sockets() = default;
-  sockets(const sockets&) = delete;
-  sockets& operator=(const sockets&) = delete;
-
-  /// Ends the events first: libzmq sends them blocking, and with their reader gone its I/O thread would wait
-  /// for ever, and the end of the context with it.
-  ~sockets() noexcept { zmq_socket_monitor(peer.handle(), nullptr, 0); }
-};
-
 worker_channel::worker_channel(std::string_view device_uuid, unsigned serial)
-    : sockets_{std::make_unique<sockets>()}, address_{address_of(device_uuid, serial)} {
-  constexpr auto monitor_address = "inproc://events";
-  auto& peer = sockets_->peer;
-  peer.set(zmq::sockopt::linger, linger_ms);
-  peer.set(zmq::sockopt::maxmsgsize, reply_bytes_max);
-  constexpr int events = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
-  if (zmq_socket_monitor(peer.handle(), monitor_address, events) != 0)
-    throw system_failure(zmq_errno(), "monitor", address_);
-  sockets_->monitor.connect(monitor_address);
-  if (zmq_bind(peer.handle(), address_.c_str()) != 0)
-    throw system_failure(zmq_errno(), "bind", address_);
+    : address_{address_of(device_uuid, serial)}, listener_{::socket(
+                                                     AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+                                                     0)} {
+  if (!listener_)
+    throw system_failure(errno, "socket for", address_);
+  const auto where = abstract(socket_name(device_uuid, serial));
+  if (::bind(listener_.number(), reinterpret_cast<const sockaddr*>(&where.name), where.length) != 0) {
+    const auto why = errno;
+    throw system_failure(why, "bind", address_ + (why == EADDRINUSE ? holder_of(where) : std::string{}));
+  }
+  if (::listen(listener_.number(), backlog) != 0)
+    throw system_failure(errno, "listen", address_);
 }
 
-worker_channel::~worker_channel() noexcept = default;
-
 std::string worker_channel::address_of(std::string_view device_uuid, unsigned serial) {
-  return "ipc://@checkpoint-engine-" + std::string{device_uuid} + "-" + std::to_string(serial) + ".sock";
+  return "ipc://@" + socket_name(device_uuid, serial);
 }
 
 void worker_channel::send(std::string message) {
@@ -65,77 +102,157 @@ void worker_channel::send(std::string message) {
 void worker_channel::forget_peer() noexcept {
   unsent_.clear();
   reply_.clear();
-  peer_seen_ = peers_ > 0; // The next one may have come before the end of the last one was told.
-}
-
-void worker_channel::flush() {
-  // The empty frame is what a REQ socket would put before each request. Once it has been taken, the second
-  // frame of the same message goes the same way without waiting.
-  auto& peer = sockets_->peer;
-  while (!unsent_.empty()) {
-    if (!peer.send(zmq::message_t{}, zmq::send_flags::sndmore | zmq::send_flags::dontwait))
-      return;
-    peer.send(zmq::buffer(unsent_.front()), zmq::send_flags::none);
-    unsent_.pop_front();
-  }
+  peer_seen_ = !workers_.empty(); // The next one may have come before the end of the last one was told.
 }
 
 worker_channel::event worker_channel::wait(std::chrono::milliseconds timeout) {
   flush();
-  auto& [context, peer, monitor] = *sockets_;
-  const auto peer_events = static_cast<short>(unsent_.empty() ? ZMQ_POLLIN : ZMQ_POLLIN | ZMQ_POLLOUT);
-  std::array<zmq::pollitem_t, 2> items{
-      {{peer.handle(), 0, peer_events, 0}, {monitor.handle(), 0, ZMQ_POLLIN, 0}}};
-  try {
-    zmq::poll(items.data(), items.size(), timeout);
-  } catch (const zmq::error_t& error) {
-    if (error.num() == EINTR)
-      return event::none;
-    throw;
-  }
-  // Replies first: a worker that answered and then closed has answered.
-  if (receive())
-    return event::reply;
-  const auto seen = read_monitor();
+  if (const auto seen = next_event(); seen != event::none)
+    return seen;
+  // Its order: the listener, the strangers, the workers.
+  std::vector<pollfd> items;
+  const bool listens = strangers_.size() < strangers_max && clock::now() >= accept_again_;
+  items.push_back({listens ? listener_.number() : -1, POLLIN, 0});
+  for (const auto& one : strangers_)
+    items.push_back({one.socket.number(), POLLIN, 0});
+  for (const auto& one : workers_)
+    items.push_back({one.socket.number(),
+                     static_cast<short>(one.session.unwritten().empty() ? POLLIN : POLLIN | POLLOUT), 0});
+  if (::poll(items.data(), items.size(), static_cast<int>(timeout.count())) < 0 && errno != EINTR)
+    throw system_failure(errno, "poll", address_);
+  drop_second_workers_that_left();
+  hear_worker();
+  greet_strangers();
+  if (listens)
+    accept_strangers();
   flush();
-  return seen;
+  return next_event();
 }
 
-bool worker_channel::receive() {
-  auto& peer = sockets_->peer;
-  zmq::message_t frame;
-  if (!peer.recv(frame, zmq::recv_flags::dontwait))
-    return false;
-  // The first frame is the empty delimiter of the REP socket, the rest the reply.
-  reply_.clear();
-  for (bool more = frame.more(); more; more = frame.more()) {
-    if (!peer.recv(frame, zmq::recv_flags::none))
-      break;
-    reply_.append(frame.to_string_view());
+void worker_channel::accept_strangers() {
+  while (strangers_.size() < strangers_max) {
+    fd socket{::accept4(listener_.number(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
+    if (!socket) {
+      if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
+        accept_again_ = clock::now() + accept_pause;
+      return;
+    }
+    if (!is_let_in(credentials_of(socket.number()).uid))
+      continue;
+    strangers_.push_back({std::move(socket), {}, clock::now()});
   }
+}
+
+void worker_channel::greet_strangers() {
+  for (auto one = strangers_.begin(); one != strangers_.end();) {
+    try {
+      take_bytes(*one);
+    } catch (const zmtp_error&) {
+      one->socket.reset(); // Whoever it is, it is no worker.
+    }
+    if (one->socket && one->session.is_open()) {
+      workers_.push_back(std::move(*one));
+      second_peer_came_ = second_peer_came_ || workers_.size() > 1;
+      peer_seen_ = true;
+      one->socket.reset();
+    }
+    const bool is_over = !one->socket || clock::now() - one->since > greeting_time;
+    one = is_over ? strangers_.erase(one) : one + 1;
+  }
+}
+
+/// Reads and writes as much as goes without waiting. Closes the socket when the other side has.
+void worker_channel::take_bytes(peer& one) {
+  std::array<char, bytes_at_once> bytes;
+  const auto count = ::recv(one.socket.number(), bytes.data(), bytes.size(), 0);
+  if (count > 0)
+    one.session.receive({bytes.data(), static_cast<std::size_t>(count)});
+  else if (count == 0 || (errno != EAGAIN && errno != EINTR)) {
+    one.socket.reset();
+    return;
+  }
+  while (!one.session.unwritten().empty()) {
+    const auto waiting = one.session.unwritten();
+    const auto written = ::send(one.socket.number(), waiting.data(), waiting.size(), MSG_NOSIGNAL);
+    if (written < 0)
+      return; // Full, or closed: the next read tells.
+    one.session.written(static_cast<std::size_t>(written));
+  }
+}
+
+/// True when the worker has replied to what it was not asked. What it says then does not count.
+bool worker_channel::babbles(peer& worker) {
+  if (worker.session.replies().size() <= missing_replies_)
+    return false;
+  worker.session.replies().clear();
+  babble_ = "said what it was not asked for";
+  babbled_ = true;
   return true;
 }
 
-worker_channel::event worker_channel::read_monitor() {
-  auto& monitor = sockets_->monitor;
-  for (zmq::message_t frame; monitor.recv(frame, zmq::recv_flags::dontwait);) {
-    std::uint16_t kind = 0;
-    assert(frame.size() >= sizeof kind);
-    std::memcpy(&kind, frame.data(), sizeof kind);
-    while (frame.more())
-      if (!monitor.recv(frame, zmq::recv_flags::none))
-        break;
-    if (kind == ZMQ_EVENT_DISCONNECTED && peers_ > 0) {
-      --peers_;
-      return event::peer_lost;
-    }
-    if (kind == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {
-      peer_seen_ = true;
-      if (++peers_ > 1)
-        return event::second_peer;
-    }
+/// Reads no further than the next reply: a worker that answered and then closed has answered.
+void worker_channel::hear_worker() {
+  if (workers_.empty())
+    return;
+  auto& worker = workers_.front();
+  if (babbles(worker) || !worker.session.replies().empty())
+    return;
+  try {
+    take_bytes(worker);
+    static_cast<void>(babbles(worker));
+  } catch (const zmtp_error& error) {
+    babble_ = std::string{"sent "} + error.what();
+    babbled_ = true;
+    worker.socket.reset();
   }
+  if (worker.socket)
+    return;
+  workers_.pop_front();
+  missing_replies_ = 0;
+  peer_lost_ = true;
+}
+
+void worker_channel::drop_second_workers_that_left() {
+  for (std::size_t i = 1; i < workers_.size();) {
+    char byte = 0;
+    const bool left = ::recv(workers_[i].socket.number(), &byte, 1, MSG_PEEK) == 0;
+    if (left)
+      workers_.erase(workers_.begin() + static_cast<std::ptrdiff_t>(i));
+    else
+      ++i;
+  }
+}
+
+/// What has happened and was not told.
+worker_channel::event worker_channel::next_event() {
+  if (std::exchange(babbled_, false))
+    return event::babble;
+  if (!workers_.empty() && missing_replies_ > 0 && !workers_.front().session.replies().empty()) {
+    auto& replies = workers_.front().session.replies();
+    reply_ = std::move(replies.front());
+    replies.pop_front();
+    --missing_replies_;
+    return event::reply;
+  }
+  if (std::exchange(peer_lost_, false))
+    return event::peer_lost;
+  if (std::exchange(second_peer_came_, false))
+    return event::second_peer;
   return event::none;
+}
+
+void worker_channel::flush() {
+  if (unsent_.empty() || workers_.empty())
+    return;
+  hear_worker(); // What it has said by now is no answer to what it is told next.
+  if (workers_.empty())
+    return;
+  auto& worker = workers_.front();
+  for (; !unsent_.empty(); unsent_.pop_front()) {
+    worker.session.send(unsent_.front());
+    ++missing_replies_;
+  }
+  hear_worker();
 }
 
 } // namespace ckpt::io

@@ -2,16 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The weight channel to one worker of an engine: ZeroMQ over an abstract Unix socket, which this side binds
-// and the worker connects to with a REP socket. One message is under way at a time and gets one reply, except
-// an abort, which gets none. One thread uses a channel.
+// The weight channel to one worker of an engine: ZeroMQ (zmtp.hpp) over an abstract Unix socket, which this
+// side binds and the worker connects to with a REP socket. One message is under way at a time and gets one
+// reply, except an abort, which gets none. One thread uses a channel.
 //
-// A DEALER socket stands where the reference has a REQ: on the wire it is the same, but an abort can follow a
-// request whose reply is still missing.
+// Anybody on this machine can find such a socket. So who is neither of this process's user nor root is not
+// let in, unless this process is root's; who connects is nobody until it has greeted as a REP socket does;
+// and a reply counts only when one is missing.
+
+#include "io/fd.hpp"
+#include "io/zmtp.hpp"
 
 #include <chrono>
 #include <deque>
-#include <memory>
 #include <string>
 #include <string_view>
 
@@ -20,11 +23,10 @@ namespace ckpt::io {
 class worker_channel {
 public:
   /// Binds `ipc://@checkpoint-engine-<device_uuid>-<serial>.sock`. Throws std::system_error; address_in_use
-  /// means that another pusher is updating this device.
+  /// means that another pusher is updating this device, and says whose.
   worker_channel(std::string_view device_uuid, unsigned serial);
   worker_channel(const worker_channel&) = delete;
   worker_channel& operator=(const worker_channel&) = delete;
-  ~worker_channel() noexcept;
 
   /// What goes into the HTTP request, keyed by the device's uuid.
   [[nodiscard]] const std::string& address() const noexcept { return address_; }
@@ -42,7 +44,8 @@ public:
     none,        ///< nothing happened within the time
     reply,       ///< last_reply() holds the worker's answer to the last message
     peer_lost,   ///< the worker closed its end, or died
-    second_peer, ///< somebody else connected too: who gets which message is no longer certain
+    second_peer, ///< another worker connected too, and is told nothing as long as the first is there
+    babble,      ///< the worker said what was not asked, or what is no reply: see babble()
   };
 
   /// Waits up to `timeout` for the next event.
@@ -51,6 +54,9 @@ public:
   /// Empty when the worker agreed, else its error text.
   [[nodiscard]] const std::string& last_reply() const noexcept { return reply_; }
 
+  /// What was wrong with what the worker said.
+  [[nodiscard]] const std::string& babble() const noexcept { return babble_; }
+
   /// True once a worker has connected.
   [[nodiscard]] bool peer_seen() const noexcept { return peer_seen_; }
 
@@ -58,20 +64,42 @@ public:
   void forget_peer() noexcept;
 
   /// True when every message has left for the worker.
-  [[nodiscard]] bool all_sent() const noexcept { return unsent_.empty(); }
+  [[nodiscard]] bool all_sent() const noexcept {
+    return unsent_.empty() && (workers_.empty() || workers_.front().session.unwritten().empty());
+  }
 
 private:
-  struct sockets;
-  void flush();
-  [[nodiscard]] bool receive();
-  [[nodiscard]] event read_monitor();
+  using clock = std::chrono::steady_clock;
 
-  std::unique_ptr<sockets> sockets_;
+  /// Somebody who connected: a worker once its session is open.
+  struct peer {
+    fd socket;
+    zmtp_session session;
+    clock::time_point since;
+  };
+
+  void accept_strangers();
+  void greet_strangers();
+  void take_bytes(peer& one);
+  [[nodiscard]] bool babbles(peer& worker);
+  void hear_worker();
+  void drop_second_workers_that_left();
+  [[nodiscard]] event next_event();
+  void flush();
+
   std::string address_;
+  fd listener_;
+  clock::time_point accept_again_{};
+  std::deque<peer> strangers_;
+  std::deque<peer> workers_; ///< the first is the one that is spoken to
   std::string reply_;
-  std::deque<std::string> unsent_; // Two at most: a request and an abort, or two aborts.
+  std::string babble_;
+  std::deque<std::string> unsent_; ///< two at most: a request and an abort, or two aborts
+  unsigned missing_replies_ = 0;
   bool peer_seen_ = false;
-  unsigned peers_ = 0;
+  bool babbled_ = false;          ///< not yet told
+  bool peer_lost_ = false;        ///< not yet told
+  bool second_peer_came_ = false; ///< not yet told
 };
 
 } // namespace ckpt::io

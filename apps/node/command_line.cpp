@@ -4,11 +4,13 @@
 #include "apps/node/command_line.hpp"
 
 #include "actors/error.hpp"
+#include "apps/node/tls_files.hpp"
 #include "io/host_address.hpp"
 #include "io/name_pattern.hpp"
 #include "io/source_file.hpp"
 
 #include <cerrno>
+#include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -193,7 +195,16 @@ void add_tuning_flags(CLI::App& app, raw_options& raw) {
   return key;
 }
 
+/// Larger sizes are minus signs, and would overflow what is computed with them.
+constexpr std::uint64_t size_max = std::uint64_t{1} << 50;
+
+void require_size(std::uint64_t bytes, const char* flag) {
+  if (bytes > size_max)
+    throw std::invalid_argument{std::string{flag} + " must be between 0 and 1PiB"};
+}
+
 void require_page_multiple(std::uint64_t bytes, const char* flag) {
+  require_size(bytes, flag);
   if (bytes % io::page_bytes != 0)
     throw std::invalid_argument{std::string{flag} + " must be a multiple of 4096 bytes"};
 }
@@ -252,9 +263,7 @@ void refuse_what_is_not_built(const raw_options& raw) {
                      + static_cast<int>(!network.tls_key.empty());
   if (given != 0 && given != 3)
     throw std::invalid_argument{"--tls-ca, --tls-cert and --tls-key go together"};
-  for (const auto* file : {&network.tls_ca, &network.tls_cert, &network.tls_key})
-    if (!file->empty() && !std::ifstream{*file})
-      throw std::invalid_argument{*file + ": cannot be read"};
+  require_usable(network);
   if (place.hosts > 1 && given == 0 && !network.is_insecure && !io::is_loopback(place.master_addr))
     throw std::invalid_argument{"host 0 at " + place.master_addr
                                 + " would be open to anybody who reaches it: give --tls-ca, --tls-cert and "
@@ -263,6 +272,8 @@ void refuse_what_is_not_built(const raw_options& raw) {
 }
 
 [[nodiscard]] std::chrono::milliseconds milliseconds(double seconds) {
+  if (!std::isfinite(seconds)) // It passes every check of a range.
+    throw std::invalid_argument{"a time has to be a number of seconds"};
   return std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1000)};
 }
 
@@ -283,6 +294,7 @@ void refuse_what_is_not_built(const raw_options& raw) {
   require_page_multiple(raw.chunk_bytes, "--chunk-size");
   if (raw.chunk_bytes < io::page_bytes || raw.chunk_bytes > (1ull << 30))
     throw std::invalid_argument{"--chunk-size must be between 4KiB and 1GiB"};
+  require_size(raw.host_memory_bytes, "--host-memory");
   if (raw.host_memory_bytes < raw.chunk_bytes)
     throw std::invalid_argument{"--host-memory must be at least --chunk-size"};
   options.update.checkpoint_name = raw.checkpoint_name;
@@ -305,7 +317,8 @@ void refuse_what_is_not_built(const raw_options& raw) {
   options.bucket_bytes = raw.bucket_bytes;
   for (const auto& pattern : raw.keep_together)
     options.keep_together.push_back(io::name_pattern{pattern}.text());
-  options.report = raw.report;
+  if (!raw.report.empty())
+    options.report.emplace(raw.report);
   options.dry_run = raw.dry_run;
   options.sleep_seconds = raw.sleep_seconds;
   return options;

@@ -7,6 +7,7 @@
 
 #include "actors/update.hpp"
 #include "apps/node/cluster_place.hpp"
+#include "apps/node/report_file.hpp"
 #include "gpu/cuda_device.hpp"
 
 #include <cstdint>
@@ -40,7 +41,7 @@ struct node_options {
   gpu::cuda_options cuda;
   std::uint64_t bucket_bytes = 0;         ///< 0: by the checkpoint's size
   std::vector<std::string> keep_together; ///< patterns, see io::name_pattern
-  std::filesystem::path report;           ///< empty: none
+  std::optional<report_file> report;
   bool dry_run = false;
   std::uint32_t sleep_seconds = 0;
 };

@@ -9,12 +9,14 @@
 #include "apps/node/accelerators.hpp"
 #include "apps/node/attendant.hpp"
 #include "apps/node/dry_run.hpp"
+#include "apps/node/resources.hpp"
 #include "apps/node/take_part.hpp"
 #include "io/content_sample.hpp"
 #include "io/error.hpp"
 #include "io/update_lock.hpp"
 
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <future>
 #include <iostream>
@@ -22,7 +24,6 @@
 
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 
 namespace ckpt::apps {
 namespace {
@@ -40,15 +41,6 @@ public:
 private:
   cause why_;
 };
-
-/// Big checkpoints have hundreds of files open, twice; the usual soft limit of 1024 is a shell's.
-void raise_open_file_limit() {
-  rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max;
-    ::setrlimit(RLIMIT_NOFILE, &limit);
-  }
-}
 
 /// Runs `work`; what it throws ends the run with code `otherwise`, unless the exception says better.
 template <class Function>
@@ -86,6 +78,26 @@ auto step(ec otherwise, Function work) {
   });
 }
 
+[[nodiscard]] needed_resources needs_of(const node_options& options, const io::checkpoint& checkpoint,
+                                        const io::bucket_plan& plan) {
+  // Counted in the program; a few more do no harm.
+  constexpr std::uint64_t threads_of_all = 16, threads_of_device = 3;
+  constexpr std::uint64_t descriptors_of_all = 40, descriptors_of_file = 3, descriptors_of_device = 6;
+  constexpr std::uint64_t memory_of_all = 64 << 20;
+  const std::uint64_t devices = options.layout.devices_per_host;
+  needed_resources needs;
+  needs.threads = threads_of_all + threads_of_device * devices + options.update.endpoints.size();
+  needs.descriptors =
+      descriptors_of_all + descriptors_of_file * checkpoint.files.size() + descriptors_of_device * devices;
+  if (options.device == device_kind::host)
+    needs.shared_memory_bytes = plan.ring_bytes * devices;
+  needs.memory_bytes =
+      memory_of_all + needs.shared_memory_bytes
+      + actors::slab_count(options.update.host_memory_bytes, plan, options.update.chunk_bytes, options.layout)
+            * options.update.chunk_bytes;
+  return needs;
+}
+
 /// An update of this host, ready to run, and what keeps others off its engines meanwhile; or why there is
 /// none.
 struct prepared_update {
@@ -116,6 +128,7 @@ struct prepared_update {
     spdlog::info("{}: {} tensors, {} in {} file(s), {} buckets", checkpoint.path.string(),
                  checkpoint.tensors.size(), actors::describe_bytes(checkpoint.tensor_bytes),
                  checkpoint.files.size(), plan.buckets.size());
+    step(ec::unspecified, [&] { require_resources(needs_of(options, checkpoint, plan)); });
     prepared.locks = lock_engines(options);
     auto content = begin_sampling(options, checkpoint);
     // What is missing on this host, the user asked for; what does not fit, nobody could know.
@@ -151,11 +164,18 @@ struct prepared_update {
   return prepared;
 }
 
-void report(const actors::update_verdict& verdict, const actors::update& update,
-            const node_options& options) {
+/// False when the report cannot be written.
+[[nodiscard]] bool report(const actors::update_verdict& verdict, const actors::update& update,
+                          const node_options& options) {
   std::cout << actors::describe(verdict, update) << std::endl;
-  if (!options.report.empty())
-    actors::write_report(verdict, update, options.report);
+  try {
+    if (options.report)
+      options.report->write(actors::report_text(verdict, update));
+    return true;
+  } catch (const std::exception& error) {
+    spdlog::error("--report: {}", error.what());
+    return false;
+  }
 }
 
 } // namespace
@@ -164,13 +184,18 @@ int run(const node_options& options) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("ckpt-actor-node"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
   raise_open_file_limit();
+  // Whoever reads the log may go away, and files may be limited in size: writing then fails, and says so.
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   const signal_guard signals; // Before the first thread: threads inherit the mask.
   const auto prepared = prepare(options);
   if (!prepared.update)
     return 0; // A dry run.
   const auto conclude = [&](const actors::update_verdict& verdict) {
-    report(verdict, *prepared.update, options);
-    const auto status = actors::exit_status(verdict.first_cause.code);
+    const bool is_reported = report(verdict, *prepared.update, options);
+    auto status = actors::exit_status(verdict.first_cause.code);
+    if (status == 0 && !is_reported)
+      status = actors::exit_status(ec::unspecified);
     // What serves to find the rings goes away also when this process ends without more ado.
     for (const auto& device : prepared.update->devices)
       device->withdraw_export();

@@ -1,0 +1,101 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/node/report_file.hpp"
+
+#include "io/error.hpp"
+#include "io/fd.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+namespace ckpt::apps {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse(const fs::path& path, const std::string& why) {
+  throw std::invalid_argument{"--report " + path.string() + ": " + why};
+}
+
+/// The way to what this process has open already: somebody else's file, if it is one.
+[[nodiscard]] bool is_an_open_descriptor(const fs::path& path) {
+  const auto text = path.lexically_normal().string();
+  return text.starts_with("/proc/") || text.starts_with("/dev/fd/") || text.starts_with("/dev/std");
+}
+
+[[nodiscard]] fs::path beside(const fs::path& path) {
+  return path.string() + "." + std::to_string(::getpid()) + ".tmp";
+}
+
+void write_all(int file, std::string_view text, const fs::path& path) {
+  while (!text.empty()) {
+    const auto written = ::write(file, text.data(), text.size());
+    if (written > 0)
+      text.remove_prefix(static_cast<std::size_t>(written));
+    else if (errno != EINTR)
+      throw io::system_failure(errno, "write", path.native());
+  }
+}
+
+/// Written beside and renamed: a reader sees a whole report or none.
+void replace(const fs::path& path, std::string_view text) {
+  const auto other = beside(path);
+  try {
+    const io::fd file{::open(other.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
+    if (!file)
+      throw io::system_failure(errno, "create", other.native());
+    write_all(file.number(), text, other);
+    if (::rename(other.c_str(), path.c_str()) != 0)
+      throw io::system_failure(errno, "rename to", path.native());
+  } catch (const std::system_error& error) {
+    if (error.code() != std::errc::file_exists)
+      ::unlink(other.c_str());
+    throw;
+  }
+}
+
+} // namespace
+
+report_file::report_file(fs::path path) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  if (fs::is_directory(status))
+    refuse(path, "is a directory");
+  is_replaced_ = (fs::is_regular_file(status) || status.type() == fs::file_type::not_found)
+                 && !is_an_open_descriptor(path);
+  if (!is_replaced_) {
+    path_ = std::move(path);
+    if (::access(path_.c_str(), W_OK) != 0)
+      refuse(path_, "cannot be written: " + std::generic_category().message(errno));
+    return;
+  }
+  path_ = fs::weakly_canonical(path, error);
+  if (error)
+    refuse(path, error.message());
+  const auto other = beside(path_);
+  const io::fd trial{::open(other.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
+  if (!trial)
+    refuse(path, "cannot be written: " + std::generic_category().message(errno));
+  ::unlink(other.c_str());
+}
+
+void report_file::write(std::string_view text) const {
+  if (is_replaced_) {
+    replace(path_, text);
+    return;
+  }
+  // A pipe that nobody reads from must not stop the end of an update.
+  const io::fd file{::open(path_.c_str(), O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC)};
+  if (!file)
+    throw io::system_failure(errno, "open", path_.native());
+  write_all(file.number(), text, path_);
+}
+
+} // namespace ckpt::apps

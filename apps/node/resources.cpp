@@ -1,0 +1,85 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/node/resources.hpp"
+
+#include "actors/verdict.hpp"
+#include "io/usable_memory.hpp"
+
+#include <latch>
+#include <stdexcept>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include <sys/resource.h>
+#include <sys/statvfs.h>
+
+namespace ckpt::apps {
+namespace {
+
+using actors::describe_bytes;
+
+void require_threads(std::uint64_t count) {
+  std::latch end{1};
+  std::vector<std::jthread> threads;
+  try {
+    for (std::uint64_t number = 0; number < count; ++number)
+      threads.emplace_back([&] { end.wait(); });
+    end.count_down();
+  } catch (const std::system_error& error) {
+    end.count_down();
+    throw std::runtime_error{"an update needs " + std::to_string(count)
+                             + " threads here, and the kernel gives no more than "
+                             + std::to_string(threads.size()) + " (" + error.code().message()
+                             + "): raise ulimit -u or -v, or the container's limit of processes"};
+  }
+}
+
+void require_descriptors(std::uint64_t count) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < count)
+    throw std::runtime_error{"an update needs " + std::to_string(count)
+                             + " open files here, and no more than " + std::to_string(limit.rlim_cur)
+                             + " are allowed: raise ulimit -n"};
+}
+
+void require_memory(std::uint64_t bytes) {
+  const auto usable = io::usable_memory();
+  if (usable && *usable < bytes)
+    throw std::runtime_error{
+        "an update needs " + describe_bytes(bytes) + " of memory here, and there are "
+        + describe_bytes(*usable)
+        + " left: lower --host-memory or --bucket-size, or use fewer devices of host memory"};
+}
+
+void require_shared_memory(std::uint64_t bytes) {
+  struct statvfs status {};
+  if (bytes == 0 || ::statvfs("/dev/shm", &status) != 0 || status.f_blocks == 0)
+    return; // Not a file system, or one without a limit.
+  const auto left = std::uint64_t{status.f_bavail} * status.f_frsize;
+  if (left < bytes)
+    throw std::runtime_error{"the rings of this host's devices take " + describe_bytes(bytes)
+                             + " in /dev/shm, and there are " + describe_bytes(left)
+                             + " left: raise its size (containers: --shm-size), or lower --bucket-size"};
+}
+
+} // namespace
+
+void require_resources(const needed_resources& needed) {
+  require_threads(needed.threads);
+  require_descriptors(needed.descriptors);
+  require_memory(needed.memory_bytes);
+  require_shared_memory(needed.shared_memory_bytes);
+}
+
+void raise_open_file_limit() noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+    limit.rlim_cur = limit.rlim_max;
+    ::setrlimit(RLIMIT_NOFILE, &limit);
+  }
+}
+
+} // namespace ckpt::apps

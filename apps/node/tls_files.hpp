@@ -1,0 +1,16 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The certificates that a host proves itself with, looked at before anybody is spoken to: one that cannot be
+// used would otherwise show as a network that does not answer.
+
+#include "apps/node/command_line.hpp"
+
+namespace ckpt::apps {
+
+/// Throws std::invalid_argument that names the file and what is wrong with it: it cannot be read, is no
+/// certificate or key, has run out, or the key is another certificate's.
+void require_usable(const network_options& network);
+
+} // namespace ckpt::apps

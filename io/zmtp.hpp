@@ -1,0 +1,74 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The ZeroMQ Message Transfer Protocol 3.1 (https://rfc.zeromq.org/spec/37), as much of it as a REP socket
+// needs at its other end: this side is a DEALER, nobody encrypts. Written here and not left to libzmq because
+// what comes may come from anybody on this machine: the length of a whole message is bounded, and who does
+// not know the protocol is told apart from who does.
+//
+//   greeting  <──>  greeting      64 bytes each
+//   READY     <──>  READY         commands that name the kind of socket
+//   "", text   ──>                a message: an empty frame, then its text
+//              <──  "", text      the reply, of which the text may come in several frames
+//
+// Pure; one thread uses an object.
+
+#include <cstdint>
+#include <deque>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+namespace ckpt::io {
+
+/// What came is not what a REP socket says, or is longer than it may be.
+class zmtp_error : public std::runtime_error {
+public:
+  using std::runtime_error::runtime_error;
+};
+
+class zmtp_session {
+public:
+  /// A reply may have this many bytes, all its frames together.
+  static constexpr std::uint64_t reply_bytes_max = 1 << 20;
+  static constexpr unsigned reply_frames_max = 64;
+
+  zmtp_session();
+
+  /// Takes bytes as they come. Throws zmtp_error.
+  void receive(std::string_view bytes);
+
+  /// True once the other side has said that it is a REP socket.
+  [[nodiscard]] bool is_open() const noexcept { return phase_ == phase::open; }
+
+  /// Replies that have come, oldest first, for the caller to take out.
+  [[nodiscard]] std::deque<std::string>& replies() noexcept { return replies_; }
+
+  /// Adds a message to what is to be written.
+  void send(std::string_view message);
+
+  /// What is to be written next; the caller tells how much of it has been.
+  [[nodiscard]] std::string_view unwritten() const noexcept { return unwritten_; }
+  void written(std::size_t bytes) { unwritten_.erase(0, bytes); }
+
+private:
+  enum class phase : std::uint8_t { greeting, ready, open };
+
+  [[nodiscard]] bool take_greeting();
+  [[nodiscard]] bool take_frame();
+  void on_command(std::string_view body);
+  void on_ready(std::string_view properties);
+  void on_message_frame(bool more, std::string_view body);
+  void write_frame(unsigned flags, std::string_view body);
+  void write_command(std::string_view name, std::string_view data);
+
+  phase phase_ = phase::greeting;
+  std::string unread_;
+  std::string unwritten_;
+  unsigned reply_frames_ = 0; ///< of the reply that is not complete
+  std::string reply_;
+  std::deque<std::string> replies_;
+};
+
+} // namespace ckpt::io
