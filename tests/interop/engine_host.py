@@ -73,8 +73,10 @@ def difference(expected, seen):
     if expected.numel() == 0:
         return ""
     # Bytes, because values would hide a NaN's payload and the sign of zero.
-    same = seen.reshape(-1).view(torch.uint8) == expected.reshape(-1).view(torch.uint8)
-    return "" if bool(same.all()) else f"{int((~same).sum())} of {same.numel()} bytes differ"
+    seen, expected = seen.reshape(-1).view(torch.uint8), expected.reshape(-1).view(torch.uint8)
+    if torch.equal(seen, expected):
+        return ""
+    return f"{int((seen != expected).sum())} of {expected.numel()} bytes differ"
 
 
 class Collector:
