@@ -136,9 +136,7 @@ def run_worker(number, pipe, prepare):
         collector = make_collector(version)
         error = None
         try:
-            update_weights_from_ipc(
-                context, address, device_id=number, run=collector.load, post_hook=collector.post_hook
-            )
+            update_weights_from_ipc(context, address, device_id=number, run=collector.load, post_hook=collector.post_hook)
             collector.compare()
         except Exception:  # what a server would report as its failure
             error = traceback.format_exc()
