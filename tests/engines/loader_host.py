@@ -52,7 +52,7 @@ def one_by_one(checkpoint):
 
 
 class Expectation:
-    """What one call by name gives to each parameter, and what becomes of it otherwise."""
+    """The parts that one call by name gives to each parameter, and those that the controls get wrong."""
 
     controls = {"one tensor a list": one_by_one, "one list by offset": by_offset}
 
@@ -87,7 +87,7 @@ class Expectation:
 
 
 class LoaderCollector:
-    """What a worker does with one update: has an engine load it."""
+    """Takes one update: hands each list to an engine's loader, and compares afterwards."""
 
     def __init__(self, expectation):
         self.expectation = expectation

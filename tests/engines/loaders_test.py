@@ -72,7 +72,7 @@ class LoaderTest(unittest.TestCase):
         cls.addClassCleanup(cls.host.close)
 
     def update(self, model, bucket_size):
-        """What the worker says about an update of this model."""
+        """The worker's verdict on an update of this model."""
         flags = ["--weight-version", f"{model}/{bucket_size}"]
         if bucket_size:
             flags += ["--bucket-size", bucket_size]

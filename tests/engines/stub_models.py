@@ -32,7 +32,7 @@ WRITTEN_DIRECTLY = {
     ".attn_sink": (torch.float32, (sizes.HEADS,)),
 }
 
-V3_CONFIGURATION = {
+CONFIGURATION = {
     "n_routed_experts": sizes.EXPERTS,
     "num_hidden_layers": sizes.LAYERS,
     "num_attention_heads": sizes.HEADS,
@@ -47,11 +47,11 @@ V3_CONFIGURATION = {
 
 
 def configuration(prediction_layers):
-    return types.SimpleNamespace(num_nextn_predict_layers=prediction_layers, **V3_CONFIGURATION)
+    return types.SimpleNamespace(num_nextn_predict_layers=prediction_layers, **CONFIGURATION)
 
 
 class Record:
-    """What parameters were given: {(name, which part of it): a copy}."""
+    """Copies of everything that parameters were given, by their names and the part that was named with it."""
 
     def __init__(self):
         self.names = []  # of all parameters
@@ -82,7 +82,7 @@ class Record:
         return parameter
 
     def finish(self):
-        """All that was given and written; of what was written nothing is a NaN that was so before."""
+        """{(name, part): tensor}; a parameter that loaders write to is left out unless all of it was written."""
         written = {(name, "written"): value for name, value in self.written.items() if not value.isnan().any()}
         return self.parts | written
 

@@ -80,7 +80,7 @@ def difference(expected, seen):
 
 
 class Collector:
-    """What a worker does with one update: keeps everything, and fails where it is told to."""
+    """Takes one update: keeps every tensor, fails where it is told to, and compares afterwards."""
 
     def __init__(self, options, number):
         self.checkpoint = options.checkpoint
