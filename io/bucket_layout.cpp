@@ -56,7 +56,14 @@ std::uint64_t bucket_layout::slot_bytes_with(const tensor_group& group) const {
   return std::max(slot_bytes, page_bytes);
 }
 
+std::uint32_t bucket_layout::leader_of(const tensor_group& group) const {
+  return *std::ranges::min_element(group.tensors, {}, [this](std::uint32_t index) {
+    return std::tie(source_.tensors[index].file, source_.tensors[index].name);
+  });
+}
+
 void bucket_layout::add(const tensor_group& group) {
+  const auto leader = leader_of(group);
   for (const auto index : group.tensors) {
     const auto& tensor = source_.tensors[index];
     const auto begin = position_of(tensor.file, tensor.bytes.offset);
@@ -73,7 +80,7 @@ void bucket_layout::add(const tensor_group& group) {
     const auto at = place_behind(open.end_bytes, tensor);
     open.end_bytes = at + tensor.bytes.length;
     slot_bytes_ += open.slot_bytes();
-    tensors_.push_back({index, number, at});
+    tensors_.push_back({index, number, at, leader});
     tensor_bytes_ += tensor.bytes.length;
     lanes_by_end_[begin + tensor.bytes.length] = number;
   }
@@ -92,24 +99,30 @@ void bucket_layout::place_lanes() {
   assert(base == slot_bytes_);
 }
 
+/// A group's tensors follow each other by name, whichever files they lie in: x.weight comes before
+/// x.weight_scale_inv, and no tensor of another group between them. LMDeploy's Kimi-K2 loses a scale that
+/// comes first. vLLM calls a model's loader anew after each tensor that is not the model's, such as lm_head,
+/// and drops halves that wait.
+void bucket_layout::append_list(bucket_plan& plan) {
+  const auto key = [this](const laid_tensor& laid) {
+    const auto& leader = source_.tensors[laid.group_leader];
+    return std::tie(leader.file, leader.name, source_.tensors[laid.tensor].name);
+  };
+  std::ranges::sort(tensors_, {}, key);
+  for (const auto& laid : tensors_)
+    plan.tensors.push_back({laid.tensor, lanes_[laid.lane].base + laid.lane_bytes});
+}
+
 void bucket_layout::close(bucket_plan& plan) {
   assert(!is_empty());
   place_lanes();
   planned_bucket bucket;
   bucket.tensors.begin = static_cast<std::uint32_t>(plan.tensors.size());
   std::ranges::sort(tensors_, {}, &laid_tensor::tensor);
-  for (const auto& laid : tensors_) {
-    const auto offset = lanes_[laid.lane].base + laid.lane_bytes;
-    add_to_runs(source_.tensors[laid.tensor], offset);
-    plan.tensors.push_back({laid.tensor, offset});
-  }
+  for (const auto& laid : tensors_)
+    add_to_runs(source_.tensors[laid.tensor], lanes_[laid.lane].base + laid.lane_bytes);
+  append_list(plan);
   bucket.tensors.end = static_cast<std::uint32_t>(plan.tensors.size());
-  std::sort(plan.tensors.begin() + bucket.tensors.begin, plan.tensors.end(),
-            [this](const placed_tensor& left, const placed_tensor& right) {
-              const auto& one = source_.tensors[left.tensor];
-              const auto& other = source_.tensors[right.tensor];
-              return std::tie(one.file, one.name) < std::tie(other.file, other.name);
-            });
   bucket.chunks.begin = static_cast<std::uint32_t>(plan.chunks.size());
   cut_windows(plan);
   bucket.chunks.end = static_cast<std::uint32_t>(plan.chunks.size());

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Makes the Python environment that the real engines run in, build/engines/python (or the folder given): SGLang and vLLM on a
-# CPU. Does nothing when it is there and made of the same recipe.
+# CPU, and LMDeploy's Python. Does nothing when it is there and made of the same recipe.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -21,6 +21,8 @@ python3 -m venv "$python"
 # --no-compile: of 40,000 files an engine imports a tenth, and compiles those when it first does.
 "$python/bin/pip" install --quiet --no-cache-dir --disable-pip-version-check --no-deps --no-compile -r "$here/requirements.txt"
 site=$("$python/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+
+rm -r "$site/lmdeploy/turbomind" # its engine in C++, for GPUs (365 MiB), which its Python engine does not import
 
 echo "Putting one empty library in place of CUDA's, which torch names but does not call without a GPU"
 # torch is published for GPUs and does not load without the libraries that it is linked to (3 GiB). Functions can be looked up

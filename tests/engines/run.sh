@@ -2,7 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# Updates real SGLang and vLLM servers on this machine's CPU with ckpt-actor-node. Makes what is missing for it in build/engines.
+# Updates real SGLang and vLLM servers on this machine's CPU with ckpt-actor-node, and models of them and of LMDeploy that are
+# nothing but parameters. Makes what is missing for it in build/engines.
 #
 #   tests/engines/run.sh [--all] [NODE [TEST…]]
 #
@@ -24,7 +25,7 @@ fi
 node=$(realpath "${1:-$repository/build/apps/ckpt-actor-node}")
 shift || true
 tests=("$@")
-[[ ${#tests[@]} -gt 0 ]] || tests=(cold_start_test updates_test traffic_test failures_test fused_tensors_test torchrun_test)
+[[ ${#tests[@]} -gt 0 ]] || tests=(cold_start_test updates_test traffic_test failures_test fused_tensors_test torchrun_test loaders_test)
 
 "$here/make-environments.sh" "$engines/python"
 echo "Models and what transformers answers with them, in $engines/models"

@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Plays an SGLang server whose workers run the real, unmodified checkpoint_engine.worker, on a machine without a GPU.
 
-Every worker is a process that keeps a copy of each tensor it was given and, after an update, compares all of them
-with what the real safetensors library reads from the checkpoint: names, dtypes, shapes and every byte.
+Every worker is a process that hands what it is given to a collector. Run as a program, the collector keeps a copy of
+each tensor and, after an update, compares all of them with what the real safetensors library reads from the
+checkpoint: names, dtypes, shapes and every byte. tests/engines/loader_host.py has another one, an engine's own loader.
 
     parent: HTTP ──POST──> one pipe per worker ──> worker.update_weights_from_ipc ──ZMQ──> the node under test
                  <── GET /verdict ── comparison
 
 Prints one line of JSON, {"port": N}, once it listens. Ends with its standard input. GET /verdict gives the outcome of
-the last update, one worker for each device:
+the last update, one worker for each device, with what the collector says besides the error:
 {"devices": [uuid, …], "workers": [{"error": text or null, "tensors": N, "wrong": [text, …]}, …]}
 """
 
 import argparse
+import functools
 import json
 import multiprocessing
 import pathlib
@@ -26,19 +28,23 @@ WRONG_SHOWN_MAX = 20
 
 
 def prepare_for_a_machine_without_gpu():
-    """What update_weights_from_ipc needs of CUDA around the transfer, as far as CPU tensors can do without it. The
-    worker itself stays as published; only its package's __init__, which imports the pusher's dependencies, is
-    replaced by an empty module."""
+    """Replaces what update_weights_from_ipc needs of CUDA around the transfer, which CPU tensors can do without. The
+    worker itself stays as published; its package's __init__, which imports the pusher's dependencies, is replaced by
+    an empty module."""
     import importlib.util
     import types
-
-    import torch
 
     package = types.ModuleType("checkpoint_engine")
     package.__path__ = list(importlib.util.find_spec("checkpoint_engine").submodule_search_locations)
     sys.modules["checkpoint_engine"] = package
-    torch.cuda.is_available = lambda: True
-    torch.cuda.synchronize = torch.cuda.ipc_collect = torch.cuda.empty_cache = lambda *_: None
+
+    def nothing(*_):
+        return None
+
+    import checkpoint_engine.worker
+
+    device_module = types.SimpleNamespace(synchronize=nothing, ipc_collect=nothing, empty_cache=nothing)
+    checkpoint_engine.worker.DeviceManager = lambda: types.SimpleNamespace(device_module=device_module)
 
 
 def expected_tensors(checkpoint):
@@ -67,15 +73,19 @@ def difference(expected, seen):
     if expected.numel() == 0:
         return ""
     # Bytes, because values would hide a NaN's payload and the sign of zero.
-    same = seen.reshape(-1).view(torch.uint8) == expected.reshape(-1).view(torch.uint8)
-    return "" if bool(same.all()) else f"{int((~same).sum())} of {same.numel()} bytes differ"
+    seen, expected = seen.reshape(-1).view(torch.uint8), expected.reshape(-1).view(torch.uint8)
+    if torch.equal(seen, expected):
+        return ""
+    return f"{int((seen != expected).sum())} of {expected.numel()} bytes differ"
 
 
 class Collector:
-    """The `load_weights` of a worker: keeps everything, and fails where it is told to."""
+    """Takes one update: keeps every tensor, fails where it is told to, and compares afterwards."""
 
-    def __init__(self, fail_at):
-        self.fail_at = fail_at
+    def __init__(self, options, number):
+        self.checkpoint = options.checkpoint
+        self.fail_at = options.fail_at if number == options.workers - 1 else None
+        self.hook_fails = options.fail_hook and number == 0
         self.tensors = {}
         self.wrong = []
 
@@ -87,17 +97,31 @@ class Collector:
                 self.wrong.append(f"{name}: came twice")
             self.tensors[name] = tensor.clone()
 
-    def compare(self, checkpoint):
+    def post_hook(self):
+        if self.hook_fails:
+            raise RuntimeError("post hook: cannot quantise")
+
+    def compare(self):
         missing = dict(self.tensors)
-        for name, expected in expected_tensors(checkpoint):
+        for name, expected in expected_tensors(self.checkpoint):
             seen = missing.pop(name, None)
             text = "did not come" if seen is None else difference(expected, seen)
             if text:
                 self.wrong.append(f"{name}: {text}")
         self.wrong += [f"{name}: is not in the checkpoint" for name in missing]
 
+    def verdict(self):
+        return {"tensors": len(self.tensors), "wrong": self.wrong[:WRONG_SHOWN_MAX]}
 
-def run_worker(number, pipe, options):
+
+def collectors(options, number):
+    """For run_worker: whatever the version, the tensors have to be those of the checkpoint."""
+    return lambda _version: Collector(options, number)
+
+
+def run_worker(number, pipe, prepare):
+    """Runs one worker. `prepare` is called once with the worker's number; it returns a function that makes the collector
+    of an update of the given version."""
     prepare_for_a_machine_without_gpu()
     import torch
     import zmq
@@ -106,35 +130,32 @@ def run_worker(number, pipe, options):
     torch.set_num_threads(1)
     context = zmq.Context()
 
-    def hook():
-        if options.fail_hook and number == 0:
-            raise RuntimeError("post hook: cannot quantise")
-
-    while (address := pipe.recv()) is not None:
-        collector = Collector(options.fail_at if number == options.fail_worker else None)
+    make_collector = prepare(number)
+    while (update := pipe.recv()) is not None:
+        address, version = update
+        collector = make_collector(version)
         error = None
         try:
-            update_weights_from_ipc(context, address, device_id=number, run=collector.load, post_hook=hook)
-            collector.compare(options.checkpoint)
+            update_weights_from_ipc(context, address, device_id=number, run=collector.load, post_hook=collector.post_hook)
+            collector.compare()
         except Exception:  # what a server would report as its failure
             error = traceback.format_exc()
-        wrong = collector.wrong[:WRONG_SHOWN_MAX]
-        pipe.send({"error": error, "tensors": len(collector.tensors), "wrong": wrong})
+        pipe.send({"error": error} | collector.verdict())
 
 
 class Engine:
     """The workers, and what /model_info and /verdict tell about them. One update at a time."""
 
-    def __init__(self, options):
+    def __init__(self, workers, prepare):
         self.lock = threading.Lock()
         self.version = "default"
         self.verdict = None
         self.pipes = []
         self.processes = []
         spawn = multiprocessing.get_context("spawn")
-        for number in range(options.workers):
+        for number in range(workers):
             ours, theirs = spawn.Pipe()
-            process = spawn.Process(target=run_worker, args=(number, theirs, options), daemon=True)
+            process = spawn.Process(target=run_worker, args=(number, theirs, prepare), daemon=True)
             process.start()
             self.pipes.append(ours)
             self.processes.append(process)
@@ -146,7 +167,7 @@ class Engine:
             if len(addresses) != len(self.pipes):
                 return False, f"{len(addresses)} channels for {len(self.pipes)} workers"
             for pipe, address in zip(self.pipes, addresses):
-                pipe.send(address)
+                pipe.send((address, request.get("weight_version")))
             self.verdict = {"devices": devices, "workers": [pipe.recv() for pipe in self.pipes]}
             for worker in self.verdict["workers"]:
                 if worker["error"]:
@@ -200,16 +221,9 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200 if success else 400, {"success": success, "message": message})
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--checkpoint", type=pathlib.Path, required=True)
-    parser.add_argument("--fail-at", help="name of a tensor at which the last worker's load_weights raises")
-    parser.add_argument("--fail-hook", action="store_true", help="the first worker's post hook raises")
-    options = parser.parse_args()
-    options.fail_worker = options.workers - 1
-
-    Handler.engine = Engine(options)
+def serve(workers, prepare):
+    """Plays the server until its standard input ends. `prepare` goes to the workers' processes, see run_worker."""
+    Handler.engine = Engine(workers, prepare)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -219,6 +233,16 @@ def main():
     finally:
         server.shutdown()
         Handler.engine.close()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--checkpoint", type=pathlib.Path, required=True)
+    parser.add_argument("--fail-at", help="name of a tensor at which the last worker's load_weights raises")
+    parser.add_argument("--fail-hook", action="store_true", help="the first worker's post hook raises")
+    options = parser.parse_args()
+    serve(options.workers, functools.partial(collectors, options))
 
 
 if __name__ == "__main__":

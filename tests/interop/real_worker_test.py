@@ -16,9 +16,9 @@ import subprocess
 import sys
 import tempfile
 import unittest
-import urllib.request
 
 import torch
+from host_process import HostProcess
 from safetensors.torch import save_file
 
 NODE = ""
@@ -73,22 +73,10 @@ def write_checkpoint(directory, dice, shards, tensors, elements_max):
     return list(weight_map)
 
 
-class Host:
-    """A running engine_host.py."""
-
-    def __init__(self, checkpoint, workers, *options):
-        command = [sys.executable, HERE / "engine_host.py", "--checkpoint", checkpoint, "--workers", str(workers)]
-        self.process = subprocess.Popen([*command, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.url = f"http://127.0.0.1:{json.loads(self.process.stdout.readline())['port']}"
-
-    def verdict(self):
-        with urllib.request.urlopen(self.url + "/verdict", timeout=60) as answer:
-            return json.load(answer)
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.wait(60)
+def start_host(checkpoint, workers, *options):
+    return HostProcess(
+        sys.executable, HERE / "engine_host.py", "--checkpoint", checkpoint, "--workers", workers, *options
+    )
 
 
 class RealWorkerTest(unittest.TestCase):
@@ -132,7 +120,7 @@ class RealWorkerTest(unittest.TestCase):
 
     def every_tensor_arrives(self, workers, directory, **shape):
         names = write_checkpoint(directory, self.dice, **shape)
-        with contextlib.closing(Host(directory, workers)) as host:
+        with contextlib.closing(start_host(directory, workers)) as host:
             self.check_update(directory, host, workers, len(names))
 
     def test_every_tensor_arrives_in_one_worker(self):
@@ -156,7 +144,7 @@ class RealWorkerTest(unittest.TestCase):
 
     def test_one_engine_takes_one_version_after_the_other(self):
         names = write_checkpoint(self.scratch, self.dice, shards=2, tensors=64, elements_max=50_000)
-        with contextlib.closing(Host(self.scratch, 2)) as host:
+        with contextlib.closing(start_host(self.scratch, 2)) as host:
             for version in ("v1", "v2", "v3"):
                 self.check_update(self.scratch, host, 2, len(names), version)
 
@@ -169,7 +157,7 @@ class RealWorkerTest(unittest.TestCase):
             if file.suffix == ".safetensors":
                 content[-1] ^= 1
             (other / file.name).write_bytes(content)
-        with contextlib.closing(Host(other, 1)) as host:
+        with contextlib.closing(start_host(other, 1)) as host:
             status, _, output = self.update(self.scratch, host, 1)
             self.assertEqual(status, 0, output)
             worker = self.verdict(host, 1)[0]
@@ -193,12 +181,12 @@ class RealWorkerTest(unittest.TestCase):
         header.pop("__metadata__")
         last = max(header, key=lambda name: header[name]["data_offsets"][1])
         self.assertIn(last, names)
-        with contextlib.closing(Host(self.scratch, 2, "--fail-at", last)) as host:
+        with contextlib.closing(start_host(self.scratch, 2, "--fail-at", last)) as host:
             self.check_failure(host, 2, "load_weights: no room for model.layers.")
 
     def test_a_post_hook_that_fails_is_a_failure(self):
         write_checkpoint(self.scratch, self.dice, shards=1, tensors=20, elements_max=1000)
-        with contextlib.closing(Host(self.scratch, 2, "--fail-hook")) as host:
+        with contextlib.closing(start_host(self.scratch, 2, "--fail-hook")) as host:
             self.check_failure(host, 2, "post hook: cannot quantise")
 
 

@@ -73,6 +73,7 @@ TEST(bucket_plan, moves_every_byte_of_random_checkpoints_to_its_place) {
                                {}};
     const auto plan = plan_buckets(source, options);
     ASSERT_NO_FATAL_FAILURE(check_shape(source, plan, options));
+    ASSERT_NO_FATAL_FAILURE(check_lists(source, plan, options));
     for (const auto& bucket : plan.buckets)
       ASSERT_TRUE(bucket.slot_bytes <= plan.bucket_bytes || bucket.tensors.size() == 1u);
     ASSERT_NO_FATAL_FAILURE(check_slots(plan));

@@ -131,6 +131,7 @@ TEST(grouped_plan, moves_every_byte_to_its_place_and_splits_no_group) {
                                {}};
     const auto plan = plan_buckets(source, options);
     ASSERT_NO_FATAL_FAILURE(check_shape(source, plan, options));
+    ASSERT_NO_FATAL_FAILURE(check_lists(source, plan, options));
     ASSERT_NO_FATAL_FAILURE(check_groups(source, plan, bonds_of(source)));
     ASSERT_NO_FATAL_FAILURE(check_slots(plan));
     ASSERT_NO_FATAL_FAILURE(check_copies(source, plan));
@@ -169,6 +170,13 @@ TEST(grouped_plan, makes_a_bucket_larger_only_for_a_group_that_is_larger) {
   }
 }
 
+std::vector<std::string> names_in(const checkpoint& source, std::span<const placed_tensor> list) {
+  std::vector<std::string> names;
+  for (const auto& placed : list)
+    names.push_back(source.tensors[placed.tensor].name);
+  return names;
+}
+
 TEST(grouped_plan, does_not_depend_on_the_order_of_tensors_in_a_file_for_its_lists) {
   dice random{11};
   const std::vector<entry> entries{{"l.0.self_attn.kv_b_proj.weight", dtype::f8_e4m3, 9000},
@@ -178,12 +186,45 @@ TEST(grouped_plan, does_not_depend_on_the_order_of_tensors_in_a_file_for_its_lis
     const auto source = put_into_files(entries, 1, random);
     const auto plan = plan_buckets(source, {4096, 4096});
     ASSERT_EQ(plan.buckets.size(), 1u);
-    std::vector<std::string> list;
-    for (const auto& placed : plan.tensors_of(plan.buckets[0]))
-      list.push_back(source.tensors[placed.tensor].name);
-    EXPECT_THAT(list, testing::ElementsAre("l.0.self_attn.a.weight", "l.0.self_attn.kv_b_proj.weight",
-                                           "l.0.self_attn.kv_b_proj.weight_scale_inv"));
+    EXPECT_THAT(names_in(source, plan.tensors_of(plan.buckets[0])),
+                testing::ElementsAre("l.0.self_attn.a.weight", "l.0.self_attn.kv_b_proj.weight",
+                                     "l.0.self_attn.kv_b_proj.weight_scale_inv"));
   }
+}
+
+TEST(grouped_plan, puts_a_weight_before_its_scale_also_when_that_is_in_an_earlier_file) {
+  checkpoint made;
+  made.files.resize(2);
+  made.files[0].path = "/checkpoint/1";
+  made.files[1].path = "/checkpoint/2";
+  made.files[0].bytes = made.files[1].bytes = 9000;
+  made.tensors = {{"lm_head.weight", dtype::u8, {100}, 0, {4096, 100}},
+                  {"m.0.k.weight_scale_inv", dtype::u8, {4}, 0, {4196, 4}},
+                  {"m.0.z.weight", dtype::u8, {4}, 0, {4200, 4}},
+                  {"a.weight", dtype::u8, {4}, 1, {4096, 4}},
+                  {"m.0.k.weight", dtype::u8, {100}, 1, {4100, 100}}};
+  made.tensor_bytes = 212;
+  const auto plan = plan_buckets(made, {1 << 20, 4096});
+  ASSERT_EQ(plan.buckets.size(), 1u);
+  EXPECT_THAT(names_in(made, plan.tensors_of(plan.buckets[0])),
+              testing::ElementsAre("lm_head.weight", "m.0.k.weight", "m.0.k.weight_scale_inv", "m.0.z.weight",
+                                   "a.weight"));
+}
+
+TEST(grouped_plan, puts_no_other_tensor_between_those_of_a_group_that_spans_files) {
+  checkpoint made;
+  made.files.resize(2);
+  made.files[0].path = "/checkpoint/1";
+  made.files[1].path = "/checkpoint/2";
+  made.files[0].bytes = made.files[1].bytes = 9000;
+  made.tensors = {{"model.k.weight", dtype::u8, {100}, 0, {4096, 100}},
+                  {"lm_head.weight", dtype::u8, {100}, 1, {4096, 100}},
+                  {"model.k.weight_scale_inv", dtype::u8, {4}, 1, {4196, 4}}};
+  made.tensor_bytes = 204;
+  const auto plan = plan_buckets(made, {1 << 20, 4096});
+  ASSERT_EQ(plan.buckets.size(), 1u);
+  EXPECT_THAT(names_in(made, plan.tensors_of(plan.buckets[0])),
+              testing::ElementsAre("model.k.weight", "model.k.weight_scale_inv", "lm_head.weight"));
 }
 
 /// Scales of four bytes at the start of the file, weights behind them.

@@ -34,6 +34,7 @@ protected:
       const plan_options options{bucket_bytes, 4 * mib, 16, 8};
       const auto plan = plan_buckets(source, options);
       ASSERT_NO_FATAL_FAILURE(check_shape(source, plan, options));
+      ASSERT_NO_FATAL_FAILURE(check_lists(source, plan, options));
       ASSERT_NO_FATAL_FAILURE(check_groups(source, plan, bonds));
       ASSERT_NO_FATAL_FAILURE(check_slots(plan));
       ASSERT_NO_FATAL_FAILURE(check_copies(source, plan));

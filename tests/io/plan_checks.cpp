@@ -115,18 +115,9 @@ void check_shape(const checkpoint& source, const bucket_plan& plan, const plan_o
     ASSERT_LT(bucket.owner, options.ranks);
     next_tensor = bucket.tensors.end;
     next_chunk = bucket.chunks.end;
-    const checkpoint_tensor* previous = nullptr;
     for (const auto& placed : plan.tensors_of(bucket)) {
-      const auto& tensor = source.tensors.at(placed.tensor);
-      ASSERT_FALSE(seen[placed.tensor]) << tensor.name;
+      ASSERT_FALSE(seen.at(placed.tensor)) << source.tensors[placed.tensor].name;
       seen[placed.tensor] = true;
-      if (previous != nullptr) {
-        const auto& before = source.files[previous->file].path;
-        const auto& here = source.files[tensor.file].path;
-        ASSERT_TRUE(before < here || (before == here && previous->name < tensor.name))
-            << previous->name << " comes before " << tensor.name;
-      }
-      previous = &tensor;
     }
   }
   ASSERT_EQ(next_tensor, plan.tensors.size());
@@ -137,6 +128,36 @@ void check_shape(const checkpoint& source, const bucket_plan& plan, const plan_o
     ASSERT_LE(chunk.window.length, options.chunk_bytes);
     ASSERT_LE(chunk.needed_bytes, chunk.window.length);
     ASSERT_GT(chunk.copies.size(), 0u);
+  }
+}
+
+void check_lists(const checkpoint& source, const bucket_plan& plan, const plan_options& options) {
+  const std::vector<name_pattern> rows(options.keep_together.begin(), options.keep_together.end());
+  using place = std::pair<std::string, std::string>; // the file's path, and the tensor's name
+  std::vector<std::uint32_t> group_of(source.tensors.size());
+  std::vector<place> first_of; // each group's first place
+  for (const auto& group : group_tensors(source.tensors, rows).groups) {
+    std::set<place> places;
+    for (const auto index : group.tensors) {
+      group_of[index] = static_cast<std::uint32_t>(first_of.size());
+      places.emplace(source.files[source.tensors[index].file].path, source.tensors[index].name);
+    }
+    first_of.push_back(*places.begin());
+  }
+  for (const auto& bucket : plan.buckets) {
+    std::optional<std::uint32_t> previous;
+    for (const auto& placed : plan.tensors_of(bucket)) {
+      if (previous) {
+        const auto& before = source.tensors[*previous].name;
+        const auto& here = source.tensors[placed.tensor].name;
+        const auto group_before = group_of[*previous];
+        const auto group_here = group_of[placed.tensor];
+        ASSERT_TRUE(group_before == group_here ? before < here
+                                               : first_of[group_before] < first_of[group_here])
+            << before << " comes before " << here;
+      }
+      previous = placed.tensor;
+    }
   }
 }
 
