@@ -56,14 +56,13 @@ std::uint64_t bucket_layout::slot_bytes_with(const tensor_group& group) const {
   return std::max(slot_bytes, page_bytes);
 }
 
-std::uint32_t bucket_layout::leader_of(const tensor_group& group) const {
-  return *std::ranges::min_element(group.tensors, {}, [this](std::uint32_t index) {
-    return std::tie(source_.tensors[index].file, source_.tensors[index].name);
-  });
+std::uint32_t bucket_layout::first_file_of(const tensor_group& group) const {
+  const auto file = [this](std::uint32_t index) { return source_.tensors[index].file; };
+  return file(*std::ranges::min_element(group.tensors, {}, file));
 }
 
 void bucket_layout::add(const tensor_group& group) {
-  const auto leader = leader_of(group);
+  const auto first_file = first_file_of(group);
   for (const auto index : group.tensors) {
     const auto& tensor = source_.tensors[index];
     const auto begin = position_of(tensor.file, tensor.bytes.offset);
@@ -80,7 +79,7 @@ void bucket_layout::add(const tensor_group& group) {
     const auto at = place_behind(open.end_bytes, tensor);
     open.end_bytes = at + tensor.bytes.length;
     slot_bytes_ += open.slot_bytes();
-    tensors_.push_back({index, number, at, leader});
+    tensors_.push_back({index, number, at, first_file});
     tensor_bytes_ += tensor.bytes.length;
     lanes_by_end_[begin + tensor.bytes.length] = number;
   }
@@ -99,14 +98,13 @@ void bucket_layout::place_lanes() {
   assert(base == slot_bytes_);
 }
 
-/// A group's tensors follow each other by name, whichever files they lie in: x.weight comes before
-/// x.weight_scale_inv, and no tensor of another group between them. LMDeploy's Kimi-K2 loses a scale that
-/// comes first. vLLM calls a model's loader anew after each tensor that is not the model's, such as lm_head,
-/// and drops halves that wait.
+/// By file and then by name, as the engines' own loaders do it, with one exception: what a group has in later
+/// files goes with what it has in its first. LMDeploy's Kimi-K2 loses a scale that comes before its weight,
+/// and vLLM, which calls a model's loader anew after each tensor that is not the model's, such as lm_head,
+/// loses a half that waits for its other one.
 void bucket_layout::append_list(bucket_plan& plan) {
   const auto key = [this](const laid_tensor& laid) {
-    const auto& leader = source_.tensors[laid.group_leader];
-    return std::tie(leader.file, leader.name, source_.tensors[laid.tensor].name);
+    return std::tie(laid.group_file, source_.tensors[laid.tensor].name);
   };
   std::ranges::sort(tensors_, {}, key);
   for (const auto& laid : tensors_)

@@ -49,8 +49,8 @@ private:
   struct laid_tensor {
     std::uint32_t tensor = 0;
     std::uint32_t lane = 0;
-    std::uint64_t lane_bytes = 0;   ///< from the page at which the lane starts
-    std::uint32_t group_leader = 0; ///< the group's first tensor by file and name
+    std::uint64_t lane_bytes = 0; ///< from the page at which the lane starts
+    std::uint32_t group_file = 0; ///< the first of those that its group has tensors in
   };
 
   /// A stretch of one file that goes to the bucket in one piece.
@@ -64,7 +64,7 @@ private:
     return file_positions_[file] + offset;
   }
   [[nodiscard]] lane lane_for(const checkpoint_tensor& tensor) const;
-  [[nodiscard]] std::uint32_t leader_of(const tensor_group& group) const;
+  [[nodiscard]] std::uint32_t first_file_of(const tensor_group& group) const;
   void place_lanes();
   void append_list(bucket_plan& plan);
   void add_to_runs(const checkpoint_tensor& tensor, std::uint64_t bucket_offset);

@@ -10,7 +10,7 @@
 //               scales      weights                 order of their largest tensors, and their other places
 //   windows    |0|         | 1  |  2  |  3  |       page-aligned reads of at most chunk_bytes, one slab each
 //   bucket    [s][t]  [ a ][ b ][   c   ]           the files' layout; only what would be misaligned is moved
-//   list      a, a's scale, b, b's scale, c         group after group, by name in each, whatever the files
+//   list      a, a's scale, b, b's scale, c         by file, then by name; a group with its first file
 //   ring      ==[ bucket k ]====[ bucket k+1 ]==    `slot_offset`; a bucket may be written once all workers
 //                                                   of the host have acknowledged those up to `waits_for`
 //

@@ -3,29 +3,53 @@
 
 #include "io/update_lock.hpp"
 
+#include "io/abstract_socket.hpp"
 #include "io/error.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <cerrno>
-#include <cstddef>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 #include <string>
 
+#include <boost/asio/ip/address.hpp>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 namespace ckpt::io {
 
+namespace {
+
+[[nodiscard]] std::string in_lower_case(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });
+  return text;
+}
+
+/// All addresses of this host's own loop are one, and so is the address that stands for all of them. Others
+/// in the one way of writing them; names as they are, for to look them up may take long.
+[[nodiscard]] std::string place_of(const std::string& host) {
+  boost::system::error_code no_number;
+  auto address = boost::asio::ip::make_address(host, no_number);
+  if (no_number) {
+    auto name = in_lower_case(host);
+    if (name.ends_with('.'))
+      name.pop_back();
+    return name == "localhost" || name.ends_with(".localhost") ? "loopback" : name;
+  }
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    address = boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6());
+  return address.is_loopback() || address.is_unspecified() ? "loopback" : address.to_string();
+}
+
+} // namespace
+
 std::string engine_key(const http_endpoint& endpoint) {
   if (!endpoint.unix_socket_path.empty())
     return std::filesystem::weakly_canonical(endpoint.unix_socket_path).string();
-  const bool loopback =
-      endpoint.host == "localhost" || endpoint.host == "::1" || endpoint.host.starts_with("127.");
-  return (loopback ? std::string{"loopback"} : endpoint.host) + ":" + endpoint.port + endpoint.base_path;
+  return place_of(endpoint.host) + ":" + endpoint.port + endpoint.base_path;
 }
 
 std::string uuid_of(std::string_view text) {
@@ -39,18 +63,23 @@ std::string uuid_of(std::string_view text) {
 }
 
 update_lock::update_lock(const http_endpoint& endpoint)
-    : socket_{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)} {
+    : socket_{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)} {
   if (!socket_)
     throw system_failure(errno, "socket for", endpoint.url);
   // The key is hashed because an abstract name has room for 107 bytes only.
   const auto key = engine_key(endpoint);
-  const auto name = "ckpt-actor/update/" + std::to_string(XXH3_64bits(key.data(), key.size()));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path + 1, name.data(), name.size());
-  const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-  if (::bind(socket_.number(), reinterpret_cast<const sockaddr*>(&address), length) != 0)
-    throw system_failure(errno, "lock", endpoint.url);
+  const auto where =
+      abstract_address("ckpt-actor/update/" + std::to_string(XXH3_64bits(key.data(), key.size())));
+  if (::bind(socket_.number(), where.get(), where.length) == 0 && ::listen(socket_.number(), 1) == 0)
+    return;
+  const auto why = errno;
+  const auto holder = why == EADDRINUSE ? holder_of(where) : std::nullopt;
+  // A name can be taken by anybody, but not everybody is believed. Two that update one engine still meet at
+  // its workers' channels.
+  if (!holder || is_trusted(holder->uid))
+    throw system_failure(why, "lock", endpoint.url);
+  socket_.reset();
+  stranger_ = "process " + std::to_string(holder->pid) + " of user " + std::to_string(holder->uid);
 }
 
 } // namespace ckpt::io

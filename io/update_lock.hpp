@@ -26,8 +26,13 @@ public:
   /// `endpoint`.
   explicit update_lock(const http_endpoint& endpoint);
 
+  /// Who holds the lock's name without having a say here: a process of another user, who is not root. Usually
+  /// nobody.
+  [[nodiscard]] const std::string& stranger() const noexcept { return stranger_; }
+
 private:
   fd socket_;
+  std::string stranger_;
 };
 
 } // namespace ckpt::io

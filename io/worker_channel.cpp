@@ -3,19 +3,19 @@
 
 #include "io/worker_channel.hpp"
 
+#include "io/abstract_socket.hpp"
 #include "io/error.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
-#include <cstring>
 #include <utility>
 #include <vector>
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+#include <unistd.h>
 
 namespace ckpt::io {
 namespace {
@@ -33,45 +33,19 @@ constexpr auto accept_pause = 100ms;
 
 constexpr std::size_t bytes_at_once = 64 << 10;
 
-struct abstract_address {
-  sockaddr_un name{};
-  socklen_t length = 0;
-};
-
-[[nodiscard]] abstract_address abstract(std::string_view name) {
-  abstract_address result;
-  result.name.sun_family = AF_UNIX;
-  const auto bytes = std::min(name.size(), sizeof result.name.sun_path - 1);
-  std::memcpy(result.name.sun_path + 1, name.data(), bytes);
-  result.length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + bytes);
-  return result;
-}
-
 [[nodiscard]] std::string socket_name(std::string_view device_uuid, unsigned serial) {
   return "checkpoint-engine-" + std::string{device_uuid} + "-" + std::to_string(serial) + ".sock";
 }
 
-[[nodiscard]] ucred credentials_of(int socket) noexcept {
-  ucred who{0, static_cast<uid_t>(-1), 0};
-  socklen_t size = sizeof who;
-  static_cast<void>(::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size));
-  return who;
-}
-
 /// Who listens behind an address that is taken, for the message.
-[[nodiscard]] std::string holder_of(const abstract_address& address) {
-  const fd probe{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
-  if (!probe
-      || ::connect(probe.number(), reinterpret_cast<const sockaddr*>(&address.name), address.length) != 0)
-    return {};
-  const auto who = credentials_of(probe.number());
-  return ", held by process " + std::to_string(who.pid) + " of user " + std::to_string(who.uid);
+[[nodiscard]] std::string describe_holder(const abstract_address& address) {
+  const auto who = holder_of(address);
+  return who ? ", held by process " + std::to_string(who->pid) + " of user " + std::to_string(who->uid)
+             : std::string{};
 }
 
-[[nodiscard]] bool is_let_in(uid_t user) noexcept {
-  const auto own = ::geteuid();
-  return own == 0 || user == own || user == 0;
-}
+/// Root may run engines as any user.
+[[nodiscard]] bool is_let_in(uid_t user) noexcept { return ::geteuid() == 0 || is_trusted(user); }
 
 } // namespace
 
@@ -81,10 +55,11 @@ worker_channel::worker_channel(std::string_view device_uuid, unsigned serial)
                                                      0)} {
   if (!listener_)
     throw system_failure(errno, "socket for", address_);
-  const auto where = abstract(socket_name(device_uuid, serial));
-  if (::bind(listener_.number(), reinterpret_cast<const sockaddr*>(&where.name), where.length) != 0) {
+  const abstract_address where{socket_name(device_uuid, serial)};
+  if (::bind(listener_.number(), where.get(), where.length) != 0) {
     const auto why = errno;
-    throw system_failure(why, "bind", address_ + (why == EADDRINUSE ? holder_of(where) : std::string{}));
+    throw system_failure(why, "bind",
+                         address_ + (why == EADDRINUSE ? describe_holder(where) : std::string{}));
   }
   if (::listen(listener_.number(), backlog) != 0)
     throw system_failure(errno, "listen", address_);

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include <sys/resource.h>
-#include <sys/statvfs.h>
 
 namespace ckpt::apps {
 namespace {
@@ -54,24 +53,12 @@ void require_memory(std::uint64_t bytes) {
         + " left: lower --host-memory or --bucket-size, or use fewer devices of host memory"};
 }
 
-void require_shared_memory(std::uint64_t bytes) {
-  struct statvfs status {};
-  if (bytes == 0 || ::statvfs("/dev/shm", &status) != 0 || status.f_blocks == 0)
-    return; // Not a file system, or one without a limit.
-  const auto left = std::uint64_t{status.f_bavail} * status.f_frsize;
-  if (left < bytes)
-    throw std::runtime_error{"the rings of this host's devices take " + describe_bytes(bytes)
-                             + " in /dev/shm, and there are " + describe_bytes(left)
-                             + " left: raise its size (containers: --shm-size), or lower --bucket-size"};
-}
-
 } // namespace
 
 void require_resources(const needed_resources& needed) {
   require_threads(needed.threads);
   require_descriptors(needed.descriptors);
   require_memory(needed.memory_bytes);
-  require_shared_memory(needed.shared_memory_bytes);
 }
 
 void raise_open_file_limit() noexcept {

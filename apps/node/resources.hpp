@@ -12,8 +12,8 @@ namespace ckpt::apps {
 struct needed_resources {
   std::uint64_t threads = 0;
   std::uint64_t descriptors = 0;
-  std::uint64_t memory_bytes = 0;        ///< private and shared
-  std::uint64_t shared_memory_bytes = 0; ///< of that, files in /dev/shm
+  std::uint64_t memory_bytes =
+      0; ///< private, and in files in /dev/shm: that these fit there is seen when they are made
 };
 
 /// Throws std::runtime_error that says what is missing, how much of it there is, and which limit to raise.

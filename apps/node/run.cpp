@@ -56,7 +56,10 @@ auto step(ec otherwise, Function work) {
   std::vector<io::update_lock> locks;
   for (const auto& endpoint : options.update.endpoints) {
     try {
-      locks.emplace_back(endpoint);
+      const auto& lock = locks.emplace_back(endpoint);
+      if (!lock.stranger().empty())
+        spdlog::warn("engine {}: {} holds the name that keeps updates apart; going on without it",
+                     endpoint.url, lock.stranger());
     } catch (const std::system_error& error) {
       if (error.code() == std::errc::address_in_use)
         throw early_end{{ec::engine_failed, "engine " + endpoint.url
@@ -89,12 +92,12 @@ auto step(ec otherwise, Function work) {
   needs.threads = threads_of_all + threads_of_device * devices + options.update.endpoints.size();
   needs.descriptors =
       descriptors_of_all + descriptors_of_file * checkpoint.files.size() + descriptors_of_device * devices;
-  if (options.device == device_kind::host)
-    needs.shared_memory_bytes = plan.ring_bytes * devices;
   needs.memory_bytes =
-      memory_of_all + needs.shared_memory_bytes
+      memory_of_all
       + actors::slab_count(options.update.host_memory_bytes, plan, options.update.chunk_bytes, options.layout)
             * options.update.chunk_bytes;
+  if (options.device == device_kind::host)
+    needs.memory_bytes += plan.ring_bytes * devices;
   return needs;
 }
 

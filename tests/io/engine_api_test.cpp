@@ -465,6 +465,10 @@ TEST(vllm, is_updated_when_no_worker_complains) {
       {200, R"({"results": ["False"]})", meaning::refused, "worker 0"},
       {200, R"({"results": [{"success": false}]})", meaning::refused, "worker 0"},
       {200, R"({"results": [{"error": "no memory"}]})", meaning::refused, "no memory"},
+      {200, R"({"results": [{"success": true, "error": "no memory"}]})", meaning::refused, "no memory"},
+      {200, R"({"results": ["CUDA out of memory"]})", meaning::refused, "CUDA out of memory"},
+      {200, R"({"results": [null, 1]})", meaning::refused, "worker 1"},
+      {200, R"({"results": [null], "error": "half of it"})", meaning::refused, "half of it"},
       {404, R"({"detail":"Not Found"})", meaning::refused, "VLLM_SERVER_DEV_MODE=1"},
   };
   for (const auto& row : table)

@@ -282,6 +282,34 @@ TEST(http_call, reports_an_answer_beyond_the_limit) {
   EXPECT_EQ(ask_server_sending(head + "X: " + std::string(1 << 20, 'x')).error, http_errc::answer_too_long);
 }
 
+TEST(http_call, bounds_what_stands_beside_the_body) {
+  const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string much(1 << 20, 'x');
+  EXPECT_EQ(ask_server_sending(head + "1;" + much).error, http_errc::answer_too_long)
+      << "a chunk's extension";
+  EXPECT_EQ(ask_server_sending(head + "1\r\nb\r\n0\r\nTrailer: " + much).error, http_errc::answer_too_long);
+  std::string trailers;
+  while (trailers.size() < much.size())
+    trailers += "T: x\r\n";
+  EXPECT_EQ(ask_server_sending(head + "1\r\nb\r\n0\r\n" + trailers).error, http_errc::answer_too_long);
+}
+
+TEST(http_call, passes_over_answers_before_the_answer) {
+  const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone";
+  for (const auto* interim : {"100 Continue", "102 Processing", "103 Early Hints\r\nLink: </x>"}) {
+    const auto one = "HTTP/1.1 " + std::string{interim} + "\r\n\r\n";
+    const auto result = ask_server_sending(one + one + answer);
+    EXPECT_FALSE(result.error) << interim << ": " << result.error.message();
+    EXPECT_EQ(result.response.status, 200U);
+    EXPECT_EQ(result.response.body, "done");
+  }
+  std::string endless;
+  for (int i = 0; i < 1000; ++i)
+    endless += "HTTP/1.1 102 Processing\r\n\r\n";
+  EXPECT_EQ(ask_server_sending(endless).error, http_errc::answer_too_long);
+  EXPECT_EQ(ask_server_sending("HTTP/1.1 101 Switching Protocols\r\n\r\n").response.status, 101U);
+}
+
 TEST(http_call, takes_an_answer_at_the_limit) {
   const std::string body(response_body_bytes_max, 'x');
   scripted_server server{[&body](connection& client) {

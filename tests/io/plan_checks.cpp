@@ -133,30 +133,23 @@ void check_shape(const checkpoint& source, const bucket_plan& plan, const plan_o
 
 void check_lists(const checkpoint& source, const bucket_plan& plan, const plan_options& options) {
   const std::vector<name_pattern> rows(options.keep_together.begin(), options.keep_together.end());
-  using place = std::pair<std::string, std::string>; // the file's path, and the tensor's name
-  std::vector<std::uint32_t> group_of(source.tensors.size());
-  std::vector<place> first_of; // each group's first place
+  using place =
+      std::pair<std::string, std::string>; // the path of the group's first file, and the tensor's name
+  std::vector<place> places(source.tensors.size());
   for (const auto& group : group_tensors(source.tensors, rows).groups) {
-    std::set<place> places;
-    for (const auto index : group.tensors) {
-      group_of[index] = static_cast<std::uint32_t>(first_of.size());
-      places.emplace(source.files[source.tensors[index].file].path, source.tensors[index].name);
-    }
-    first_of.push_back(*places.begin());
+    std::set<std::string> files;
+    for (const auto index : group.tensors)
+      files.insert(source.files[source.tensors[index].file].path);
+    for (const auto index : group.tensors)
+      places[index] = {*files.begin(), source.tensors[index].name};
   }
   for (const auto& bucket : plan.buckets) {
-    std::optional<std::uint32_t> previous;
+    const place* previous = nullptr;
     for (const auto& placed : plan.tensors_of(bucket)) {
-      if (previous) {
-        const auto& before = source.tensors[*previous].name;
-        const auto& here = source.tensors[placed.tensor].name;
-        const auto group_before = group_of[*previous];
-        const auto group_here = group_of[placed.tensor];
-        ASSERT_TRUE(group_before == group_here ? before < here
-                                               : first_of[group_before] < first_of[group_here])
-            << before << " comes before " << here;
-      }
-      previous = placed.tensor;
+      const auto& here = places[placed.tensor];
+      ASSERT_TRUE(previous == nullptr || *previous < here)
+          << previous->second << " comes before " << here.second;
+      previous = &here;
     }
   }
 }

@@ -24,7 +24,7 @@ void check_copies(const checkpoint& source, const bucket_plan& plan);
 /// Every tensor in exactly one list; windows aligned and no larger than allowed.
 void check_shape(const checkpoint& source, const bucket_plan& plan, const plan_options& options);
 
-/// Lists are group after group, by the file and the name of what comes first there, and by name within each.
+/// Lists are by file, then by name, where all of a group counts as lying in the first of its files.
 void check_lists(const checkpoint& source, const bucket_plan& plan, const plan_options& options);
 
 /// waits_for is the last earlier bucket whose slot this one, or one before it in the sequence, overwrites.

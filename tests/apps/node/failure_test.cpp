@@ -311,14 +311,26 @@ TEST_P(usage_test, is_refused_with_exit_status_2) {
 
 INSTANTIATE_TEST_SUITE_P(
     of, usage_test,
-    testing::Values(std::pair{"an_unknown_flag", arguments{"--fly"}},
-                    std::pair{"a_url_that_is_none", arguments{"--endpoint", "ftp://x"}},
-                    std::pair{"devices_that_do_not_fit", arguments{"--devices", "3"}},
-                    std::pair{"a_bucket_of_half_a_page", arguments{"--bucket-size", "2048"}},
-                    std::pair{"no_memory", arguments{"--host-memory", "4096"}},
-                    std::pair{"a_pause_of_another_engine", arguments{"--pause", "keep"}},
-                    std::pair{"peer_to_peer", arguments{"--update-method", "p2p"}},
-                    std::pair{"a_key_file_that_is_not_there", arguments{"--api-key-file", "/nowhere"}}),
+    testing::Values(
+        std::pair{"an_unknown_flag", arguments{"--fly"}},
+        std::pair{"a_url_that_is_none", arguments{"--endpoint", "ftp://x"}},
+        std::pair{"devices_that_do_not_fit", arguments{"--devices", "3"}},
+        std::pair{"a_bucket_of_half_a_page", arguments{"--bucket-size", "2048"}},
+        std::pair{"a_bucket_below_nothing", arguments{"--bucket-size", "-4096"}},
+        std::pair{"a_bucket_of_2_to_63", arguments{"--bucket-size", "9223372036854775808"}},
+        std::pair{"a_bucket_of_all_but_a_page", arguments{"--bucket-size", "18446744073709547520"}},
+        std::pair{"a_chunk_below_nothing", arguments{"--chunk-size", "-4096"}},
+        std::pair{"memory_below_nothing", arguments{"--host-memory", "-1073741824"}},
+        std::pair{"a_time_that_is_no_number", arguments{"--timeout", "nan"}},
+        std::pair{"a_stay_without_end", arguments{"--stay-time", "inf"}},
+        std::pair{"a_report_that_is_a_directory", arguments{"--report", "/dev/shm"}},
+        std::pair{"a_report_nowhere", arguments{"--report", "/nowhere/report.json"}},
+        std::pair{"certificates_that_are_not_there", arguments{"--tls-ca", "/nowhere/ca", "--tls-cert",
+                                                               "/nowhere/c", "--tls-key", "/nowhere/k"}},
+        std::pair{"no_memory", arguments{"--host-memory", "4096"}},
+        std::pair{"a_pause_of_another_engine", arguments{"--pause", "keep"}},
+        std::pair{"peer_to_peer", arguments{"--update-method", "p2p"}},
+        std::pair{"a_key_file_that_is_not_there", arguments{"--api-key-file", "/nowhere"}}),
     [](const auto& one) { return std::string{one.param.first}; });
 
 } // namespace

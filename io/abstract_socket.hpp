@@ -1,0 +1,36 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Unix sockets with a name that is no file: the kernel gives it to one process, and takes it back when that
+// process ends, however it ends. Whoever shares the network namespace can find them, so credentials decide
+// who is believed. Any thread.
+
+#include <optional>
+#include <string_view>
+
+#include <sys/socket.h>
+#include <sys/un.h>
+
+namespace ckpt::io {
+
+/// The address of the name, of which an address has room for 107 bytes.
+struct abstract_address {
+  explicit abstract_address(std::string_view text);
+
+  [[nodiscard]] const sockaddr* get() const noexcept { return reinterpret_cast<const sockaddr*>(&name); }
+
+  sockaddr_un name{};
+  socklen_t length = 0;
+};
+
+/// Of the process at the other end of a connection; user -1 when the kernel does not tell.
+[[nodiscard]] ucred credentials_of(int socket) noexcept;
+
+/// Of the process that listens there, if any does.
+[[nodiscard]] std::optional<ucred> holder_of(const abstract_address& address) noexcept;
+
+/// True for this process's own user and for root.
+[[nodiscard]] bool is_trusted(uid_t user) noexcept;
+
+} // namespace ckpt::io
