@@ -30,9 +30,21 @@ namespace json = boost::json;
   return json::object{{"mode", account.pause}, {"seconds", account.pause_seconds}};
 }
 
-[[nodiscard]] json::array describe_engines(const update_verdict& verdict) {
+/// The checksums are known of the engines that this host leads: it names these first.
+[[nodiscard]] json::value describe_proof(const engine_account& account, std::size_t index,
+                                         const update& context) {
+  if (account.proof.parameters == 0)
+    return nullptr;
+  json::value checksums = nullptr;
+  if (index < context.checksums.size())
+    checksums = json::value_from(context.checksums[index]);
+  return json::object{{"seconds", account.proof.seconds}, {"checksums", std::move(checksums)}};
+}
+
+[[nodiscard]] json::array describe_engines(const update_verdict& verdict, const update& context) {
   json::array engines;
-  for (const auto& engine : verdict.engines) {
+  for (std::size_t index = 0; index < verdict.engines.size(); ++index) {
+    const auto& engine = verdict.engines[index];
     json::object entry{{"endpoint", engine.endpoint},
                        {"outcome", engine.why.empty() ? "updated" : "failed"},
                        {"serves", name(engine.serves)},
@@ -41,6 +53,7 @@ namespace json = boost::json;
                        {"version", engine.version ? json::value(*engine.version) : json::value(nullptr)},
                        {"pause", describe_pause(engine.account)},
                        {"remarks", json::value_from(engine.account.remarks)},
+                       {"proof", describe_proof(engine.account, index, context)},
                        {"bytes", engine.bytes},
                        {"seconds", engine.seconds}};
     engines.push_back(std::move(entry));
@@ -107,6 +120,7 @@ namespace json = boost::json;
   report["cause"] = updated ? json::value(nullptr)
                             : json::value(json::object{{"code", name(verdict.first_cause.code)},
                                                        {"message", verdict.first_cause.what}});
+  report["engine"] = io::name(context.options.engine);
   report["checkpoint"] = json::object{{"name", context.options.checkpoint_name},
                                       {"path", context.checkpoint.path.string()},
                                       {"files", context.checkpoint.files.size()},
@@ -125,7 +139,7 @@ namespace json = boost::json;
   report["startup"] = describe_startup(verdict.hosts);
   report["bytes_per_second"] =
       updated ? rate(context.checkpoint.tensor_bytes, verdict.seconds) : json::value(nullptr);
-  report["engines"] = describe_engines(verdict);
+  report["engines"] = describe_engines(verdict, context);
   report["stages"] = describe_stages(verdict.hosts);
   if (context.layout.hosts > 1)
     report["hosts"] = describe_hosts(verdict);
@@ -217,6 +231,10 @@ namespace json = boost::json;
   }
   if (leader == shares.end() || !(*leader)->closed)
     verdict.why = why_failed(engine, first_cause, verdict.account);
+  else
+    verdict.why = verdict.account.proof.failed;
+  if (verdict.account.proof.differs)
+    verdict.serves = served_weights::unknown;
   return verdict;
 }
 
@@ -336,6 +354,19 @@ namespace {
   return "\n  paused (" + account.pause + ") for " + text;
 }
 
+[[nodiscard]] std::string describe_proof_taken(const engine_proof& proof) {
+  char text[96];
+  std::snprintf(text, sizeof text, "\n  told its checksums: %llu parameters in %.2f s",
+                static_cast<unsigned long long>(proof.parameters), proof.seconds);
+  return text;
+}
+
+/// A failure that says nothing of the engines here.
+[[nodiscard]] bool is_elsewhere(const update_verdict& verdict) {
+  return verdict.first_cause.code != ec::none
+         && std::ranges::all_of(verdict.engines, [](const auto& engine) { return engine.why.empty(); });
+}
+
 } // namespace
 
 std::string describe(const update_verdict& verdict, const update& context) {
@@ -351,10 +382,14 @@ std::string describe(const update_verdict& verdict, const update& context) {
       text += "\n  update it again before you trust its answers";
     if (!engine.account.pause.empty())
       text += describe_pause_time(engine.account);
+    if (engine.account.proof.parameters > 0)
+      text += describe_proof_taken(engine.account.proof);
     for (const auto& remark : engine.account.remarks)
       text += "\n  note: " + remark;
     text += '\n';
   }
+  if (is_elsewhere(verdict))
+    text += headline(verdict.first_cause) + '\n';
   char times[160];
   if (verdict.first_cause.code == ec::none)
     std::snprintf(times, sizeof times, "updated: %s in %.2f s (%s/s)",

@@ -158,7 +158,7 @@ struct http_call::exchange {
       if (!cancelled)
         finish(connected ? http_errc::answer_timed_out : http_errc::connect_timed_out);
     });
-    parser.body_limit(response_body_bytes_max);
+    parser.body_limit(request.response_bytes_max);
     parser.header_limit(response_header_bytes_max);
     find(endpoint);
   }

@@ -67,6 +67,8 @@ struct raw_options {
   std::uint64_t chunk_bytes = 4 << 20;
   std::uint32_t reads_in_flight = 32;
   std::string report;
+  bool prove = false;
+  std::string prove_against;
   bool dry_run = false;
 };
 
@@ -133,6 +135,12 @@ void add_own_flags(CLI::App& app, raw_options& raw) {
          "The beginning of their names: * is any text, the same in all of them, {a,b} one of several, such\n"
          "as 'model.layers.*.mlp.{gate,up}'")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  app.add_flag(
+      "--prove", raw.prove,
+      "Ask the engines afterwards for the checksums of what they hold (SGLang); all have to hold the\n"
+      "same");
+  app.add_option("--prove-against", raw.prove_against,
+                 "The same, and they have to be those in this report of an earlier update");
   app.add_option("--report", raw.report, "Write the verdict as JSON to this file");
   app.add_flag("--dry-run", raw.dry_run, "Print the plan (files, bytes, buckets, memory) and move nothing");
 }
@@ -305,6 +313,10 @@ void refuse_what_is_not_built(const raw_options& raw) {
   options.bucket_bytes = raw.bucket_bytes;
   for (const auto& pattern : raw.keep_together)
     options.keep_together.push_back(io::name_pattern{pattern}.text());
+  options.update.prove = !raw.prove_against.empty() ? actors::proof_demand::must
+                         : raw.prove                ? actors::proof_demand::if_it_can
+                                                    : actors::proof_demand::none;
+  options.prove_against = raw.prove_against;
   options.report = raw.report;
   options.dry_run = raw.dry_run;
   options.sleep_seconds = raw.sleep_seconds;

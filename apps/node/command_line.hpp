@@ -41,6 +41,7 @@ struct node_options {
   std::uint64_t bucket_bytes = 0;         ///< 0: by the checkpoint's size
   std::vector<std::string> keep_together; ///< patterns, see io::name_pattern
   std::filesystem::path report;           ///< empty: none
+  std::filesystem::path prove_against;    ///< an earlier report; empty: none
   bool dry_run = false;
   std::uint32_t sleep_seconds = 0;
 };

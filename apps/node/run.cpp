@@ -9,8 +9,10 @@
 #include "apps/node/accelerators.hpp"
 #include "apps/node/attendant.hpp"
 #include "apps/node/dry_run.hpp"
+#include "apps/node/earlier_report.hpp"
 #include "apps/node/take_part.hpp"
 #include "io/content_sample.hpp"
+#include "io/engine_checksums.hpp"
 #include "io/error.hpp"
 #include "io/update_lock.hpp"
 
@@ -18,6 +20,7 @@
 #include <cstdlib>
 #include <future>
 #include <iostream>
+#include <optional>
 #include <utility>
 
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -97,6 +100,12 @@ struct prepared_update {
 [[nodiscard]] prepared_update prepare(const node_options& options) {
   prepared_update prepared;
   try {
+    std::optional<io::engine_checksums> expected;
+    if (!options.prove_against.empty() && options.layout.host == 0)
+      expected = step(ec::usage, [&] {
+        return read_earlier_checksums(options.prove_against, options.update.engine,
+                                      options.layout.devices_per_engine);
+      });
     auto checkpoint = step(ec::checkpoint_invalid, [&] {
       auto opened = io::open_checkpoint(options.checkpoint_path);
       io::require_sendable(opened);
@@ -139,6 +148,7 @@ struct prepared_update {
         for (std::size_t file = 0; file < digests.size(); ++file)
           prepared.update->checkpoint.files[file].content_digest = digests[file];
       });
+    prepared.update->expected_checksums = std::move(expected);
     prepared.update->startup = {devices_seconds, seconds_since_last()};
   } catch (const early_end& end) {
     spdlog::error("{}", end.what());
