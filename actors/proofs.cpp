@@ -3,7 +3,11 @@
 
 #include "actors/proofs.hpp"
 
+#include "actors/update.hpp"
+
 #include <utility>
+
+#include <boost/json.hpp>
 
 namespace ckpt::actors {
 namespace {
@@ -36,6 +40,15 @@ cause judge_proofs(std::vector<host_verdict>& hosts, const io::engine_checksums&
                  static_cast<int>(share.engine)};
     }
   return first;
+}
+
+boost::json::value describe_proof(const engine_proof& proof, std::size_t index, const update& context) {
+  if (proof.parameters == 0)
+    return nullptr;
+  boost::json::value checksums = nullptr;
+  if (index < context.checksums.size())
+    checksums = boost::json::value_from(context.checksums[index]);
+  return boost::json::object{{"seconds", proof.seconds}, {"checksums", std::move(checksums)}};
 }
 
 } // namespace ckpt::actors

@@ -3,6 +3,7 @@
 
 #include "actors/verdict.hpp"
 
+#include "actors/proofs.hpp"
 #include "actors/update.hpp"
 #include "io/error.hpp"
 
@@ -30,17 +31,6 @@ namespace json = boost::json;
   return json::object{{"mode", account.pause}, {"seconds", account.pause_seconds}};
 }
 
-/// The checksums are known of the engines that this host leads: it names these first.
-[[nodiscard]] json::value describe_proof(const engine_account& account, std::size_t index,
-                                         const update& context) {
-  if (account.proof.parameters == 0)
-    return nullptr;
-  json::value checksums = nullptr;
-  if (index < context.checksums.size())
-    checksums = json::value_from(context.checksums[index]);
-  return json::object{{"seconds", account.proof.seconds}, {"checksums", std::move(checksums)}};
-}
-
 [[nodiscard]] json::array describe_engines(const update_verdict& verdict, const update& context) {
   json::array engines;
   for (std::size_t index = 0; index < verdict.engines.size(); ++index) {
@@ -53,7 +43,7 @@ namespace json = boost::json;
                        {"version", engine.version ? json::value(*engine.version) : json::value(nullptr)},
                        {"pause", describe_pause(engine.account)},
                        {"remarks", json::value_from(engine.account.remarks)},
-                       {"proof", describe_proof(engine.account, index, context)},
+                       {"proof", describe_proof(engine.account.proof, index, context)},
                        {"bytes", engine.bytes},
                        {"seconds", engine.seconds}};
     engines.push_back(std::move(entry));
@@ -354,13 +344,6 @@ namespace {
   return "\n  paused (" + account.pause + ") for " + text;
 }
 
-[[nodiscard]] std::string describe_proof_taken(const engine_proof& proof) {
-  char text[96];
-  std::snprintf(text, sizeof text, "\n  told its checksums: %llu parameters in %.2f s",
-                static_cast<unsigned long long>(proof.parameters), proof.seconds);
-  return text;
-}
-
 /// A failure that says nothing of the engines here.
 [[nodiscard]] bool is_elsewhere(const update_verdict& verdict) {
   return verdict.first_cause.code != ec::none
@@ -382,8 +365,8 @@ std::string describe(const update_verdict& verdict, const update& context) {
       text += "\n  update it again before you trust its answers";
     if (!engine.account.pause.empty())
       text += describe_pause_time(engine.account);
-    if (engine.account.proof.parameters > 0)
-      text += describe_proof_taken(engine.account.proof);
+    if (const auto& proof = engine.account.proof; proof.parameters > 0)
+      text += "\n  told the checksums of " + std::to_string(proof.parameters) + " parameters";
     for (const auto& remark : engine.account.remarks)
       text += "\n  note: " + remark;
     text += '\n';

@@ -125,16 +125,22 @@ std::size_t count_parameters(const engine_checksums& checksums) {
 std::string describe_difference(const engine_checksums& expected, const engine_digest& found) {
   if (expected.size() != found.size())
     return std::to_string(found.size()) + " ranks instead of " + std::to_string(expected.size());
-  std::string text;
-  std::size_t differing = 0;
-  for (std::size_t rank = 0; rank < expected.size(); ++rank) {
-    const auto difference = describe_rank(expected[rank], found[rank]);
-    if (!difference.empty() && ++differing <= ranks_described_max)
-      text += (text.empty() ? "rank " : "; rank ") + std::to_string(rank) + ": " + difference;
-  }
-  if (differing > ranks_described_max)
-    text += "; and " + std::to_string(differing - ranks_described_max) + " more ranks";
-  return text;
+  rank_remarks differences;
+  for (std::size_t rank = 0; rank < expected.size(); ++rank)
+    if (const auto difference = describe_rank(expected[rank], found[rank]); !difference.empty())
+      differences.add(rank, difference);
+  return differences.text();
+}
+
+void rank_remarks::add(std::size_t rank, const std::string& what) {
+  if (++count_ <= ranks_described_max)
+    text_ += (text_.empty() ? "rank " : "; rank ") + std::to_string(rank) + ": " + what;
+}
+
+std::string rank_remarks::text() const {
+  if (count_ <= ranks_described_max)
+    return text_;
+  return text_ + "; and " + std::to_string(count_ - ranks_described_max) + " more ranks";
 }
 
 std::string name_some(const std::vector<std::string_view>& names) {

@@ -50,6 +50,17 @@ using engine_digest = std::vector<rank_digest>;
 /// checksum, and how many it has beside them. Empty when both are the same.
 [[nodiscard]] std::string describe_difference(const engine_checksums& expected, const engine_digest& found);
 
+/// "rank 0: …; rank 3: …; and 2 more ranks": what there is to say of a few ranks.
+class rank_remarks {
+public:
+  void add(std::size_t rank, const std::string& what);
+  [[nodiscard]] std::string text() const;
+
+private:
+  std::string text_;
+  std::size_t count_ = 0;
+};
+
 /// "a, b and 12 more": a few names, and a number for the rest.
 [[nodiscard]] std::string name_some(const std::vector<std::string_view>& names);
 

@@ -8,6 +8,7 @@
 #include "actors/verdict.hpp"
 #include "apps/node/accelerators.hpp"
 #include "apps/node/attendant.hpp"
+#include "apps/node/doctor.hpp"
 #include "apps/node/dry_run.hpp"
 #include "apps/node/earlier_report.hpp"
 #include "apps/node/take_part.hpp"
@@ -174,11 +175,18 @@ int run(const node_options& options) {
   spdlog::set_default_logger(spdlog::stderr_color_mt("ckpt-actor-node"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
   raise_open_file_limit();
+  if (options.doctor && !options.dry_run && !is_wanted(options)) // Before signals are kept for later.
+    return actors::exit_status(ec::interrupted);
   const signal_guard signals; // Before the first thread: threads inherit the mask.
-  const auto prepared = prepare(options);
+  auto prepared = prepare(options);
   if (!prepared.update)
     return 0; // A dry run.
-  const auto conclude = [&](const actors::update_verdict& verdict) {
+  std::optional<doctor> examination;
+  if (options.doctor && prepared.failed.code == ec::none)
+    prepared.failed = examination.emplace(options, signals).begin();
+  const auto conclude = [&](actors::update_verdict verdict) {
+    if (examination)
+      examination->judge(verdict, *prepared.update);
     report(verdict, *prepared.update, options);
     const auto status = actors::exit_status(verdict.first_cause.code);
     // What serves to find the rings goes away also when this process ends without more ado.
