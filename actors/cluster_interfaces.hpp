@@ -36,7 +36,7 @@
 namespace ckpt::actors {
 
 /// Changes whenever a message between hosts does.
-inline constexpr std::uint32_t protocol_version = 7;
+inline constexpr std::uint32_t protocol_version = 8;
 
 /// A host introduces itself.
 struct join_request {
@@ -77,7 +77,7 @@ struct give_up {
 /// The update is over on every host.
 struct update_over {
   cause first_cause;
-  std::vector<host_verdict> hosts; ///< for host 0 only
+  std::vector<host_verdict> hosts; ///< of all hosts for host 0, of itself for another one
 };
 
 /// The end of an attempt to reach the coordinator: a way to it, or why there is none.

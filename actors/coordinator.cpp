@@ -5,8 +5,10 @@
 
 #include "actors/deadlines.hpp"
 #include "actors/members.hpp"
+#include "actors/proofs.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <random>
 
 #include <caf/stateful_actor.hpp>
@@ -63,7 +65,8 @@ void finish_if_told(self_pointer self) {
   self->quit();
 }
 
-/// Everything is known: tells everybody. Only host 0 gets the verdicts of all.
+/// Everything is known: judges the engines' proofs, and tells everybody. Only host 0 gets the verdicts of
+/// all.
 void tell(self_pointer self) {
   auto& state = self->state;
   state.at = phase::telling;
@@ -72,10 +75,19 @@ void tell(self_pointer self) {
   for (auto& one : state.members)
     if (one.verdict)
       verdicts.push_back(std::move(*one.verdict));
+  if (state.first_cause.code == ec::none && state.options.expected_checksums)
+    state.first_cause = judge_proofs(verdicts, state.options.expected_checksums());
+  const auto told_to = [&](std::uint32_t host) {
+    if (host == 0)
+      return verdicts;
+    std::vector<host_verdict> own;
+    std::ranges::copy_if(verdicts, std::back_inserter(own),
+                         [host](const host_verdict& verdict) { return verdict.host == host; });
+    return own;
+  };
   for (std::uint32_t host = 0; host < state.members.size(); ++host)
     if (is_reachable(state.members[host]))
-      self->send(state.members[host].node,
-                 update_over{state.first_cause, host == 0 ? verdicts : std::vector<host_verdict>{}});
+      self->send(state.members[host].node, update_over{state.first_cause, told_to(host)});
   finish_if_told(self);
 }
 
@@ -331,9 +343,9 @@ void from_host(self_pointer self, Function act) {
 
 coordinator_actor::behavior_type coordinator(self_pointer self, coordinator_options options) {
   auto& state = self->state;
-  state.options = options;
+  state.options = std::move(options);
   state.members.resize(options.layout.hosts);
-  state.deadline = meter::clock::now() + options.timeout;
+  state.deadline = meter::clock::now() + state.options.timeout;
   state.told_missing = meter::clock::now();
   self->set_down_handler([self](const caf::down_msg& down) {
     const auto known = self->state.host_of.find(down.source);

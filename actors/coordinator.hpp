@@ -19,6 +19,7 @@
 #include "actors/meter.hpp"
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -31,6 +32,9 @@ struct coordinator_options {
   std::chrono::milliseconds timeout{300'000};    ///< for all hosts to come
   std::chrono::milliseconds host_timeout{4'000}; ///< of silence, after which a host is lost
   std::chrono::milliseconds stay_time{300'000};  ///< that hosts may stay with servers after a failure
+
+  /// Set when the engines are to prove what they serve; called once they have: what each of them should hold.
+  std::function<io::engine_checksums()> expected_checksums{};
 };
 
 struct coordinator_state {

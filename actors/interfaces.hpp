@@ -111,10 +111,11 @@ struct server_progress {
     cleared,  ///< the engine is paused, and the server has nothing else to do for us
     answered, ///< the server says that its update succeeded
     closed,   ///< version confirmed and inference brought back
+    proved,   ///< asked what it holds
     ended,    ///< after an abort: the server starts no worker any more, or its answer is not waited for
   } at = step::ready;
   std::uint32_t engine = 0; ///< among those that this host leads
-  engine_account account;   ///< with closed and ended
+  engine_account account;   ///< with closed, proved and ended
 };
 
 /// Tells a session or a notifier that the update has failed.
@@ -152,9 +153,14 @@ typename Inspector::result_type inspect(Inspector& f, engine_settled& x) {
 }
 
 template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, engine_proof& x) {
+  return f(caf::meta::type_name("engine_proof"), x.digest, x.failed, x.differs, x.parameters, x.seconds);
+}
+
+template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, engine_account& x) {
   return f(caf::meta::type_name("engine_account"), x.said, x.pause, x.pause_seconds, x.remarks,
-           x.version_before, x.version_after, x.is_unanswered);
+           x.version_before, x.version_after, x.is_unanswered, x.proof);
 }
 
 template <class Inspector>
@@ -208,6 +214,7 @@ CAF_ADD_ATOM(ckpt_actors, ckpt::actors, told_atom, "told")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, settled_atom, "settled")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, finish_atom, "finish")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, close_atom, "close")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, prove_atom, "prove")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, run_atom, "run")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, give_up_atom, "give_up")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, tick_atom, "tick")
@@ -290,6 +297,8 @@ using server_notifier_actor = caf::typed_actor<
     reacts_to<finish_atom>,
     // All engines have answered: bring inference back, confirm the version.
     reacts_to<close_atom>,
+    // It generates again: what does it hold?
+    reacts_to<prove_atom>,
     // The update has failed: stay until the server has answered, then end the pause.
     reacts_to<abort_update>,
     // All workers of this host know that the update has failed: wait only a little for the server's last

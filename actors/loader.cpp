@@ -214,10 +214,25 @@ void expect_answers(self_pointer self, bool from_spanning_engines) {
       self->send(state.engines[engine - led.begin].notifier, finish_atom_v);
 }
 
+void end_if_proved(self_pointer self) {
+  auto& state = self->state;
+  if (state.at == phase::proving && all(state.engines, &loader_state::engine_part::proved))
+    end(self);
+}
+
 void end_if_closed(self_pointer self) {
   auto& state = self->state;
-  if (state.at == phase::closing && all(state.engines, &loader_state::engine_part::closed))
+  if (state.at != phase::closing || !all(state.engines, &loader_state::engine_part::closed))
+    return;
+  state.update_seconds = state.seconds();
+  if (state.context->options.prove == proof_demand::none) {
     end(self);
+    return;
+  }
+  state.at = phase::proving;
+  for (const auto& engine : state.engines)
+    self->send(engine.notifier, prove_atom_v);
+  end_if_proved(self); // A host that leads no engine has nothing to prove.
 }
 
 /// All hosts are past a milestone.
@@ -367,6 +382,11 @@ void on_server(self_pointer self, const server_progress& progress) {
     engine.account = progress.account;
     engine.seconds = state.seconds();
     end_if_closed(self);
+    break;
+  case step::proved:
+    engine.proved = true;
+    engine.account = progress.account;
+    end_if_proved(self);
     break;
   case step::ended:
     engine.ended = true;

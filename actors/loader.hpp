@@ -6,8 +6,8 @@
 // failure into one abort for everybody. Event-based, never blocks. No tensor byte and no chunk passes through
 // it: two messages per bucket and worker.
 //
-//   starting ─> clearing ─> transferring ─> finishing ─> closing ─> ending ─> verdict
-//       └───────────┴──────────────┴────────────┴───────────┴─> aborting ─┘
+//   starting ─> clearing ─> transferring ─> finishing ─> closing ─> proving ─> ending ─> verdict
+//       └───────────┴──────────────┴────────────┴───────────┴──────────┴─> aborting ─┘
 //
 // No engine is paused before all engines on all hosts would take the update, and none is asked to start its
 // workers before all are paused.
@@ -20,6 +20,7 @@
 #include "actors/update.hpp"
 
 #include <chrono>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -36,6 +37,7 @@ struct loader_state {
     transferring,
     finishing,
     closing,
+    proving,
     aborting,
     ending,
     over
@@ -61,8 +63,9 @@ struct loader_state {
     bool cleared = false;
     bool answered = false;
     bool closed = false;
+    bool proved = false;
     bool ended = false;
-    engine_account account; ///< once closed or ended
+    engine_account account; ///< once closed, proved or ended
     double seconds = 0;
   };
 
@@ -81,6 +84,7 @@ struct loader_state {
   cause first_cause;
   meter::clock::time_point started;
   double ready_seconds = 0;
+  std::optional<double> update_seconds; ///< without the proof; once all engines are closed
   caf::typed_response_promise<host_verdict> promise;
 
   /// The workers of this host that belong to `engine`.

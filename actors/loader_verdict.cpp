@@ -57,7 +57,7 @@ host_verdict judge_host(const loader_state& state) {
   const auto& context = *state.context;
   verdict.host = context.layout.host;
   verdict.first_cause = state.first_cause;
-  verdict.seconds = state.seconds();
+  verdict.seconds = state.update_seconds.value_or(state.seconds());
   verdict.connect_seconds = context.collective->connecting_took().count();
   verdict.ready_seconds = state.ready_seconds;
   const auto engines = context.layout.engines_on_host(context.layout.host);

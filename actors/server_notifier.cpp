@@ -93,6 +93,9 @@ void on_call_over(self_pointer self) {
   case step::closing:
     on_closing(self, response, error);
     break;
+  case step::proving:
+    on_checksums(self, response, error);
+    break;
   case step::resuming:
     on_resumed(self, response, failure);
     break;
@@ -211,6 +214,7 @@ server_notifier_actor::behavior_type server_notifier(self_pointer self, update_p
           self->state.deadline = deadline_of(self->state);
       },
       [self](close_atom) { guarded(self, [&] { close(self); }); },
+      [self](prove_atom) { guarded(self, [&] { prove(self); }); },
       [self](const abort_update& message) { guarded(self, [&] { abort(self, message.late_workers); }); },
       [self](told_atom) { guarded(self, [&] { on_told(self); }); },
       [self](tick_atom) { guarded(self, [&] { look(self); }); },

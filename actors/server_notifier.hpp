@@ -6,6 +6,7 @@
 //
 //   asking ─> ready ─clear─> draining ─> pausing ─> cleared ─post─> updating ─> answered ─close─> closing ─>
 //   over (until it is up)   (what a killed node left)                (until all workers are through)
+//   over ─prove─> proving ─> over
 //        └──────────────────────────┴─────abort────────┴──────────────┴─> leaving ─> resuming ─> checking ─>
 //        over
 //                                            (until an update under way has been answered)
@@ -43,6 +44,7 @@ struct server_notifier_state {
     updating,
     answered,
     closing,
+    proving,
     failed, ///< and said so; the abort comes
     leaving,
     probing, ///< whether the server lives, whose connection broke
@@ -69,6 +71,7 @@ struct server_notifier_state {
   std::optional<meter::clock::time_point> deadline;
   std::optional<meter::clock::time_point> paused; ///< when the pause was asked for; until it is over
   meter::clock::time_point posted;
+  meter::clock::time_point asked;      ///< for what it holds
   meter::clock::time_point stay_until; ///< after an abort
   bool is_under_way = false;           ///< an update was asked for and not answered
   bool workers_came = false;

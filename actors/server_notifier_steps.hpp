@@ -4,8 +4,8 @@
 
 // What the parts of the server notifier share: the state's words, calls, and ways to say something. The parts
 // are server_questions.cpp (until the engine is ready and paused), server_update.cpp (the update, and staying
-// with it when it fails) and server_notifier.cpp (the actor, and the end of a good update). All of it runs on
-// the notifier's own thread.
+// with it when it fails), server_notifier.cpp (the actor, and the end of a good update) and server_proof.cpp
+// (what the engine holds then). All of it runs on the notifier's own thread.
 
 #include "actors/deadlines.hpp"
 #include "actors/server_notifier.hpp"
@@ -145,6 +145,12 @@ void post(self_pointer self);
 
 /// Stays with an update that the server has not answered.
 void abort(self_pointer self, std::chrono::milliseconds stay_time);
+
+/// The good update is over for the engine: what does it hold?
+void prove(self_pointer self);
+
+void on_checksums(self_pointer self, const std::optional<io::http_response>& response,
+                  const std::string& error);
 
 /// All workers know. Only the server's last word is missing, if it can come at all.
 void on_told(self_pointer self);

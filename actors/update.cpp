@@ -62,6 +62,7 @@ update_ptr make_update(update_options options, const cluster_layout& layout, io:
                        std::unique_ptr<gpu::collective> collective) {
   auto made = std::make_shared<update>();
   made->options = std::move(options);
+  made->checksums.resize(made->options.endpoints.size());
   made->layout = layout;
   made->checkpoint = std::move(checkpoint);
   made->plan = std::move(plan);

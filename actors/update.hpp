@@ -13,6 +13,7 @@
 #include "io/bucket_plan.hpp"
 #include "io/checkpoint.hpp"
 #include "io/engine_api.hpp"
+#include "io/engine_checksums.hpp"
 #include "io/http_call.hpp"
 #include "io/slab_pool.hpp"
 #include "io/source_file.hpp"
@@ -28,6 +29,13 @@
 
 namespace ckpt::actors {
 
+/// What an engine has to say afterwards of the weights that it holds.
+enum class proof_demand : std::uint8_t {
+  none,
+  if_it_can, ///< their checksums, where it can tell them
+  must,      ///< the same, and one that cannot tell them is not proved
+};
+
 /// What the user asked for, validated.
 struct update_options {
   std::string checkpoint_name; ///< for the log and the report
@@ -35,6 +43,7 @@ struct update_options {
   std::vector<io::http_endpoint> endpoints; ///< one per engine that this host leads
   std::string api_key;                      ///< empty: none is sent
   std::optional<std::string> weight_version;
+  proof_demand prove = proof_demand::none;
   io::pause_mode pause = io::pause_mode::none;
   std::chrono::milliseconds timeout{300'000};   ///< the longest that any single wait may take
   std::chrono::milliseconds stay_time{300'000}; ///< with a server that has not answered a failed update
@@ -84,6 +93,13 @@ struct update {
   std::vector<std::string> engine_endpoints; ///< of the engines that have workers here; known then, too
 
   startup_report startup; ///< written before the actors start
+
+  /// On host 0: what every engine is to hold afterwards; else they are compared with one of them.
+  std::optional<io::engine_checksums> expected_checksums;
+
+  /// What each engine that this host leads says that it holds, empty where it says nothing; its notifier's
+  /// until that is over.
+  std::vector<io::engine_checksums> checksums;
 
   std::atomic<bool> is_running = false;                          ///< all hosts are here and agree; the node's
   meter disk_meter;                                              ///< the disk reader's

@@ -3,6 +3,7 @@
 
 #include "actors/verdict.hpp"
 
+#include "actors/proofs.hpp"
 #include "actors/update.hpp"
 #include "io/utf8.hpp"
 
@@ -27,9 +28,10 @@ namespace json = boost::json;
   return json::object{{"mode", account.pause}, {"seconds", account.pause_seconds}};
 }
 
-[[nodiscard]] json::array describe_engines(const update_verdict& verdict) {
+[[nodiscard]] json::array describe_engines(const update_verdict& verdict, const update& context) {
   json::array engines;
-  for (const auto& engine : verdict.engines) {
+  for (std::size_t index = 0; index < verdict.engines.size(); ++index) {
+    const auto& engine = verdict.engines[index];
     json::object entry{{"endpoint", engine.endpoint},
                        {"outcome", engine.why.empty() ? "updated" : "failed"},
                        {"serves", name(engine.serves)},
@@ -38,6 +40,7 @@ namespace json = boost::json;
                        {"version", engine.version ? json::value(*engine.version) : json::value(nullptr)},
                        {"pause", describe_pause(engine.account)},
                        {"remarks", json::value_from(engine.account.remarks)},
+                       {"proof", describe_proof(engine.account.proof, index, context)},
                        {"bytes", engine.bytes},
                        {"seconds", engine.seconds}};
     engines.push_back(std::move(entry));
@@ -115,6 +118,7 @@ void make_valid(json::value& part) {
   report["cause"] = updated ? json::value(nullptr)
                             : json::value(json::object{{"code", name(verdict.first_cause.code)},
                                                        {"message", verdict.first_cause.what}});
+  report["engine"] = io::name(context.options.engine);
   report["checkpoint"] = json::object{
       {"name", context.options.checkpoint_name},  {"path", context.checkpoint.path.string()},
       {"files", context.checkpoint.files.size()}, {"tensors", context.checkpoint.tensors.size()},
@@ -132,7 +136,7 @@ void make_valid(json::value& part) {
   report["startup"] = describe_startup(verdict.hosts);
   report["bytes_per_second"] =
       updated ? rate(context.checkpoint.tensor_bytes, verdict.seconds) : json::value(nullptr);
-  report["engines"] = describe_engines(verdict);
+  report["engines"] = describe_engines(verdict, context);
   report["stages"] = describe_stages(verdict.hosts);
   if (context.layout.hosts > 1)
     report["hosts"] = describe_hosts(verdict);
@@ -224,6 +228,10 @@ void make_valid(json::value& part) {
   }
   if (leader == shares.end() || !(*leader)->closed)
     verdict.why = why_failed(engine, first_cause, verdict.account);
+  else
+    verdict.why = verdict.account.proof.failed;
+  if (verdict.account.proof.differs)
+    verdict.serves = served_weights::unknown;
   return verdict;
 }
 
@@ -331,6 +339,12 @@ namespace {
   return "\n  paused (" + account.pause + ") for " + text;
 }
 
+/// A failure that says nothing of the engines here.
+[[nodiscard]] bool is_elsewhere(const update_verdict& verdict) {
+  return verdict.first_cause.code != ec::none
+         && std::ranges::all_of(verdict.engines, [](const auto& engine) { return engine.why.empty(); });
+}
+
 } // namespace
 
 std::string describe(const update_verdict& verdict, const update& context) {
@@ -346,10 +360,14 @@ std::string describe(const update_verdict& verdict, const update& context) {
       text += "\n  update it again before you trust its answers";
     if (!engine.account.pause.empty())
       text += describe_pause_time(engine.account);
+    if (const auto& proof = engine.account.proof; proof.parameters > 0)
+      text += "\n  told the checksums of " + std::to_string(proof.parameters) + " parameters";
     for (const auto& remark : engine.account.remarks)
       text += "\n  note: " + remark;
     text += '\n';
   }
+  if (is_elsewhere(verdict))
+    text += headline(verdict.first_cause) + '\n';
   char times[160];
   if (verdict.first_cause.code == ec::none)
     std::snprintf(times, sizeof times, "updated: %s in %.2f s (%s/s)",

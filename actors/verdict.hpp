@@ -6,6 +6,7 @@
 
 #include "actors/cluster_layout.hpp"
 #include "actors/error.hpp"
+#include "io/engine_checksums.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -30,6 +31,15 @@ enum class served_weights : std::uint8_t {
 /// What workers are told of an update that ends early; their servers often say it back.
 inline constexpr std::string_view abort_words = "ckpt-actor gave up this weight update: ";
 
+/// How far it is proved that an engine serves what it was sent.
+struct engine_proof {
+  io::engine_digest digest;     ///< of what it says that it holds; empty when it was not asked or cannot tell
+  std::string failed;           ///< why it is not proved although that was asked for; else empty
+  bool differs = false;         ///< because it holds something else
+  std::uint64_t parameters = 0; ///< of all its workers
+  double seconds = 0;           ///< that it needed to answer
+};
+
 /// What the server of an engine did and said besides taking weights.
 struct engine_account {
   std::string said;                 ///< its last word after an abort
@@ -39,6 +49,7 @@ struct engine_account {
   std::string version_before;       ///< empty where it tells none
   std::string version_after;        ///< when it was asked for it after a failure
   bool is_unanswered = false;       ///< its update request was left with it
+  engine_proof proof;
 };
 
 /// What one host knows of an engine that has workers on it.

@@ -8,6 +8,7 @@
 //   readiness ──> pause ──> update ──> closing: stale caches go, resume, version, own readiness
 //                   └── whatever fails from here on ──> resume
 
+#include "io/engine_checksums.hpp"
 #include "io/http_call.hpp"
 
 #include <chrono>
@@ -66,6 +67,12 @@ struct engine_answer {
   std::string remark; ///< what the user should know although it does not end the update; usually empty
 };
 
+/// What a server says of the weights that it holds. No checksums and a remark: it knows no way to tell.
+struct checksum_answer {
+  engine_answer answer;
+  engine_checksums checksums;
+};
+
 /// One conversation with one server. Remembers what the server said of itself; one thread uses it.
 class engine_api {
 public:
@@ -114,6 +121,17 @@ public:
 
   /// The version that it told before the update.
   [[nodiscard]] virtual std::optional<std::string> version_before() const { return std::nullopt; }
+
+  /// Asks for the checksums of all parameters; nothing where engines of this kind cannot tell them.
+  [[nodiscard]] virtual std::optional<http_request> checksum_request() const { return std::nullopt; }
+  [[nodiscard]] virtual checksum_answer judge_checksums(const http_response& /*response*/,
+                                                        std::size_t /*rank_count*/) const {
+    return {};
+  }
+
+  /// Has it write random numbers over all its parameters; nothing where it knows no such request.
+  [[nodiscard]] virtual std::optional<http_request> overwrite_request() const { return std::nullopt; }
+  [[nodiscard]] virtual engine_answer judge_overwrite(const http_response& /*response*/) const { return {}; }
 };
 
 /// Throws std::invalid_argument when engines of this kind know no such pause.

@@ -158,8 +158,8 @@ std::error_code make_error_code(http_errc code) noexcept { return {static_cast<i
 struct http_call::exchange {
   exchange(const http_endpoint& endpoint, const http_request& request, std::string_view bearer_key,
            std::chrono::milliseconds timeout)
-      : message{compose(endpoint, request, bearer_key)}, deadline{steady_clock::now()
-                                                                  + std::min(timeout, timeout_max)} {
+      : message{compose(endpoint, request, bearer_key)}, body_bytes_max{request.response_bytes_max},
+        deadline{steady_clock::now() + std::min(timeout, timeout_max)} {
     overall_timer.expires_at(deadline);
     overall_timer.async_wait([this](const auto& cancelled) {
       if (!cancelled)
@@ -250,7 +250,7 @@ struct http_call::exchange {
 
   void receive(const boost::system::error_code& write_failure) {
     parser.emplace();
-    parser->body_limit(response_body_bytes_max);
+    parser->body_limit(body_bytes_max);
     parser->header_limit(response_header_bytes_max);
     http::async_read(socket, buffer, *parser, [this, write_failure](const auto& read_failure, std::size_t) {
       if (over)
@@ -272,6 +272,7 @@ struct http_call::exchange {
   asio::steady_timer overall_timer{context};
   asio::steady_timer step_timer{context};
   http::request<http::string_body> message;
+  std::uint64_t body_bytes_max;
   std::optional<http::response_parser<http::string_body>> parser; ///< one for each answer
   unsigned interim_answers = 0;
   boost::beast::flat_buffer buffer{buffer_bytes_max};

@@ -16,19 +16,20 @@
 
 namespace ckpt::io {
 
+/// Nothing that an engine has to say about an update is longer.
+inline constexpr std::uint64_t response_body_bytes_max = 4 << 20;
+
 struct http_request {
   enum class verb : std::uint8_t { get, post } method = verb::get;
-  std::string target; ///< path and query, such as "/ping"
-  std::string body;   ///< JSON for POST
+  std::string target;                                         ///< path and query, such as "/ping"
+  std::string body;                                           ///< JSON for POST
+  std::uint64_t response_bytes_max = response_body_bytes_max; ///< a longer answer is an error of the call
 };
 
 struct http_response {
   unsigned status = 0;
-  std::string body; ///< at most response_body_bytes_max
+  std::string body;
 };
-
-/// A longer answer is an error of the call.
-inline constexpr std::uint64_t response_body_bytes_max = 4 << 20;
 
 /// What can end a call besides an errno (connection refused, …).
 enum class http_errc {
@@ -37,7 +38,7 @@ enum class http_errc {
   answer_timed_out,  ///< it came while the answer was outstanding; equivalent to std::errc::timed_out
   closed_early,      ///< the server closed the connection before its answer was complete
   not_http,          ///< what came back is not HTTP
-  answer_too_long,   ///< more than response_body_bytes_max, or an absurd header
+  answer_too_long,   ///< more than the request allows, or an absurd header
 };
 [[nodiscard]] const std::error_category& http_category() noexcept;
 [[nodiscard]] std::error_code make_error_code(http_errc code) noexcept;

@@ -19,6 +19,8 @@
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
 
+#include <stdexcept>
+
 namespace ckpt::io {
 
 namespace {
@@ -34,6 +36,11 @@ constexpr std::string_view old_server_route = "/get_server_info"; // as old as o
 constexpr std::string_view pause_route = "/pause_generation";
 constexpr std::string_view resume_route = "/continue_generation";
 constexpr std::string_view flush_route = "/flush_cache";
+constexpr std::string_view checker_route = "/weights_checker";
+constexpr std::string_view checker_question = "POST /weights_checker";
+
+/// Of its answer, which names every parameter of every worker: room for two million names.
+constexpr std::uint64_t checksum_bytes_max = 256 << 20;
 
 /// What /model_info tells until somebody sets a version.
 constexpr std::string_view first_version = "default";
@@ -48,6 +55,28 @@ http_request get(std::string_view target) { return {http_request::verb::get, std
 
 http_request post(std::string_view target, std::string body = "{}") {
   return {http_request::verb::post, std::string{target}, std::move(body)};
+}
+
+http_request check_weights(std::string_view what) {
+  return {http_request::verb::post, std::string{checker_route},
+          boost::json::serialize(boost::json::object{{"action", what}}), checksum_bytes_max};
+}
+
+/// No checksums yet: SGLang has the route since 0.5.6, but not at once with this action.
+bool knows_no_checksums(const http_response& response) {
+  return response.status == 404 || response.status == 405
+         || (response.status == 400 && response.body.find("Unsupported") != std::string::npos);
+}
+
+bool has_succeeded(const boost::json::value& body) {
+  const auto* success = member(body, "success");
+  return success != nullptr && *success == true;
+}
+
+engine_answer check_failed(const http_response& response) {
+  if (response.status == 200)
+    return refused(std::string{checker_question} + " was answered without success: " + words_of(response));
+  return refused_by_status(response, checker_question, "the server has no such route");
 }
 
 class sglang_api final : public engine_api {
@@ -162,6 +191,34 @@ public:
 
   [[nodiscard]] bool ends_pause(const http_request& request) const override {
     return request.target == resume_route;
+  }
+
+  [[nodiscard]] std::optional<http_request> checksum_request() const override {
+    return check_weights("checksum");
+  }
+
+  [[nodiscard]] checksum_answer judge_checksums(const http_response& response,
+                                                std::size_t rank_count) const override {
+    if (knows_no_checksums(response))
+      return {go_with("this version of SGLang cannot tell the checksums of its weights"), {}};
+    const auto body = response.status == 200 ? parse_body(response) : std::nullopt;
+    if (!body || !has_succeeded(*body))
+      return {check_failed(response), {}};
+    try {
+      return {go(), read_engine_checksums(*body, rank_count)};
+    } catch (const std::invalid_argument& error) {
+      return {refused("the answer to " + std::string{checker_question} + " makes no sense: " + error.what()),
+              {}};
+    }
+  }
+
+  [[nodiscard]] std::optional<http_request> overwrite_request() const override {
+    return check_weights("reset_tensors");
+  }
+
+  [[nodiscard]] engine_answer judge_overwrite(const http_response& response) const override {
+    const auto body = response.status == 200 ? parse_body(response) : std::nullopt;
+    return body && has_succeeded(*body) ? go() : check_failed(response);
   }
 
 private:

@@ -4,6 +4,7 @@
 #include "apps/node/command_line.hpp"
 
 #include "actors/error.hpp"
+#include "apps/node/proof_flags.hpp"
 #include "apps/node/tls_files.hpp"
 #include "io/host_address.hpp"
 #include "io/name_pattern.hpp"
@@ -29,14 +30,15 @@ constexpr auto description =
 
 constexpr auto footer =
     R"(Exit status: 0 every engine is updated; 2 the command line makes no sense; 3 the checkpoint cannot be
-read or is invalid; 4 an engine refused or failed; 5 a host was lost, never came or does not fit; 6 a wait
-took longer than --timeout; 1 anything else.
+read or is invalid; 4 an engine refused or failed, or does not hold what it should (--prove, doctor);
+5 a host was lost, never came or does not fit; 6 a wait took longer than --timeout; 1 anything else.
 
 Examples:
   ckpt-actor-node --checkpoint-path /models/Qwen3-8B --inference-parallel-size 1
   ckpt-actor-node --checkpoint-path /models/Qwen3-8B --inference-parallel-size 1 --device host \
                   --endpoint http://127.0.0.1:19730 --weight-version step-100 --report verdict.json
   ckpt-actor-node --checkpoint-path /models/Qwen3-8B --dry-run
+  ckpt-actor-node doctor --checkpoint-path /models/Qwen3-8B --inference-parallel-size 1 --yes
   srun --ntasks-per-node=1 ckpt-actor-node --checkpoint-path /models/Qwen3-8B --inference-parallel-size 8 \
                   --tls-ca ca.pem --tls-cert node.pem --tls-key node.key)";
 
@@ -69,6 +71,7 @@ struct raw_options {
   std::uint64_t chunk_bytes = 4 << 20;
   std::uint32_t reads_in_flight = 32;
   std::string report;
+  proof_flags proof;
   bool dry_run = false;
 };
 
@@ -321,6 +324,7 @@ void refuse_what_is_not_built(const raw_options& raw) {
     options.report.emplace(raw.report);
   options.dry_run = raw.dry_run;
   options.sleep_seconds = raw.sleep_seconds;
+  apply(raw.proof, options);
   return options;
 }
 
@@ -336,6 +340,7 @@ command_line parse_command_line(int argc, const char* const* argv) {
   app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   add_reference_flags(app, raw);
   add_own_flags(app, raw);
+  add_proof_flags(app, raw.proof);
   add_cluster_flags(app, raw);
   add_tuning_flags(app, raw);
   try {

@@ -42,6 +42,9 @@ struct node_options {
   std::uint64_t bucket_bytes = 0;         ///< 0: by the checkpoint's size
   std::vector<std::string> keep_together; ///< patterns, see io::name_pattern
   std::optional<report_file> report;
+  std::filesystem::path prove_against; ///< an earlier report; empty: none
+  bool doctor = false;                 ///< examine the engines, see doctor.hpp
+  bool is_answered = false;            ///< that this may interrupt serving
   bool dry_run = false;
   std::uint32_t sleep_seconds = 0;
 };

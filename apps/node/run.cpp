@@ -8,10 +8,13 @@
 #include "actors/verdict.hpp"
 #include "apps/node/accelerators.hpp"
 #include "apps/node/attendant.hpp"
+#include "apps/node/doctor.hpp"
 #include "apps/node/dry_run.hpp"
+#include "apps/node/earlier_report.hpp"
 #include "apps/node/resources.hpp"
 #include "apps/node/take_part.hpp"
 #include "io/content_sample.hpp"
+#include "io/engine_checksums.hpp"
 #include "io/error.hpp"
 #include "io/update_lock.hpp"
 
@@ -20,6 +23,7 @@
 #include <cstdlib>
 #include <future>
 #include <iostream>
+#include <optional>
 #include <utility>
 
 #include <spdlog/sinks/stdout_color_sinks.h>
@@ -112,6 +116,12 @@ struct prepared_update {
 [[nodiscard]] prepared_update prepare(const node_options& options) {
   prepared_update prepared;
   try {
+    std::optional<io::engine_checksums> expected;
+    if (!options.prove_against.empty() && options.layout.host == 0)
+      expected = step(ec::usage, [&] {
+        return read_earlier_checksums(options.prove_against, options.update.engine,
+                                      options.layout.devices_per_engine);
+      });
     auto checkpoint = step(ec::checkpoint_invalid, [&] {
       auto opened = io::open_checkpoint(options.checkpoint_path);
       io::require_sendable(opened);
@@ -155,6 +165,7 @@ struct prepared_update {
         for (std::size_t file = 0; file < digests.size(); ++file)
           prepared.update->checkpoint.files[file].content_digest = digests[file];
       });
+    prepared.update->expected_checksums = std::move(expected);
     prepared.update->startup = {devices_seconds, seconds_since_last()};
   } catch (const early_end& end) {
     spdlog::error("{}", end.what());
@@ -190,11 +201,18 @@ int run(const node_options& options) {
   // Whoever reads the log may go away, and files may be limited in size: writing then fails, and says so.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
+  if (options.doctor && !options.dry_run && !is_wanted(options)) // Before signals are kept for later.
+    return actors::exit_status(ec::interrupted);
   const signal_guard signals; // Before the first thread: threads inherit the mask.
-  const auto prepared = prepare(options);
+  auto prepared = prepare(options);
   if (!prepared.update)
     return 0; // A dry run.
-  const auto conclude = [&](const actors::update_verdict& verdict) {
+  std::optional<doctor> examination;
+  if (options.doctor && prepared.failed.code == ec::none)
+    prepared.failed = examination.emplace(options, signals).begin();
+  const auto conclude = [&](actors::update_verdict verdict) {
+    if (examination)
+      examination->judge(verdict, *prepared.update);
     const bool is_reported = report(verdict, *prepared.update, options);
     auto status = actors::exit_status(verdict.first_cause.code);
     if (status == 0 && !is_reported)

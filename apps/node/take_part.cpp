@@ -9,6 +9,7 @@
 #include "apps/node/tls_error_queue.hpp"
 #include "io/host_address.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <utility>
@@ -72,6 +73,8 @@ struct system_config : caf::actor_system_config {
           {"--bucket-size", number(options.bucket_bytes)},
           {"--chunk-size", number(options.update.chunk_bytes)},
           {"--keep-together", kept_together},
+          {"--prove", options.update.prove == actors::proof_demand::none ? "" : "yes"},
+          {"--prove-against", options.update.prove == actors::proof_demand::must ? "a report" : ""},
           {"--weight-version", options.update.weight_version.value_or("")}};
 }
 
@@ -116,17 +119,28 @@ void publish(caf::actor_system& system, const actors::coordinator_actor& coordin
                options.network.is_encrypted() ? "TLS" : "no TLS");
 }
 
-[[nodiscard]] actors::way_to_coordinator find_coordinator(caf::actor_system& system,
-                                                          const node_options& options) {
+/// What every engine has to hold after the update: what an earlier report says, or what one of this host's
+/// engines says.
+[[nodiscard]] io::engine_checksums expected_checksums(const actors::update& update) {
+  if (update.expected_checksums)
+    return *update.expected_checksums;
+  const auto told = std::ranges::find_if(update.checksums, [](const auto& each) { return !each.empty(); });
+  return told == update.checksums.end() ? io::engine_checksums{} : *told;
+}
+
+[[nodiscard]] actors::way_to_coordinator
+find_coordinator(caf::actor_system& system, const node_options& options, const actors::update_ptr& update) {
   actors::way_to_coordinator way;
   way.dial.address = options.place.master_addr;
   way.dial.port = options.place.master_port;
   way.dial.timeout = options.update.timeout;
   way.dial.is_encrypted = options.network.is_encrypted();
   if (options.layout.host == 0) {
-    way.here = system.spawn(actors::coordinator,
-                            actors::coordinator_options{options.layout, options.update.timeout,
-                                                        options.host_timeout, options.update.stay_time});
+    actors::coordinator_options coordinator{options.layout, options.update.timeout, options.host_timeout,
+                                            options.update.stay_time};
+    if (options.update.prove != actors::proof_demand::none)
+      coordinator.expected_checksums = [update] { return expected_checksums(*update); };
+    way.here = system.spawn(actors::coordinator, std::move(coordinator));
     try {
       if (options.layout.hosts > 1)
         publish(system, way.here, options);
@@ -159,7 +173,7 @@ void publish(caf::actor_system& system, const actors::coordinator_actor& coordin
     update->is_running = true;
     return system.spawn(actors::loader, update, self);
   };
-  node.coordinator = find_coordinator(system, options);
+  node.coordinator = find_coordinator(system, options, update);
   return node;
 }
 

@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::size_t scratch_bytes = 64 << 20;
 
-bool copies(consumption how) { return how != consumption::touch && how != consumption::none; }
+bool copies(consumption how) {
+  return how != consumption::touch && how != consumption::none && how != consumption::hold;
+}
 
 } // namespace
 

@@ -36,6 +36,7 @@ constexpr route sglang_routes[] = {
     {"POST", "/continue_generation", key::admin, action::resume},
     {"GET", "/flush_cache", key::admin, action::flush_cache},
     {"POST", "/flush_cache", key::admin, action::flush_cache},
+    {"POST", "/weights_checker", key::admin, action::check_weights},
     {"POST", "/release_memory_occupation", key::admin, action::nothing},
     {"POST", "/resume_memory_occupation", key::admin, action::nothing},
 };

@@ -49,6 +49,7 @@ enum class action : std::uint8_t {
   resume,
   is_paused,
   readiness, ///< SGLang: serves requests now
+  check_weights,
 };
 
 /// Which key a route demands, where one is configured.

@@ -54,6 +54,11 @@ engine::engine(boost::asio::io_context& io, const sink_options& options,
       resources_.processes.emplace_back(options, index);
     else
       resources_.consumers.emplace_back(options.consume);
+  if (options.consume == consumption::hold)
+    resources_.held.resize(options.workers);
+  if (options.ready == readiness::serves && resources_.expected)
+    for (auto& worker : resources_.held)
+      worker.load(*resources_.expected);
   // LMDeploy starts (with --empty-init) without its KV cache.
   if (options.engine == io::engine_kind::lmdeploy)
     sleeping_tags_ = options.starts_asleep ? all_tags() : std::set<std::string>{"kv_cache"};
@@ -72,7 +77,8 @@ void engine::handle(const question& asked, const std::shared_ptr<exchange>& wait
   const auto routes = routes_of(options_.engine);
   const auto on_path = [&](const route& each) {
     return each.path == asked.path && (each.in == age::all || options_.ready != readiness::old)
-           && !(options_.faults.has_no_pause && has_to_do_with_pauses(each.does));
+           && !(options_.faults.has_no_pause && has_to_do_with_pauses(each.does))
+           && !(resources_.held.empty() && each.does == action::check_weights);
   };
   if (std::none_of(routes.begin(), routes.end(), on_path))
     return waiting->respond(plain_error(404, "Not Found"));
@@ -175,6 +181,8 @@ answer engine::perform(action does, const question& asked) {
     for (const auto& tag : tags_of(asked, all_tags()))
       sleeping_tags_.erase(tag);
     break;
+  case action::check_weights:
+    return check_weights(asked);
   case action::nothing:
   case action::generate:
   case action::pause:
@@ -208,6 +216,31 @@ answer engine::server_info() const {
                      {{"model_path", "ckpt-sink"},
                       {"load_format", load_format(options_)},
                       {"checkpoint_engine_wait_weights_before_ready", options_.ready != readiness::serves}});
+}
+
+/// What SGLang answers, for workers that keep what they are sent.
+answer engine::check_weights(const question& asked) {
+  if (current_)
+    return update_refused(options_.engine, "an update is under way");
+  if (options_.faults.has_no_checksums)
+    return update_refused(options_.engine, "fault: no answer about checksums");
+  json::error_code unreadable;
+  const auto body = json::parse(asked.body, unreadable);
+  const auto* object = body.if_object();
+  const auto* action = object == nullptr ? nullptr : object->if_contains("action");
+  if (action != nullptr && *action == "reset_tensors") {
+    if (!options_.faults.overwrites_nothing)
+      for (auto& worker : resources_.held)
+        worker.scramble();
+    return json_answer(200, {{"success", true}, {"message", "Success."}});
+  }
+  if (action == nullptr || *action != "checksum")
+    return update_refused(options_.engine, "Unsupported action");
+  json::array ranks;
+  for (unsigned index = 0; index < options_.workers; ++index)
+    ranks.push_back(json::object{{"checksums", resources_.held[index].checksums()},
+                                 {"parallelism_info", json::array{json::object{{"rank", index}}}}});
+  return json_answer(200, {{"success", true}, {"message", "Success."}, {"ranks", std::move(ranks)}});
 }
 
 bool engine::takes_weights() const {

@@ -47,6 +47,7 @@ private:
   [[nodiscard]] answer model_info() const;
   [[nodiscard]] answer server_info() const;
   [[nodiscard]] answer update_state() const;
+  [[nodiscard]] answer check_weights(const question& asked);
   [[nodiscard]] bool takes_weights() const;
 
   bool pass_gate(action does, const question& asked, const std::shared_ptr<exchange>& waiting);

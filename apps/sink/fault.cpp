@@ -95,6 +95,11 @@ constexpr fault_kind fault_kinds[] = {
     {"post-hook-raises", argument::none, [](fault_plan& p, std::string_view) { p.finish_raises = true; }},
     {"post-hook-swallowed", argument::none,
      [](fault_plan& p, std::string_view) { p.hook_failure_swallowed = true; }},
+    {"loses", argument::needed, [](fault_plan& p, std::string_view a) { p.loses = std::string{a}; }},
+    {"overwrites-nothing", argument::none,
+     [](fault_plan& p, std::string_view) { p.overwrites_nothing = true; }},
+    {"weights-checker-fails", argument::none,
+     [](fault_plan& p, std::string_view) { p.has_no_checksums = true; }},
     {"die-at", argument::needed, [](fault_plan& p, std::string_view a) { p.die_at = parse_moment(a); }},
     {"worker-dies", argument::needed,
      [](fault_plan& p, std::string_view a) { p.close_at = parse_moment(a); }},
@@ -149,6 +154,7 @@ fault_plan fault_plan::for_worker(unsigned worker) const {
   if (only_worker && *only_worker != worker) {
     plan.error_at = plan.die_at = plan.hang_at = plan.close_at = std::nullopt;
     plan.finish_raises = plan.hook_failure_swallowed = false;
+    plan.loses.reset();
     plan.connect_delay = plan.handle_delay = {};
   }
   return plan;
@@ -177,6 +183,9 @@ std::string_view fault_help() {
   bucket-error:LIST          a worker answers a list with an error text
   post-hook-raises           a worker raises in its post hook: no reply, and the server reports it
   post-hook-swallowed        a worker's post hook fails, but it answers success; only the report tells
+  loses:NAME                 a worker does not keep the tensor of this name and says nothing (--consume hold)
+  overwrites-nothing         says that it has overwritten its weights, and has not, whatever --fault-updates says
+  weights-checker-fails      has no answer about checksums, whatever --fault-updates says
   die-at:MOMENT              the sink and its workers are killed (SIGKILL)
   worker-dies:MOMENT         a worker's socket closes; the server never answers
   hang-at:MOMENT             a worker never replies

@@ -40,6 +40,8 @@ struct fault_plan {
   bool answers_early = false;
   bool has_no_pause = false; ///< whatever update it is
   bool starts_no_workers = false;
+  bool overwrites_nothing = false; ///< whatever update it is
+  bool has_no_checksums = false;   ///< whatever update it is
   bool tells_wrong_version = false;
   bool answers_garbage = false;
   bool drops_connection = false;
@@ -50,6 +52,7 @@ struct fault_plan {
   std::optional<moment> hang_at;
   std::optional<moment> close_at; ///< only the socket closes, and the server never answers
   bool finish_raises = false;
+  std::optional<std::string> loses;    ///< the tensor of this name is not kept, without a word
   bool hook_failure_swallowed = false; ///< the post hook fails, and the worker answers success
   std::chrono::milliseconds connect_delay{0};
   std::chrono::milliseconds handle_delay{0};

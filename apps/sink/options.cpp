@@ -64,6 +64,7 @@ consumption parse_consumption(const std::string& name) {
   return name == "copy"    ? consumption::copy
          : name == "touch" ? consumption::touch
          : name == "none"  ? consumption::none
+         : name == "hold"  ? consumption::hold
          : name == "fuse"  ? consumption::fuse
                            : consumption::held_views;
 }
@@ -100,7 +101,7 @@ void declare(CLI::App& app, raw_options& raw) {
   app.add_option("--port-file", options.port_file, "write the port there once it is known");
   app.add_option("--verify", options.verify_path, "compare every tensor with the checkpoint at this path");
   app.add_option("--consume", raw.consume, "what a worker does with its tensors")
-      ->check(CLI::IsMember({"copy", "touch", "none", "fuse", "held-views"}))
+      ->check(CLI::IsMember({"copy", "touch", "none", "hold", "fuse", "held-views"}))
       ->capture_default_str();
   app.add_option("--worker-seconds-per-gib", options.worker_seconds_per_gib,
                  "let workers take at least this long")
@@ -154,6 +155,8 @@ sink_options check(raw_options raw) {
         "a fault in the middle or last list needs --verify to know which list that is"};
   if (!pairs_of(options.consume).empty() && options.verify_path.empty())
     throw std::invalid_argument{"--consume " + raw.consume + " shows only with --verify"};
+  if (options.consume == consumption::hold && options.worker_processes)
+    throw std::invalid_argument{"--consume hold needs workers that are no processes"};
   if (options.faults.only_worker && *options.faults.only_worker >= options.workers)
     throw std::invalid_argument{"--fault one-worker-only names a worker that there is not"};
   if (!options.unix_socket_path.empty() && !options.port_file.empty())

@@ -22,6 +22,7 @@ enum class consumption : std::uint8_t {
   copy,  ///< copies every byte, as an engine's load_weights does
   touch, ///< reads one byte of every page
   none,
+  hold,       ///< keeps a copy of every tensor, and can tell checksums of them
   fuse,       ///< copies, and loses what comes without the tensors it is fused with; see tensor_pairs.hpp
   held_views, ///< copies, but reads some tensors only when those come that they belong to
 };

@@ -50,6 +50,9 @@ public:
   void load(io::extent place, consumer& work) override {
     work.consume(bytes_.subspan(place.offset, place.length));
   }
+  [[nodiscard]] std::span<const std::byte> bytes(io::extent place) const override {
+    return bytes_.subspan(place.offset, place.length);
+  }
   void settle() override {}
   [[nodiscard]] std::optional<std::uint64_t> difference(std::uint64_t offset,
                                                         std::span<const std::byte> expected) override {

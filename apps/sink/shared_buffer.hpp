@@ -27,6 +27,9 @@ public:
   /// settle().
   virtual void load(io::extent place, consumer& work) = 0;
 
+  /// The bytes at `place`, which lies inside; nothing of a GPU's memory.
+  [[nodiscard]] virtual std::span<const std::byte> bytes(io::extent /*place*/) const { return {}; }
+
   /// Waits until nothing is done with the buffer any more.
   virtual void settle() = 0;
 

@@ -42,6 +42,7 @@ std::span<const tensor_pair> pairs_of(consumption how) {
   case consumption::copy:
   case consumption::touch:
   case consumption::none:
+  case consumption::hold:
     break;
   }
   return {};

@@ -75,7 +75,8 @@ void update::run_worker(worker_resources& resources, unsigned index) {
 worker_outcome update::run_in_place(worker_resources& resources, unsigned index) {
   const auto& [device, address] = request_.devices[index];
   const auto faults = is_faulty_ ? resources.options.faults.for_worker(index) : fault_plan{};
-  worker one{resources.options, faults, resources.consumers[index], resources.expected, signals_};
+  worker one{resources.options,  faults,   resources.consumers[index],
+             resources.expected, signals_, resources.held.empty() ? nullptr : &resources.held[index]};
   return one.run(resources.context, device, address);
 }
 

@@ -50,6 +50,7 @@ struct worker_resources {
   std::shared_ptr<const expectation> expected; ///< null without --verify
   std::vector<consumer> consumers;             ///< one for each worker that is a thread
   std::deque<worker_process> processes;        ///< one for each worker that is a process
+  std::vector<held_weights> held{};            ///< one for each worker, with --consume hold
   zmq::context_t context{1};
 };
 

@@ -56,6 +56,13 @@ expectation::expectation(const std::string& path) : source_{io::open_checkpoint(
     by_name_.emplace(source_.tensors[index].name, index);
 }
 
+std::vector<std::byte> expectation::content(std::uint32_t index) const {
+  const auto& tensor = source_.tensors.at(index);
+  std::vector<std::byte> bytes(tensor.bytes.length);
+  read_fully(file(tensor.file), source_.files.at(tensor.file).path.string(), tensor.bytes.offset, bytes);
+  return bytes;
+}
+
 std::optional<std::uint32_t> expectation::find(std::string_view name) const {
   const auto found = by_name_.find(name);
   return found == by_name_.end() ? std::nullopt : std::optional{found->second};

@@ -32,6 +32,9 @@ public:
   [[nodiscard]] const io::checkpoint& source() const noexcept { return source_; }
   [[nodiscard]] int file(std::uint32_t index) const { return files_.at(index).number(); }
 
+  /// The bytes of a tensor. Throws std::system_error when its file cannot be read.
+  [[nodiscard]] std::vector<std::byte> content(std::uint32_t index) const;
+
   /// The index of the tensor called `name`, or nothing.
   [[nodiscard]] std::optional<std::uint32_t> find(std::string_view name) const;
 

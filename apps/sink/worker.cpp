@@ -28,8 +28,9 @@ constexpr auto refusal_text = "Traceback (most recent call last):\n"
 } // namespace
 
 worker::worker(const sink_options& options, const fault_plan& faults, consumer& work,
-               std::shared_ptr<const expectation> expected, update_signals& signals)
-    : options_{options}, faults_{faults}, work_{work}, expected_{std::move(expected)}, signals_{signals} {
+               std::shared_ptr<const expectation> expected, update_signals& signals, held_weights* held)
+    : options_{options}, faults_{faults}, work_{work}, expected_{std::move(expected)}, signals_{signals},
+      held_{held} {
   if (expected_)
     verifier_.emplace(expected_, options_.consume);
 }
@@ -129,6 +130,8 @@ void worker::use(const worker_socket& socket, const tensor_list& list) {
   for (const auto& tensor : list.tensors) {
     const auto place = place_of(tensor, buffer_->size());
     buffer_->load(place, work_);
+    if (held_ != nullptr && faults_.loses != tensor.name)
+      held_->take(tensor.name, buffer_->bytes(place));
     if (verifier_)
       verifier_->receive(tensor, *buffer_, place);
     list_bytes += place.length;

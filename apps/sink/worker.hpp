@@ -9,6 +9,7 @@
 // Source: `checkpoint_engine.worker.update_weights_from_ipc`.
 
 #include "apps/sink/consumer.hpp"
+#include "apps/sink/held_weights.hpp"
 #include "apps/sink/options.hpp"
 #include "apps/sink/shared_buffer.hpp"
 #include "apps/sink/verifier.hpp"
@@ -35,8 +36,9 @@ struct update_signals {
 class worker {
 public:
   /// All references outlive the worker. `expected` is null without --verify.
+  /// `held` is null without --consume hold.
   worker(const sink_options& options, const fault_plan& faults, consumer& work,
-         std::shared_ptr<const expectation> expected, update_signals& signals);
+         std::shared_ptr<const expectation> expected, update_signals& signals, held_weights* held = nullptr);
 
   /// Goes through the update; everything that can go wrong is in the outcome.
   [[nodiscard]] worker_outcome run(zmq::context_t& context, std::string device, const std::string& address);
@@ -57,6 +59,7 @@ private:
   consumer& work_;
   std::shared_ptr<const expectation> expected_;
   update_signals& signals_;
+  held_weights* held_;
   std::unique_ptr<shared_buffer> buffer_;
   std::optional<verifier> verifier_;
   std::string refusal_; ///< why the first refused list was refused

@@ -59,6 +59,28 @@ TEST_F(cluster_test, waits_for_hosts_that_start_seconds_later) {
   expect_engines_verified();
 }
 
+TEST_F(cluster_test, engines_of_different_hosts_have_to_hold_the_same) {
+  start_cluster({.hosts = 3}, {"--consume", "hold"});
+  start_nodes({"--prove"});
+  expect_all_end_with(0);
+  const auto ranks = report(0).at("engines").at(0).at("proof").at("checksums").as_array();
+  const auto& checksums = ranks.at(0).as_object();
+  const std::string lost{std::find_if(checksums.begin(), checksums.end(), [](const auto& one) {
+                           return !one.key().starts_with("edge.");
+                         })->key()};
+  start_nodes({"--prove-against", scratch_.write("earlier.json", boost::json::serialize(report(0)))});
+  expect_all_end_with(0);
+  start_engine(2, {"--consume", "hold", "--fault", "loses:" + lost});
+  start_nodes({"--prove"});
+  expect_all_end_with(4);
+  for (unsigned host = 0; host < 3; ++host)
+    EXPECT_THAT(node_output(host), HasSubstr("engine " + engine_url(2))) << "on host " << host;
+  EXPECT_THAT(node_output(0), HasSubstr("than it should: rank 0: " + lost + ";"));
+  EXPECT_EQ(report(0).at("engines").at(1).at("outcome"), "updated");
+  EXPECT_EQ(report(0).at("engines").at(2).at("serves"), "unknown");
+  EXPECT_EQ(report(2).at("engines").at(0).at("serves"), "unknown");
+}
+
 TEST_F(cluster_test, takes_the_endpoints_of_the_whole_cluster_in_place_of_the_own) {
   start_cluster({.hosts = 2});
   start_nodes({"--inference-parallel-size", "1", "--endpoint", engine_url(0), "--endpoint", engine_url(1)});

@@ -321,5 +321,21 @@ TEST(http_call, takes_an_answer_at_the_limit) {
   EXPECT_EQ(result.response.body.size(), body.size());
 }
 
+TEST(http_call, takes_a_longer_answer_where_the_request_allows_it) {
+  const std::string body(response_body_bytes_max + 1, 'x');
+  scripted_server server{[&body](connection& client) {
+    static_cast<void>(client.read_request());
+    client.answer(200, body);
+  }};
+  http_request request{http_request::verb::get, "/", {}};
+  for (const bool is_allowed : {false, true}) {
+    request.response_bytes_max = is_allowed ? body.size() : response_body_bytes_max;
+    http_call call{parse_endpoint(server.url(), {}), request, {}, std::chrono::seconds{20}};
+    EXPECT_TRUE(call.wait(std::chrono::seconds{30}));
+    EXPECT_EQ(call.error(), is_allowed ? std::error_code{} : make_error_code(http_errc::answer_too_long));
+    EXPECT_EQ(call.response().body.size(), is_allowed ? body.size() : 0);
+  }
+}
+
 } // namespace
 } // namespace ckpt::io

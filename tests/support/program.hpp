@@ -18,7 +18,8 @@ namespace ckpt::tests {
 
 class program {
 public:
-  /// Starts `arguments[0]`; stdout and stderr go to the file `log`. Throws std::system_error.
+  /// Starts `arguments[0]`; stdout and stderr go to the file `log`, nothing comes from stdin. Throws
+  /// std::system_error.
   program(const std::vector<std::string>& arguments, std::filesystem::path log);
   program(const program&) = delete;
   program& operator=(const program&) = delete;

@@ -45,6 +45,15 @@ bool serving_test::has_taken_all() const {
 
 boost::json::object serving_test::engine_report() const { return report().at("engines").at(0).as_object(); }
 
+std::string serving_test::some_parameter() const {
+  const auto ranks = engine_report().at("proof").at("checksums").as_array();
+  for (const auto& [name, checksum] : ranks.at(0).as_object())
+    if (!name.starts_with("edge."))
+      return name;
+  ADD_FAILURE() << "there is none";
+  return {};
+}
+
 bool is_complete(const std::optional<http_answer>& answer) {
   return answer && answer->status == 200 && answer->body.find("\"length\"") != std::string::npos;
 }

@@ -42,6 +42,9 @@ protected:
   /// The last node's report on its (first) engine.
   [[nodiscard]] boost::json::object engine_report() const;
 
+  /// The name of some parameter with bytes in it, from the last node's report with --prove.
+  [[nodiscard]] std::string some_parameter() const;
+
   std::string kind_ = "sglang";
 };
 

@@ -55,13 +55,15 @@ TEST(faults, strike_at_the_moment_that_is_named) {
 
 TEST(faults, of_workers_can_be_given_to_one_of_them) {
   const auto plan = parse({"bucket-error:first", "hang-at:1", "post-hook-raises", "one-worker-only:1",
-                           "early-200", "post-hook-swallowed", "slow-connect:2"});
+                           "early-200", "post-hook-swallowed", "slow-connect:2", "loses:a"});
   EXPECT_TRUE(plan.for_worker(1).error_at && plan.for_worker(1).hang_at && plan.for_worker(1).finish_raises);
   EXPECT_FALSE(plan.for_worker(0).error_at || plan.for_worker(0).hang_at || plan.for_worker(0).finish_raises);
   EXPECT_TRUE(plan.for_worker(1).hook_failure_swallowed);
   EXPECT_FALSE(plan.for_worker(0).hook_failure_swallowed);
   EXPECT_EQ(plan.for_worker(1).connect_delay, std::chrono::seconds{2});
   EXPECT_EQ(plan.for_worker(0).connect_delay, std::chrono::seconds{0});
+  EXPECT_EQ(plan.for_worker(1).loses, "a");
+  EXPECT_FALSE(plan.for_worker(0).loses);
   EXPECT_TRUE(plan.for_worker(0).answers_early);
 }
 

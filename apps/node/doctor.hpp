@@ -1,0 +1,63 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// `ckpt-actor-node doctor`: does an update reach every parameter of an engine, and set it as the engine does
+// that loads the same checkpoint by itself?
+//
+//   checksums ─> pause ─> overwrite with random numbers ─> checksums ─> an ordinary update ─> checksums
+//   the engine's own      (begin)                          what to change                      (judge)
+//
+// The engine's own word for comparing (SGLang's `compare`) is not used: of several workers it answers for the
+// first alone. On one host, where the program's main thread calls it; blocks.
+
+#include "actors/update.hpp"
+#include "actors/verdict.hpp"
+#include "apps/node/attendant.hpp"
+#include "apps/node/command_line.hpp"
+#include "io/engine_api.hpp"
+#include "io/engine_checksums.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ckpt::apps {
+
+/// True when serving may be interrupted: the user has said so, or says so now in the terminal.
+[[nodiscard]] bool is_wanted(const node_options& options);
+
+class doctor {
+public:
+  /// Both outlive it.
+  doctor(const node_options& options, const signal_guard& signals);
+
+  /// Brings the engines to where the update has to help them. Says why not when they are as they were.
+  [[nodiscard]] actors::cause begin();
+
+  /// Adds to the verdict what the update has not reached, or set otherwise.
+  void judge(actors::update_verdict& verdict, const actors::update& update) const;
+
+private:
+  struct examined_engine {
+    std::unique_ptr<io::engine_api> api;
+    bool is_paused = false;
+    bool is_overwritten = false;
+    io::engine_checksums loaded;      ///< by the engine itself
+    io::engine_checksums overwritten; ///< empty when it did not say
+  };
+
+  void examine();
+  void overwrite();
+  void resume() noexcept;
+  [[nodiscard]] io::http_response ask(std::size_t engine, const io::http_request& request) const;
+  [[nodiscard]] io::engine_checksums ask_checksums(std::size_t engine) const;
+  void pause(std::size_t engine);
+
+  const node_options& options_;
+  const signal_guard& signals_;
+  bool may_be_interrupted_ = true;
+  std::vector<examined_engine> engines_; ///< by engine
+};
+
+} // namespace ckpt::apps
