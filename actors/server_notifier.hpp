@@ -62,7 +62,8 @@ struct server_notifier_state {
   std::unique_ptr<io::http_call> call;   ///< the conversation
   std::unique_ptr<io::http_call> resume; ///< beside an update that waits although the engine is paused
   std::optional<io::http_request> next;  ///< takes the place of the question of this step
-  unsigned asked_at_once = 0;            ///< in this step, without a pause
+  unsigned asked_instead = 0;            ///< questions since the last pause
+  bool was_helped = false;               ///< in this step, by requests that bring the server nearer
   bool answer_is_judged = true;          ///< false for requests that only bring the server nearer
   std::deque<io::http_request> todo;     ///< requests to send before the current question is asked again
   std::deque<io::http_request> closing;  ///< closing requests still to send

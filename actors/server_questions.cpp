@@ -13,9 +13,8 @@ namespace ckpt::actors::notifier {
 
 namespace {
 
-/// How many times in one step what is to be done next is done without a pause: a server that is always about
-/// to be ready must not be flooded.
-constexpr unsigned at_once_max = 3;
+/// More questions than these are not put instead of one without a pause.
+constexpr unsigned asked_instead_max = 8;
 
 [[nodiscard]] io::http_request question_of(const server_notifier_state& state) {
   if (state.next)
@@ -50,6 +49,7 @@ void not_ready(self_pointer self, const std::string& why) {
     spdlog::info("engine {}: not ready yet: {}", url(state), why);
   state.last_why = why;
   state.next.reset();
+  state.asked_instead = 0;
   ask_later(self);
 }
 
@@ -102,8 +102,9 @@ void on_answer(self_pointer self, const std::optional<io::http_response>& respon
   case meaning::not_yet:
     state.todo.assign(answer.before_asking_again.begin(), answer.before_asking_again.end());
     state.next = answer.ask_instead;
-    if ((state.next || !state.todo.empty()) && state.asked_at_once++ < at_once_max)
-      ask(self);
+    if ((state.next && state.asked_instead++ < asked_instead_max)
+        || (!state.todo.empty() && !std::exchange(state.was_helped, true)))
+      ask(self); // At once; but a server that is always about to be ready is not flooded.
     else
       not_ready(self, answer.why);
     break;
@@ -113,7 +114,7 @@ void on_answer(self_pointer self, const std::optional<io::http_response>& respon
 void pause(self_pointer self) {
   auto& state = self->state;
   state.at = step::pausing;
-  state.asked_at_once = 0;
+  state.was_helped = false;
   state.deadline = deadline_of(state);
   state.last_why.clear();
   if (!state.api->pause_request()) {

@@ -261,7 +261,9 @@ private:
     if (response.status == 404 && route == ready_route)
       return ask_instead(health_route);
     if (response.status == 200)
-      return go_with("until this update it answered requests with dummy weights");
+      return go_with(
+          "it was started with dummy weights and tells no version: unless another update came before, it "
+          "answered requests with dummy weights");
     if (response.status == 503 && pause_ != pause_mode::none)
       waits_at_ = route == ready_route ? ready_route : health_route;
     return go();

@@ -56,7 +56,9 @@ TEST_P(dummy_test, weights_that_were_served_are_spoken_of) {
   start_engine(checkpoint, {"--readiness", GetParam(), "--dummy-after", "0"});
   ASSERT_EQ(ask(endpoint_, "/health"), 200u);
   EXPECT_EQ(run_node(checkpoint, {"--timeout", "20"}), 0) << node_output_ << engine_->output();
-  const std::string remark = "until this update it answered requests with dummy weights";
+  const std::string remark =
+      "it was started with dummy weights and tells no version: unless another update came before, it "
+      "answered requests with dummy weights";
   EXPECT_THAT(node_output_, HasSubstr("note: " + remark));
   EXPECT_EQ(report().at("engines").at(0).at("remarks"), boost::json::array{remark});
 }
