@@ -34,6 +34,15 @@ namespace fs = std::filesystem;
   return path.string() + "." + std::to_string(::getpid()) + ".tmp";
 }
 
+/// Where links lead to, also where nothing is yet.
+[[nodiscard]] fs::path behind_links(fs::path path) {
+  constexpr int links_max = 40;
+  std::error_code none;
+  for (int link = 0; link < links_max && fs::is_symlink(path, none); ++link)
+    path = path.parent_path() / fs::read_symlink(path, none);
+  return path;
+}
+
 void write_all(int file, std::string_view text, const fs::path& path) {
   while (!text.empty()) {
     const auto written = ::write(file, text.data(), text.size());
@@ -76,9 +85,7 @@ report_file::report_file(fs::path path) {
       refuse(path_, "cannot be written: " + std::generic_category().message(errno));
     return;
   }
-  path_ = fs::weakly_canonical(path, error);
-  if (error)
-    refuse(path, error.message());
+  path_ = behind_links(path);
   const auto other = beside(path_);
   const io::fd trial{::open(other.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
   if (!trial)

@@ -56,9 +56,9 @@ void require_memory(std::uint64_t bytes) {
 } // namespace
 
 void require_resources(const needed_resources& needed) {
-  require_threads(needed.threads);
-  require_descriptors(needed.descriptors);
   require_memory(needed.memory_bytes);
+  require_descriptors(needed.descriptors);
+  require_threads(needed.threads);
 }
 
 void raise_open_file_limit() noexcept {

@@ -23,7 +23,8 @@ protected:
   /// The node's command, for a shell: what it is to be put behind comes before it.
   arguments under(const std::string& script, const fs::path& checkpoint, const arguments& more = {}) {
     arguments command{"bash", "-c", script + " \"$@\"", "bash"};
-    auto flags = more;
+    auto flags = node_arguments_;
+    flags.insert(flags.end(), more.begin(), more.end());
     flags.insert(flags.end(), {"--endpoint", endpoint_, "--timeout", "20"});
     const auto node = node_command(checkpoint, scratch_.path() / "report.json", flags);
     command.insert(command.end(), node.begin(), node.end());
