@@ -212,8 +212,7 @@ TEST(checkpoint, a_tensor_in_two_files_without_an_index_is_refused_with_both) {
   directory.write("model.safetensors", bytes_named({"u"}));
   EXPECT_THAT(refusal(directory.path()),
               AllOf(StartsWith((directory.path() / "model.safetensors").native() + ": tensor \"u\": "),
-                    HasSubstr((directory.path() / "first.safetensors").native()),
-                    HasSubstr(index_file)));
+                    HasSubstr((directory.path() / "first.safetensors").native()), HasSubstr(index_file)));
 }
 
 TEST(checkpoint, an_index_that_leaves_the_directory_is_refused) {
