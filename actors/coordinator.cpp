@@ -75,8 +75,8 @@ void tell(self_pointer self) {
   for (auto& one : state.members)
     if (one.verdict)
       verdicts.push_back(std::move(*one.verdict));
-  if (state.first_cause.code == ec::none && state.options.expected_checksums)
-    state.first_cause = judge_proofs(verdicts, state.options.expected_checksums());
+  if (state.first_cause.code == ec::none && state.options.expected)
+    state.first_cause = judge_proofs(verdicts, state.options.expected());
   const auto told_to = [&](std::uint32_t host) {
     if (host == 0)
       return verdicts;
@@ -292,13 +292,13 @@ void on_verdict(self_pointer self, std::uint32_t host, const host_verdict& verdi
 
 void look_for_the_silent(self_pointer self, meter::clock::time_point now) {
   auto& state = self->state;
-  const auto missed = state.looks.missed(now, alive_interval);
+  state.looks.look(now, alive_interval);
   for (std::uint32_t host = 0; host < state.members.size(); ++host) {
     auto& one = state.members[host];
     if (!is_reachable(one))
       continue;
     self->send(one.node, alive_atom_v);
-    one.heard += missed;
+    one.heard = state.looks.forgiving(one.heard);
     if (host != state.options.layout.host && now - one.heard > state.options.host_timeout)
       lose(self, host, "no sign of life for " + describe_seconds(state.options.host_timeout));
   }
@@ -344,7 +344,7 @@ void from_host(self_pointer self, Function act) {
 coordinator_actor::behavior_type coordinator(self_pointer self, coordinator_options options) {
   auto& state = self->state;
   state.options = std::move(options);
-  state.members.resize(options.layout.hosts);
+  state.members.resize(state.options.layout.hosts);
   state.deadline = meter::clock::now() + state.options.timeout;
   state.told_missing = meter::clock::now();
   self->set_down_handler([self](const caf::down_msg& down) {

@@ -17,6 +17,7 @@
 #include "actors/cluster_interfaces.hpp"
 #include "actors/cluster_layout.hpp"
 #include "actors/meter.hpp"
+#include "actors/proofs.hpp"
 
 #include <chrono>
 #include <functional>
@@ -34,7 +35,7 @@ struct coordinator_options {
   std::chrono::milliseconds stay_time{300'000};  ///< that hosts may stay with servers after a failure
 
   /// Set when the engines are to prove what they serve; called once they have: what each of them should hold.
-  std::function<io::engine_checksums()> expected_checksums{};
+  std::function<expected_proof()> expected{};
 };
 
 struct coordinator_state {

@@ -160,7 +160,7 @@ typename Inspector::result_type inspect(Inspector& f, engine_proof& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, engine_account& x) {
   return f(caf::meta::type_name("engine_account"), x.said, x.pause, x.pause_seconds, x.remarks,
-           x.version_before, x.version_after, x.is_unanswered, x.proof);
+           x.version_before, x.version_after, x.is_unanswered, x.has_no_weights, x.proof);
 }
 
 template <class Inspector>

@@ -76,6 +76,17 @@ void deliver(self_pointer self) {
   self->quit();
 }
 
+/// Threads that were promised could not be had after all. No engine has been asked for anything; what has
+/// been started, and what CAF takes for started, ends with the process.
+void give_up_at_once(self_pointer self, const std::string& why) {
+  auto& state = self->state;
+  state.first_cause = {ec::unspecified, "the update cannot be started here: " + why};
+  state.at = phase::over;
+  auto verdict = judge_host(state);
+  verdict.parts_left = true;
+  state.promise.deliver(std::move(verdict));
+}
+
 /// Everybody has said what there is to say; when the last part is gone, the verdict goes out.
 void end(self_pointer self) {
   auto& state = self->state;
@@ -422,7 +433,12 @@ loader_actor::behavior_type loader(self_pointer self, update_ptr context, node_a
         auto& state = self->state;
         state.started = meter::clock::now();
         state.promise = self->make_response_promise<host_verdict>();
-        spawn_parts(self);
+        try {
+          spawn_parts(self);
+        } catch (const std::exception& error) {
+          give_up_at_once(self, error.what());
+          return state.promise;
+        }
         self->send(state.reader, start_atom_v);
         for (auto& engine : state.engines)
           self->send(engine.notifier, start_atom_v);

@@ -174,7 +174,8 @@ void look(self_pointer self) {
   if (!state.coordinator_lost) {
     self->send(state.coordinator, alive_atom_v);
     const auto now = meter::clock::now();
-    state.heard += state.looks.missed(now, alive_interval);
+    state.looks.look(now, alive_interval);
+    state.heard = state.looks.forgiving(state.heard);
     if (state.options.layout.host != 0 && now - state.heard > state.options.host_timeout)
       lose_coordinator(self, "no sign of life for " + describe_seconds(state.options.host_timeout));
   }

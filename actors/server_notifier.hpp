@@ -6,10 +6,11 @@
 //
 //   asking ─> ready ─clear─> draining ─> pausing ─> cleared ─post─> updating ─> answered ─close─> closing ─>
 //   over (until it is up)   (what a killed node left)                (until all workers are through)
-//   over ─prove─> proving ─> over
 //        └──────────────────────────┴─────abort────────┴──────────────┴─> leaving ─> resuming ─> checking ─>
 //        over
 //                                            (until an update under way has been answered)
+//
+// And once it is over, where that is wanted: over ─prove─> proving ─> over.
 //
 // Whoever has asked for an update stays until the server has answered it, however it ends: the server may
 // queue it behind running requests, and would start workers for a node that is gone. And whoever has paused

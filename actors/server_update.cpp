@@ -117,6 +117,7 @@ void leave(self_pointer self) {
   auto& state = self->state;
   const auto resume = state.api->resume_request();
   if (!state.paused || !resume) {
+    state.account.has_no_weights = state.paused.has_value();
     if (state.paused)
       remark(self, "it is not woken up: it was put to sleep, which lost its weights, and has no whole set of "
                    "new ones");

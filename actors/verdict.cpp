@@ -172,7 +172,7 @@ void make_valid(json::value& part) {
                                                                 : served_weights::unknown;
   if (std::ranges::any_of(shares, &engine_share::listed))
     return served_weights::mixed;
-  return complete ? served_weights::unchanged : served_weights::unknown;
+  return complete && !account.has_no_weights ? served_weights::unchanged : served_weights::unknown;
 }
 
 [[nodiscard]] std::string last_line(std::string_view text) {

@@ -49,6 +49,7 @@ struct engine_account {
   std::string version_before;       ///< empty where it tells none
   std::string version_after;        ///< when it was asked for it after a failure
   bool is_unanswered = false;       ///< its update request was left with it
+  bool has_no_weights = false;      ///< it was put to sleep, which lost them
   engine_proof proof;
 };
 

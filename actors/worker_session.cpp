@@ -192,7 +192,10 @@ void check_deadline(self_pointer self) {
   if (!state.channel->peer_seen())
     fail(self, ec::timed_out,
          "did not connect within " + describe_seconds(timeout)
-             + (state.context->options.pause == io::pause_mode::none
+             + (!state.channel->refused().empty()
+                    ? "; " + state.channel->refused()
+                          + " did, and was not let in: run the node as that user, or as root"
+                : state.context->options.pause == io::pause_mode::none
                     ? ": its engine may be waiting for running requests to end (--pause makes them wait)"
                     : ""));
   else if (state.at == step::signing_off)
@@ -226,7 +229,9 @@ void look_for_stale_worker(self_pointer self) {
     break;
   case io::stale_worker::state::stays:
     state.stale.reset();
-    fail(self, ec::engine_failed, "still waits for a node that was killed, and does not give that up");
+    fail(self, ec::engine_failed,
+         "still waits for a node that was killed, and does not give that up (" + state.channel->peer_name()
+             + ")");
     break;
   }
   tick_soon(self);
@@ -270,7 +275,9 @@ void look(self_pointer self) {
     if (state.at == step::idle && !state.is_open)
       break; // It was nobody that this update has asked for.
     if (state.at != step::aborting && state.at != step::over)
-      fail(self, ec::engine_failed, state.channel->babble() + " " + doing(state));
+      fail(self, ec::engine_failed,
+           state.channel->babble() + " " + doing(state)
+               + (state.channel->peer_name().empty() ? "" : " (" + state.channel->peer_name() + ")"));
     break;
   }
   if (state.at == step::signing_off && state.context->devices[state.device]->is_released())

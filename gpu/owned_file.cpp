@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace ckpt::gpu {
@@ -37,9 +38,15 @@ unsigned remove_stale_files(const std::filesystem::path& directory, std::string_
        entry.increment(error)) {
     if (!entry->path().filename().string().starts_with(prefix))
       continue;
-    const int file = ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    // Anybody may put a pipe there: to open one must not wait.
+    const int file = ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (file < 0)
       continue; // Another user's, or gone already.
+    struct stat status {};
+    if (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+      ::close(file);
+      continue;
+    }
     // An owner holds the lock as long as it lives. Only its own user may remove the file.
     if (::flock(file, LOCK_EX | LOCK_NB) == 0 && ::unlink(entry->path().c_str()) == 0)
       ++removed;

@@ -3,9 +3,10 @@
 
 #include "io/abstract_socket.hpp"
 
+#include "io/error.hpp"
 #include "io/fd.hpp"
 
-#include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <cstring>
 
@@ -15,9 +16,10 @@ namespace ckpt::io {
 
 abstract_address::abstract_address(std::string_view text) {
   name.sun_family = AF_UNIX;
-  const auto bytes = std::min(text.size(), sizeof name.sun_path - 1);
-  std::memcpy(name.sun_path + 1, text.data(), bytes);
-  length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + bytes);
+  if (text.size() > sizeof name.sun_path - 1)
+    throw system_failure(ENAMETOOLONG, "name a socket", text);
+  std::memcpy(name.sun_path + 1, text.data(), text.size());
+  length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + text.size());
 }
 
 ucred credentials_of(int socket) noexcept {
@@ -25,6 +27,10 @@ ucred credentials_of(int socket) noexcept {
   socklen_t size = sizeof who;
   static_cast<void>(::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &who, &size));
   return who;
+}
+
+std::string describe(const ucred& who) {
+  return "process " + std::to_string(who.pid) + " of user " + std::to_string(who.uid);
 }
 
 std::optional<ucred> holder_of(const abstract_address& address) noexcept {

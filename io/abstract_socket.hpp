@@ -7,6 +7,7 @@
 // who is believed. Any thread.
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include <sys/socket.h>
@@ -14,7 +15,8 @@
 
 namespace ckpt::io {
 
-/// The address of the name, of which an address has room for 107 bytes.
+/// The address of the name. Throws std::system_error when that is longer than the 107 bytes that there is
+/// room for.
 struct abstract_address {
   explicit abstract_address(std::string_view text);
 
@@ -26,6 +28,9 @@ struct abstract_address {
 
 /// Of the process at the other end of a connection; user -1 when the kernel does not tell.
 [[nodiscard]] ucred credentials_of(int socket) noexcept;
+
+/// "process 12 of user 1000".
+[[nodiscard]] std::string describe(const ucred& who);
 
 /// Of the process that listens there, if any does.
 [[nodiscard]] std::optional<ucred> holder_of(const abstract_address& address) noexcept;

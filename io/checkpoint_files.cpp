@@ -80,7 +80,7 @@ found_files find_by_index(int directory, const std::filesystem::path& path,
   std::ranges::set_difference(list_directory(directory, path), named, std::back_inserter(stray));
   if (!stray.empty())
     found.remarks.push_back(path.native() + ": left out, for " + std::string{index_name}
-                            + " does not name them: " + listed(stray));
+                            + " does not name them: " + name_some(stray));
   return found;
 }
 
@@ -95,7 +95,7 @@ found_files find_by_name(int directory, const std::filesystem::path& path) {
   found.remarks = remarks_on_gaps(chosen.names);
   if (!chosen.left_out.empty())
     found.remarks.push_back(
-        path.native() + ": left out, a second copy beside model*.safetensors: " + listed(chosen.left_out));
+        path.native() + ": left out, a second copy beside model*.safetensors: " + name_some(chosen.left_out));
   return found;
 }
 

@@ -43,11 +43,13 @@ void check_host(std::string_view url, std::string_view host, bool in_brackets) {
              in_brackets ? "what stands in brackets is not an IPv6 address" : "the host name is malformed");
 }
 
-void check_port(std::string_view url, std::string_view port) {
+/// In the one way of writing it.
+[[nodiscard]] std::string check_port(std::string_view url, std::string_view port) {
   unsigned number = 0;
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);
   if (error != std::errc{} || end != port.data() + port.size() || number == 0 || number > 65535)
     refuse(url, "the port has to be a number from 1 to 65535");
+  return std::to_string(number);
 }
 
 void check_unix_socket(std::string_view path) {
@@ -91,8 +93,7 @@ http_endpoint parse_endpoint(std::string_view url, std::string_view unix_socket_
   if (!port.empty() && !port.starts_with(':'))
     refuse(url, "a colon has to stand between host and port");
   port = port.empty() ? std::string_view{"80"} : port.substr(1);
-  check_port(url, port);
-  return {std::string{url}, std::string{host}, std::string{port}, std::string{path},
+  return {std::string{url}, std::string{host}, check_port(url, port), std::string{path},
           std::string{unix_socket_path}};
 }
 

@@ -21,7 +21,6 @@ namespace {
 constexpr std::size_t name_bytes_max = 1024;
 constexpr std::size_t checksum_bytes_max = 128;
 
-constexpr std::size_t named_max = 5;
 constexpr std::size_t ranks_described_max = 4;
 
 /// The number by which the worker says who it is; else it is the one of its place in the list.
@@ -141,15 +140,6 @@ std::string rank_remarks::text() const {
   if (count_ <= ranks_described_max)
     return text_;
   return text_ + "; and " + std::to_string(count_ - ranks_described_max) + " more ranks";
-}
-
-std::string name_some(const std::vector<std::string_view>& names) {
-  std::string text;
-  for (std::size_t index = 0; index < std::min(names.size(), named_max); ++index)
-    text += (index == 0 ? "" : ", ") + printable(names[index]);
-  if (names.size() > named_max)
-    text += " and " + std::to_string(names.size() - named_max) + " more";
-  return text;
 }
 
 } // namespace ckpt::io

@@ -61,7 +61,4 @@ private:
   std::size_t count_ = 0;
 };
 
-/// "a, b and 12 more": a few names, and a number for the rest.
-[[nodiscard]] std::string name_some(const std::vector<std::string_view>& names);
-
 } // namespace ckpt::io

@@ -31,6 +31,18 @@ namespace ckpt::io {
   return result;
 }
 
+/// "a, b, c, d, e and 4 more": as much of a list of names as a message can have.
+template <class Names>
+[[nodiscard]] std::string name_some(const Names& names) {
+  constexpr std::size_t named_max = 5;
+  std::string text;
+  std::size_t count = 0;
+  for (const auto& name : names)
+    if (++count <= named_max)
+      text += (count == 1 ? "" : ", ") + printable(name);
+  return count > named_max ? text + " and " + std::to_string(count - named_max) + " more" : text;
+}
+
 /// A checkpoint that cannot be used as it is: the file or directory named in the message has to be repaired.
 class checkpoint_error : public std::runtime_error {
 public:

@@ -17,7 +17,6 @@ namespace {
 
 /// More than any checkpoint has.
 constexpr std::size_t digits_max = 9;
-constexpr std::size_t listed_max = 3;
 
 /// "model-00002-of-00004.safetensors" is number 2 of the set "model-*-of-00004.safetensors", which has 4.
 struct shard_number {
@@ -102,15 +101,6 @@ std::vector<std::string> remarks_on_gaps(const std::vector<std::string>& names) 
 bool is_one_of_several(std::string_view name) {
   const auto shard = shard_number_of(name);
   return shard && shard->count > 1;
-}
-
-std::string listed(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), listed_max); ++i)
-    text += (i > 0 ? ", " : "") + printable(names[i]);
-  if (names.size() > listed_max)
-    text += " and " + std::to_string(names.size() - listed_max) + " more";
-  return text;
 }
 
 } // namespace ckpt::io

@@ -28,7 +28,4 @@ struct chosen_files {
 /// True for the name of one of several numbered files, "…-00002-of-00004…".
 [[nodiscard]] bool is_one_of_several(std::string_view name);
 
-/// "a, b, c and 4 more": as much of a list as a line can have.
-[[nodiscard]] std::string listed(const std::vector<std::string>& names);
-
 } // namespace ckpt::io

@@ -3,6 +3,8 @@
 
 #include "io/traceback.hpp"
 
+#include "io/utf8.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <vector>
@@ -24,6 +26,15 @@ std::string_view end_of(std::string_view text, std::size_t bytes_max) {
   return text;
 }
 
+/// Fit for a terminal and a report: a worker may say anything.
+std::string harmless(std::string_view text) {
+  auto clean = valid_utf8(text);
+  for (auto& c : clean)
+    if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f)
+      c = '?';
+  return clean;
+}
+
 bool only_underlines(std::string_view line) {
   return line.find_first_not_of(" ^~") == std::string_view::npos;
 }
@@ -43,12 +54,12 @@ std::string last_words_of_traceback(std::string_view text) {
   for (auto line = lines.end() - static_cast<std::ptrdiff_t>(std::min(lines.size(), lines_kept));
        line != lines.end(); ++line)
     words += (line + 1 == lines.end()) ? std::string{*line} : std::string{*line} + "\n";
-  return words;
+  return harmless(words);
 }
 
 std::string whole_traceback(std::string_view text) {
   const auto kept = end_of(text, whole_bytes_max);
-  return (kept.size() < text.size() ? "… " : "") + std::string{kept};
+  return (kept.size() < text.size() ? "… " : "") + harmless(kept);
 }
 
 } // namespace ckpt::io

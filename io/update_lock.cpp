@@ -9,10 +9,13 @@
 #include <algorithm>
 #include <cctype>
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <string>
+#include <thread>
 
+#include <arpa/inet.h>
 #include <boost/asio/ip/address.hpp>
 #include <sys/socket.h>
 
@@ -33,6 +36,10 @@ namespace {
 [[nodiscard]] std::string place_of(const std::string& host) {
   boost::system::error_code no_number;
   auto address = boost::asio::ip::make_address(host, no_number);
+  if (in_addr short_form{}; no_number && ::inet_aton(host.c_str(), &short_form) != 0) { // "127.1"
+    no_number.clear();
+    address = boost::asio::ip::make_address_v4(ntohl(short_form.s_addr));
+  }
   if (no_number) {
     auto name = in_lower_case(host);
     if (name.ends_with('.'))
@@ -43,6 +50,16 @@ namespace {
     address = boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address.to_v6());
   return address.is_loopback() || address.is_unspecified() ? "loopback" : address.to_string();
 }
+
+} // namespace
+
+namespace {
+
+/// Of those who want to know who holds a lock.
+constexpr int backlog = 64;
+
+constexpr int looks_max = 20;
+constexpr std::chrono::milliseconds look_pause{10};
 
 } // namespace
 
@@ -68,18 +85,23 @@ update_lock::update_lock(const http_endpoint& endpoint)
     throw system_failure(errno, "socket for", endpoint.url);
   // The key is hashed because an abstract name has room for 107 bytes only.
   const auto key = engine_key(endpoint);
-  const auto where =
-      abstract_address("ckpt-actor/update/" + std::to_string(XXH3_64bits(key.data(), key.size())));
-  if (::bind(socket_.number(), where.get(), where.length) == 0 && ::listen(socket_.number(), 1) == 0)
+  name_ = "ckpt-actor/update/" + std::to_string(XXH3_64bits(key.data(), key.size()));
+  const abstract_address where{name_};
+  if (::bind(socket_.number(), where.get(), where.length) == 0 && ::listen(socket_.number(), backlog) == 0)
     return;
-  const auto why = errno;
-  const auto holder = why == EADDRINUSE ? holder_of(where) : std::nullopt;
-  // A name can be taken by anybody, but not everybody is believed. Two that update one engine still meet at
-  // its workers' channels.
-  if (!holder || is_trusted(holder->uid))
+  if (const auto why = errno; why != EADDRINUSE)
     throw system_failure(why, "lock", endpoint.url);
+  // A name can be taken by anybody, but not everybody is believed: an update listens as soon as it has the
+  // name. Two that update one engine still meet at its workers' channels.
+  auto holder = holder_of(where);
+  for (int look = 0; !holder && look < looks_max; ++look) {
+    std::this_thread::sleep_for(look_pause);
+    holder = holder_of(where);
+  }
+  if (holder && is_trusted(holder->uid))
+    throw system_failure(EADDRINUSE, "lock", endpoint.url + ", held by " + describe(*holder));
   socket_.reset();
-  stranger_ = "process " + std::to_string(holder->pid) + " of user " + std::to_string(holder->uid);
+  stranger_ = holder ? describe(*holder) : "a process that does not answer";
 }
 
 } // namespace ckpt::io

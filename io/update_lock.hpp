@@ -26,12 +26,16 @@ public:
   /// `endpoint`.
   explicit update_lock(const http_endpoint& endpoint);
 
+  /// The socket's name.
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+
   /// Who holds the lock's name without having a say here: a process of another user, who is not root. Usually
   /// nobody.
   [[nodiscard]] const std::string& stranger() const noexcept { return stranger_; }
 
 private:
   fd socket_;
+  std::string name_;
   std::string stranger_;
 };
 

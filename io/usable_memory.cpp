@@ -18,6 +18,18 @@ namespace fs = std::filesystem;
   return {std::istreambuf_iterator<char>{file}, {}};
 }
 
+/// Bytes that a group counts as used and that the kernel takes back when it needs them: files in the page
+/// cache.
+[[nodiscard]] std::uint64_t reclaimable_in(const fs::path& group) {
+  std::ifstream file{group / "memory.stat"};
+  std::uint64_t sum = 0;
+  std::string key;
+  for (std::uint64_t bytes = 0; file >> key >> bytes;)
+    if (key == "inactive_file" || key == "active_file" || key == "slab_reclaimable")
+      sum += bytes;
+  return sum;
+}
+
 /// The number that the file begins with; nothing for "max" or no file.
 [[nodiscard]] std::optional<std::uint64_t> number_in(const fs::path& path) {
   std::ifstream file{path};
@@ -56,8 +68,10 @@ std::optional<std::uint64_t> memory_left_by_groups(std::string_view membership, 
     group /= part;
     const auto limit = number_in(group / "memory.max");
     const auto used = number_in(group / "memory.current");
-    if (limit && used)
-      lower(least, *limit - std::min(*limit, *used));
+    if (limit && used) {
+      const auto kept = *used - std::min(*used, reclaimable_in(group));
+      lower(least, *limit - std::min(*limit, kept));
+    }
   }
   return least;
 }

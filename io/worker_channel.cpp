@@ -13,7 +13,6 @@
 #include <utility>
 #include <vector>
 
-#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,9 +21,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Who has connected and not yet greeted: as many, for as long.
+/// Who has connected and not yet greeted: as many, for as long; when others wait, no longer than a worker
+/// needs.
 constexpr std::size_t strangers_max = 16;
 constexpr auto greeting_time = 5s;
+constexpr auto greeting_time_when_full = 100ms;
+
+/// One that is spoken to, and those that wait for its place.
+constexpr std::size_t workers_max = 4;
 
 constexpr int backlog = 64;
 
@@ -40,8 +44,7 @@ constexpr std::size_t bytes_at_once = 64 << 10;
 /// Who listens behind an address that is taken, for the message.
 [[nodiscard]] std::string describe_holder(const abstract_address& address) {
   const auto who = holder_of(address);
-  return who ? ", held by process " + std::to_string(who->pid) + " of user " + std::to_string(who->uid)
-             : std::string{};
+  return who ? ", held by " + describe(*who) : std::string{};
 }
 
 /// Root may run engines as any user.
@@ -74,6 +77,10 @@ void worker_channel::send(std::string message) {
   flush();
 }
 
+std::string worker_channel::peer_name() const {
+  return workers_.empty() ? std::string{} : describe(credentials_of(workers_.front().socket.number()));
+}
+
 void worker_channel::forget_peer() noexcept {
   unsent_.clear();
   reply_.clear();
@@ -90,12 +97,15 @@ worker_channel::event worker_channel::wait(std::chrono::milliseconds timeout) {
   items.push_back({listens ? listener_.number() : -1, POLLIN, 0});
   for (const auto& one : strangers_)
     items.push_back({one.socket.number(), POLLIN, 0});
-  for (const auto& one : workers_)
-    items.push_back({one.socket.number(),
-                     static_cast<short>(one.session.unwritten().empty() ? POLLIN : POLLIN | POLLOUT), 0});
+  for (const auto& one : workers_) { // Of those behind the first it is only of interest whether they leave.
+    const auto wanted = &one != &workers_.front()         ? POLLRDHUP
+                        : one.session.unwritten().empty() ? POLLIN
+                                                          : POLLIN | POLLOUT;
+    items.push_back({one.socket.number(), static_cast<short>(wanted), 0});
+  }
   if (::poll(items.data(), items.size(), static_cast<int>(timeout.count())) < 0 && errno != EINTR)
     throw system_failure(errno, "poll", address_);
-  drop_second_workers_that_left();
+  drop_second_workers_that_left(std::span{items}.last(workers_.size()));
   hear_worker();
   greet_strangers();
   if (listens)
@@ -105,16 +115,18 @@ worker_channel::event worker_channel::wait(std::chrono::milliseconds timeout) {
 }
 
 void worker_channel::accept_strangers() {
-  while (strangers_.size() < strangers_max) {
+  for (int taken = 0; taken < backlog && strangers_.size() < strangers_max; ++taken) {
     fd socket{::accept4(listener_.number(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
     if (!socket) {
       if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED)
         accept_again_ = clock::now() + accept_pause;
       return;
     }
-    if (!is_let_in(credentials_of(socket.number()).uid))
-      continue;
-    strangers_.push_back({std::move(socket), {}, clock::now()});
+    const auto who = credentials_of(socket.number());
+    if (is_let_in(who.uid))
+      strangers_.push_back({std::move(socket), {}, clock::now()});
+    else if (refused_.empty())
+      refused_ = describe(who);
   }
 }
 
@@ -126,12 +138,14 @@ void worker_channel::greet_strangers() {
       one->socket.reset(); // Whoever it is, it is no worker.
     }
     if (one->socket && one->session.is_open()) {
-      workers_.push_back(std::move(*one));
-      second_peer_came_ = second_peer_came_ || workers_.size() > 1;
+      second_peer_came_ = second_peer_came_ || !workers_.empty();
       peer_seen_ = true;
+      if (workers_.size() < workers_max)
+        workers_.push_back(std::move(*one));
       one->socket.reset();
     }
-    const bool is_over = !one->socket || clock::now() - one->since > greeting_time;
+    const auto patience = strangers_.size() == strangers_max ? greeting_time_when_full : greeting_time;
+    const bool is_over = !one->socket || clock::now() - one->since > patience;
     one = is_over ? strangers_.erase(one) : one + 1;
   }
 }
@@ -187,15 +201,10 @@ void worker_channel::hear_worker() {
   peer_lost_ = true;
 }
 
-void worker_channel::drop_second_workers_that_left() {
-  for (std::size_t i = 1; i < workers_.size();) {
-    char byte = 0;
-    const bool left = ::recv(workers_[i].socket.number(), &byte, 1, MSG_PEEK) == 0;
-    if (left)
-      workers_.erase(workers_.begin() + static_cast<std::ptrdiff_t>(i));
-    else
-      ++i;
-  }
+void worker_channel::drop_second_workers_that_left(std::span<const pollfd> seen) {
+  for (auto number = seen.size(); number-- > 1;)
+    if ((seen[number].revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0)
+      workers_.erase(workers_.begin() + static_cast<std::ptrdiff_t>(number));
 }
 
 /// What has happened and was not told.

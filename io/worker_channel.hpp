@@ -15,8 +15,11 @@
 
 #include <chrono>
 #include <deque>
+#include <span>
 #include <string>
 #include <string_view>
+
+#include <poll.h>
 
 namespace ckpt::io {
 
@@ -57,6 +60,12 @@ public:
   /// What was wrong with what the worker said.
   [[nodiscard]] const std::string& babble() const noexcept { return babble_; }
 
+  /// Who was not let in first, if anybody: "process 12 of user 1000".
+  [[nodiscard]] const std::string& refused() const noexcept { return refused_; }
+
+  /// Who the worker is, as the kernel knows it: "process 12 of user 1000"; empty when there is none.
+  [[nodiscard]] std::string peer_name() const;
+
   /// True once a worker has connected.
   [[nodiscard]] bool peer_seen() const noexcept { return peer_seen_; }
 
@@ -83,7 +92,7 @@ private:
   void take_bytes(peer& one);
   [[nodiscard]] bool babbles(peer& worker);
   void hear_worker();
-  void drop_second_workers_that_left();
+  void drop_second_workers_that_left(std::span<const pollfd> seen);
   [[nodiscard]] event next_event();
   void flush();
 
@@ -94,6 +103,7 @@ private:
   std::deque<peer> workers_; ///< the first is the one that is spoken to
   std::string reply_;
   std::string babble_;
+  std::string refused_;
   std::deque<std::string> unsent_; ///< two at most: a request and an abort, or two aborts
   unsigned missing_replies_ = 0;
   bool peer_seen_ = false;

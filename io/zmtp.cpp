@@ -28,6 +28,9 @@ constexpr unsigned flag_command = 4;
 /// READY has some dozen bytes of properties, PING up to 16 of context.
 constexpr std::uint64_t command_bytes_max = 4096;
 
+constexpr std::size_t ping_context_bytes_max = 16;
+constexpr std::size_t unwritten_pongs_max = 4096;
+
 [[nodiscard]] std::string greeting() {
   std::string text(greeting_bytes, '\0');
   text.front() = signature_begin;
@@ -129,7 +132,10 @@ void zmtp_session::on_command(std::string_view body) {
     on_ready(body);
   } else if (name == "PING") {
     static_cast<void>(take(body, 2)); // How long its sender waits for the answer.
-    write_command("PONG", body);
+    if (body.size() > ping_context_bytes_max)
+      throw zmtp_error{"a PING with too much in it"};
+    if (unwritten_.size() < unwritten_pongs_max) // Who does not read needs no answer.
+      write_command("PONG", body);
   } else if (name != "PONG") {
     throw zmtp_error{"a command that a REP socket does not give"};
   }

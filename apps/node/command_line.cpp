@@ -9,12 +9,15 @@
 #include "io/host_address.hpp"
 #include "io/name_pattern.hpp"
 #include "io/source_file.hpp"
+#include "io/update_lock.hpp"
+#include "io/utf8.hpp"
 
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
+#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <vector>
@@ -257,6 +260,10 @@ void refuse_what_is_not_built(const raw_options& raw) {
   std::vector<io::http_endpoint> endpoints;
   for (std::size_t index = first; index < first + led.size(); ++index)
     endpoints.push_back(io::parse_endpoint(raw.endpoints[index], raw.uds));
+  std::set<std::string> keys;
+  for (const auto& endpoint : endpoints)
+    if (!keys.insert(io::engine_key(endpoint)).second)
+      throw std::invalid_argument{"--endpoint " + endpoint.url + " is there twice"};
   return endpoints;
 }
 
@@ -304,6 +311,8 @@ void refuse_what_is_not_built(const raw_options& raw) {
   options.update.engine = io::parse_engine_kind(raw.engine).value();
   if (!raw.api_key_file.empty())
     options.update.api_key = read_api_key(raw.api_key_file);
+  if (io::valid_utf8(raw.weight_version) != raw.weight_version)
+    throw std::invalid_argument{"--weight-version is not UTF-8, which a server could not read"};
   if (!raw.weight_version.empty())
     options.update.weight_version = raw.weight_version;
   options.update.pause = io::parse_pause_mode(options.update.engine, raw.pause);
@@ -330,6 +339,18 @@ void refuse_what_is_not_built(const raw_options& raw) {
 
 } // namespace
 
+namespace {
+
+/// An empty value is a variable that was not set, and must not turn off what was asked for.
+void refuse_empty_files(const CLI::App& app) {
+  for (const auto* flag :
+       {"--report", "--prove-against", "--api-key-file", "--tls-ca", "--tls-cert", "--tls-key"})
+    if (app.count(flag) > 0 && app[flag]->as<std::string>().empty())
+      throw std::invalid_argument{std::string{flag} + " must not be empty"};
+}
+
+} // namespace
+
 command_line parse_command_line(int argc, const char* const* argv) {
   raw_options raw;
   CLI::App app{description, "ckpt-actor-node"};
@@ -345,6 +366,7 @@ command_line parse_command_line(int argc, const char* const* argv) {
   add_tuning_flags(app, raw);
   try {
     app.parse(argc, argv);
+    refuse_empty_files(app);
     return {check(raw), 0};
   } catch (const CLI::ParseError& error) {
     const bool asked = error.get_exit_code() == 0; // --help and --version come as errors, too.

@@ -3,11 +3,14 @@
 
 #include "apps/node/earlier_report.hpp"
 
+#include "io/engine_answers.hpp"
+
+#include <cerrno>
 #include <cstdint>
 #include <fstream>
 #include <stdexcept>
 #include <string>
-#include <string_view>
+#include <system_error>
 
 #include <boost/json.hpp>
 
@@ -15,6 +18,7 @@ namespace ckpt::apps {
 namespace {
 
 namespace json = boost::json;
+using io::member;
 
 /// Far more than the checksums of a host's engines take.
 constexpr std::uint64_t report_bytes_max = 2ull << 30;
@@ -28,6 +32,8 @@ constexpr std::size_t report_depth_max = 32;
   else if (bytes > report_bytes_max)
     throw std::invalid_argument{"is too long for a report"};
   std::ifstream file{path};
+  if (!file)
+    throw std::invalid_argument{"cannot be read: " + std::generic_category().message(errno)};
   json::parse_options options;
   options.max_depth = report_depth_max;
   json::stream_parser parser{{}, options};
@@ -42,11 +48,6 @@ constexpr std::size_t report_depth_max = 32;
   if (error)
     throw std::invalid_argument{"is no JSON: " + error.message()};
   return parser.release();
-}
-
-[[nodiscard]] const json::value* member(const json::value& value, std::string_view key) {
-  const auto* object = value.if_object();
-  return object == nullptr ? nullptr : object->if_contains(key);
 }
 
 /// The checksums in the report on one engine; null when it has none.

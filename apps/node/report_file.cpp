@@ -6,13 +6,16 @@
 #include "io/error.hpp"
 #include "io/fd.hpp"
 
+#include <array>
 #include <cerrno>
 #include <cstdio>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <unistd.h>
 
 namespace ckpt::apps {
@@ -30,17 +33,29 @@ namespace fs = std::filesystem;
   return text.starts_with("/proc/") || text.starts_with("/dev/fd/") || text.starts_with("/dev/std");
 }
 
+/// A name that nobody else has: processes in containers have the same numbers.
 [[nodiscard]] fs::path beside(const fs::path& path) {
-  return path.string() + "." + std::to_string(::getpid()) + ".tmp";
+  std::random_device random;
+  std::array<char, 24> text{};
+  std::snprintf(text.data(), text.size(), ".%08x%08x.tmp", random(), random());
+  return path.string() + text.data();
 }
 
-/// Where links lead to, also where nothing is yet.
+/// Where links lead to, also where nothing is yet; no further than to what this process has open.
 [[nodiscard]] fs::path behind_links(fs::path path) {
   constexpr int links_max = 40;
   std::error_code none;
-  for (int link = 0; link < links_max && fs::is_symlink(path, none); ++link)
+  for (int link = 0; link < links_max && fs::is_symlink(path, none) && !is_an_open_descriptor(path); ++link)
     path = path.parent_path() / fs::read_symlink(path, none);
   return path;
+}
+
+/// A pipe is full: whoever reads from it gets a while.
+void wait_for_reader(int file, const fs::path& path) {
+  constexpr int patience_ms = 10'000;
+  pollfd pipe{file, POLLOUT, 0};
+  if (::poll(&pipe, 1, patience_ms) == 0)
+    throw io::system_failure(ETIMEDOUT, "write", path.native());
 }
 
 void write_all(int file, std::string_view text, const fs::path& path) {
@@ -48,6 +63,8 @@ void write_all(int file, std::string_view text, const fs::path& path) {
     const auto written = ::write(file, text.data(), text.size());
     if (written > 0)
       text.remove_prefix(static_cast<std::size_t>(written));
+    else if (errno == EAGAIN)
+      wait_for_reader(file, path);
     else if (errno != EINTR)
       throw io::system_failure(errno, "write", path.native());
   }
@@ -61,6 +78,8 @@ void replace(const fs::path& path, std::string_view text) {
     if (!file)
       throw io::system_failure(errno, "create", other.native());
     write_all(file.number(), text, other);
+    if (::fsync(file.number()) != 0 && errno != EINVAL) // Full disks far away show no earlier.
+      throw io::system_failure(errno, "write", other.native());
     if (::rename(other.c_str(), path.c_str()) != 0)
       throw io::system_failure(errno, "rename to", path.native());
   } catch (const std::system_error& error) {
@@ -72,25 +91,28 @@ void replace(const fs::path& path, std::string_view text) {
 
 } // namespace
 
-report_file::report_file(fs::path path) {
+report_file::report_file(fs::path path) : path_{behind_links(path)} {
   std::error_code error;
-  const auto status = fs::status(path, error);
-  if (fs::is_directory(status))
-    refuse(path, "is a directory");
+  const auto status = fs::status(path_, error);
+  if (fs::is_directory(status) || fs::is_socket(status))
+    refuse(path, "is a directory or a socket");
   is_replaced_ = (fs::is_regular_file(status) || status.type() == fs::file_type::not_found)
-                 && !is_an_open_descriptor(path);
+                 && !is_an_open_descriptor(path_);
   if (!is_replaced_) {
-    path_ = std::move(path);
     if (::access(path_.c_str(), W_OK) != 0)
-      refuse(path_, "cannot be written: " + std::generic_category().message(errno));
+      refuse(path, "cannot be written: " + std::generic_category().message(errno));
     return;
   }
-  path_ = behind_links(path);
   const auto other = beside(path_);
   const io::fd trial{::open(other.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
   if (!trial)
     refuse(path, "cannot be written: " + std::generic_category().message(errno));
   ::unlink(other.c_str());
+}
+
+bool report_file::replaces(const fs::path& file) const noexcept {
+  std::error_code none;
+  return is_replaced_ && fs::equivalent(path_, file, none);
 }
 
 void report_file::write(std::string_view text) const {

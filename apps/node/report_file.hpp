@@ -14,6 +14,9 @@ public:
   /// Throws std::invalid_argument when nothing can be written to `path`. Nothing changes there yet.
   explicit report_file(std::filesystem::path path);
 
+  /// True when it would take the place of this file.
+  [[nodiscard]] bool replaces(const std::filesystem::path& file) const noexcept;
+
   /// A file, or nothing yet, is replaced by a whole report in one step, whatever links lead to it. Everything
   /// else (a pipe, /dev/stdout, a device) is written to as it is, and never replaced. Throws
   /// std::system_error.

@@ -6,10 +6,10 @@
 #include "actors/verdict.hpp"
 #include "io/usable_memory.hpp"
 
+#include <exception>
 #include <latch>
 #include <stdexcept>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -23,17 +23,19 @@ using actors::describe_bytes;
 void require_threads(std::uint64_t count) {
   std::latch end{1};
   std::vector<std::jthread> threads;
+  std::string why;
   try {
     for (std::uint64_t number = 0; number < count; ++number)
       threads.emplace_back([&] { end.wait(); });
-    end.count_down();
-  } catch (const std::system_error& error) {
-    end.count_down();
+  } catch (const std::exception& error) {
+    why = error.what();
+  }
+  end.count_down(); // Whatever happened: they are joined when they are destroyed.
+  if (!why.empty())
     throw std::runtime_error{"an update needs " + std::to_string(count)
                              + " threads here, and the kernel gives no more than "
-                             + std::to_string(threads.size()) + " (" + error.code().message()
+                             + std::to_string(threads.size()) + " (" + why
                              + "): raise ulimit -u or -v, or the container's limit of processes"};
-  }
 }
 
 void require_descriptors(std::uint64_t count) {

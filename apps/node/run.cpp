@@ -134,6 +134,7 @@ struct prepared_update {
     });
     if (options.dry_run) {
       std::cout << describe_plan(options, checkpoint, plan) << std::endl;
+      prepared.failed.code = std::cout ? ec::none : ec::unspecified;
       return prepared;
     }
     for (const auto& remark : checkpoint.remarks)
@@ -178,6 +179,21 @@ struct prepared_update {
   return prepared;
 }
 
+/// The file of the checkpoint that the report would take the place of; usually none.
+[[nodiscard]] std::filesystem::path weights_in_place_of(const node_options& options) {
+  std::error_code none; // What cannot be looked at is found out when it is opened.
+  if (!options.report)
+    return {};
+  if (options.report->replaces(options.checkpoint_path))
+    return options.checkpoint_path;
+  for (const auto& entry : std::filesystem::directory_iterator{options.checkpoint_path, none})
+    if (const auto name = entry.path().filename().string();
+        (name.ends_with(".safetensors") || name.ends_with(".index.json"))
+        && options.report->replaces(entry.path()))
+      return entry.path();
+  return {};
+}
+
 /// False when the report cannot be written.
 [[nodiscard]] bool report(const actors::update_verdict& verdict, const actors::update& update,
                           const node_options& options) {
@@ -195,6 +211,10 @@ struct prepared_update {
 } // namespace
 
 int run(const node_options& options) {
+  if (const auto file = weights_in_place_of(options); !file.empty()) {
+    std::cerr << "ckpt-actor-node: --report would replace " << file.string() << '\n';
+    return actors::exit_status(ec::usage);
+  }
   spdlog::set_default_logger(spdlog::stderr_color_mt("ckpt-actor-node"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
   raise_open_file_limit();
@@ -206,7 +226,7 @@ int run(const node_options& options) {
   const signal_guard signals; // Before the first thread: threads inherit the mask.
   auto prepared = prepare(options);
   if (!prepared.update)
-    return 0; // A dry run.
+    return actors::exit_status(prepared.failed.code); // A dry run.
   std::optional<doctor> examination;
   if (options.doctor && prepared.failed.code == ec::none)
     prepared.failed = examination.emplace(options, signals).begin();

@@ -121,11 +121,14 @@ void publish(caf::actor_system& system, const actors::coordinator_actor& coordin
 
 /// What every engine has to hold after the update: what an earlier report says, or what one of this host's
 /// engines says.
-[[nodiscard]] io::engine_checksums expected_checksums(const actors::update& update) {
+[[nodiscard]] actors::expected_proof expected_proof_of(const actors::update& update) {
   if (update.expected_checksums)
-    return *update.expected_checksums;
+    return {*update.expected_checksums, "the earlier report", false};
   const auto told = std::ranges::find_if(update.checksums, [](const auto& each) { return !each.empty(); });
-  return told == update.checksums.end() ? io::engine_checksums{} : *told;
+  if (told == update.checksums.end())
+    return {};
+  const auto index = static_cast<std::size_t>(told - update.checksums.begin());
+  return {*told, "engine " + actors::endpoint_urls(update.options).at(index), true};
 }
 
 [[nodiscard]] actors::way_to_coordinator
@@ -139,7 +142,7 @@ find_coordinator(caf::actor_system& system, const node_options& options, const a
     actors::coordinator_options coordinator{options.layout, options.update.timeout, options.host_timeout,
                                             options.update.stay_time};
     if (options.update.prove != actors::proof_demand::none)
-      coordinator.expected_checksums = [update] { return expected_checksums(*update); };
+      coordinator.expected = [update] { return expected_proof_of(*update); };
     way.here = system.spawn(actors::coordinator, std::move(coordinator));
     try {
       if (options.layout.hosts > 1)

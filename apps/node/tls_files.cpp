@@ -4,6 +4,7 @@
 #include "apps/node/tls_files.hpp"
 
 #include <cerrno>
+#include <filesystem>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -43,6 +44,8 @@ using context = std::unique_ptr<SSL_CTX, freer<SSL_CTX_free>>;
 void require_readable(const char* flag, const std::string& file) {
   if (::access(file.c_str(), R_OK) != 0)
     refuse(flag, file, "cannot be read: " + std::generic_category().message(errno));
+  if (!std::filesystem::is_regular_file(file))
+    refuse(flag, file, "is no file");
 }
 
 void require_valid_now(const char* flag, const std::string& file, const X509* certificate) {

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
 
 namespace ckpt::apps::sink {
 
@@ -27,8 +28,11 @@ public:
   /// settle().
   virtual void load(io::extent place, consumer& work) = 0;
 
-  /// The bytes at `place`, which lies inside; nothing of a GPU's memory.
-  [[nodiscard]] virtual std::span<const std::byte> bytes(io::extent /*place*/) const { return {}; }
+  /// The bytes at `place`, which lies inside. Throws std::logic_error where they are not this machine's
+  /// memory.
+  [[nodiscard]] virtual std::span<const std::byte> bytes(io::extent /*place*/) const {
+    throw std::logic_error{"the bytes of a GPU's memory cannot be looked at here"};
+  }
 
   /// Waits until nothing is done with the buffer any more.
   virtual void settle() = 0;

@@ -23,43 +23,13 @@ import sys
 import tempfile
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+from support.virtual_hosts import VirtualHosts, can_be_made  # noqa: E402
+
 MIB = 1 << 20
-SCRIPT = pathlib.Path(__file__).parent.parent / "support" / "virtual-hosts.sh"
 BARS = {2: 1.85, 4: 3.5}  # times as fast as one host, at least
 READ_MAX = 1.01  # bytes that the disks read, for each byte of the checkpoint
 PORT = 19730
-
-
-class VirtualHosts:
-    """As many hosts as asked for, until the with statement ends."""
-
-    def __init__(self, count):
-        self.cluster = f"{os.getpid()}-0"
-        self.count = count
-
-    def __enter__(self):
-        self._script("remove-stale")
-        try:
-            self._script("make", self.cluster, self.count)
-        except subprocess.CalledProcessError:
-            self._script("remove", self.cluster)
-            raise
-        return self
-
-    def __exit__(self, *_):
-        self._script("remove", self.cluster)
-
-    def limit_disk(self, host, path, bytes_per_second):
-        self._script("disk", self.cluster, host, path, bytes_per_second)
-
-    def start(self, host, command, log):
-        with open(log, "wb") as output:
-            return subprocess.Popen([SCRIPT, "run", self.cluster, str(host), *map(str, command)], stdout=output,
-                                    stderr=subprocess.STDOUT)
-
-    @staticmethod
-    def _script(*arguments):
-        subprocess.run([SCRIPT, *map(str, arguments)], check=True)
 
 
 def drop_from_page_cache(directory):
@@ -159,7 +129,7 @@ def parse_arguments():
 
 def main():
     options = parse_arguments()
-    if subprocess.run([SCRIPT, "check"], check=False).returncode != 0:
+    if not can_be_made():
         sys.exit(1)
     scratch = pathlib.Path(tempfile.mkdtemp(prefix="ckpt-scaling-", dir=options.scratch.resolve()))
     try:

@@ -46,7 +46,7 @@ class SglangProof(case.EngineTest):
         loaded = self.running.checksums()
         status, output = self.run_node("A", "doctor", "--yes")
         self.assertEqual(status, 0, output)
-        self.assertIn("parameters are as it loaded them itself", output)
+        self.assertIn("parameters are proved to be as it loaded them itself", output)
         self.assertEqual(self.running.checksums(), loaded)
         self.assert_loaded()
 

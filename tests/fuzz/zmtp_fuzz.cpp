@@ -23,6 +23,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } catch (const ckpt::io::zmtp_error&) {
     return 0;
   }
+  if (session.unwritten().size() > (16 << 10))
+    std::abort();
   for (const auto& reply : session.replies())
     if (reply.size() > zmtp_session::reply_bytes_max || !session.is_open())
       std::abort();

@@ -14,6 +14,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -149,6 +150,15 @@ TEST_F(host_device_test, leaves_no_file_once_the_export_is_hidden_or_the_device_
     static_cast<void>(device.export_ring());
   }
   EXPECT_EQ(file_count(), 0u);
+}
+
+TEST_F(host_device_test, does_not_wait_for_what_others_have_put_there) {
+  ASSERT_EQ(::mkfifo((directory_ / "ckpt-actor-ring-pipe").c_str(), 0666), 0);
+  fs::create_directory(directory_ / "ckpt-actor-ring-directory");
+  fs::create_symlink("/nowhere", directory_ / "ckpt-actor-ring-link");
+  host_device device{0, directory_};
+  device.allocate_ring(ring_bytes);
+  EXPECT_EQ(file_count(), 3u);
 }
 
 TEST_F(host_device_test, removes_what_a_killed_process_left_and_nothing_that_is_in_use) {

@@ -64,11 +64,5 @@ TEST(shard_names, one_of_several) {
   EXPECT_FALSE(is_one_of_several("model.safetensors"));
 }
 
-TEST(shard_names, a_line_has_room_for_some_of_a_list) {
-  EXPECT_EQ(listed({"a"}), "a");
-  EXPECT_EQ(listed({"a", "b", "c"}), "a, b, c");
-  EXPECT_EQ(listed({"a", "b\n", "c", "d", "e"}), "a, b?, c and 2 more");
-}
-
 } // namespace
 } // namespace ckpt::io

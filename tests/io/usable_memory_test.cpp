@@ -38,6 +38,16 @@ TEST(usable_memory, is_what_the_narrowest_group_leaves) {
   EXPECT_EQ(memory_left_by_groups("0::/a/b/c\n", root.path()), 0u) << "more than allowed";
 }
 
+TEST(usable_memory, counts_the_page_cache_as_usable) {
+  const temporary_directory root;
+  limit(root, "a", "1000", "990");
+  root.write("a/memory.stat",
+             "anon 90\nfile 900\ninactive_file 300\nactive_file 500\nslab_reclaimable 50\nshmem 50\n");
+  EXPECT_EQ(memory_left_by_groups("0::/a\n", root.path()), 860u);
+  limit(root, "a", "1000", "100");
+  EXPECT_EQ(memory_left_by_groups("0::/a\n", root.path()), 1000u) << "read at another moment";
+}
+
 TEST(usable_memory, is_not_limited_by_groups_that_do_not_say_so) {
   const temporary_directory root;
   limit(root, "a", "max", "5");

@@ -106,6 +106,14 @@ TEST(zmtp, answers_a_sign_of_life) {
   EXPECT_TRUE(session.replies().empty());
 }
 
+TEST(zmtp, answers_no_flood_of_signs_of_life) {
+  auto session = open_session();
+  for (int i = 0; i < 10'000; ++i)
+    session.receive(frame(4, "\4PING\0\1context"sv));
+  EXPECT_LT(session.unwritten().size(), 5000u);
+  EXPECT_THAT(refusal(session, frame(4, "\4PING\0\1seventeen letters"sv)), HasSubstr("too much"));
+}
+
 TEST(zmtp, who_does_not_greet_is_known_from_the_first_byte_on) {
   EXPECT_EQ(refusal("G"), "no ZeroMQ greeting");
   EXPECT_EQ(refusal("\xff\0\0\0\0\0\0\0\1x"sv), "no ZeroMQ greeting");

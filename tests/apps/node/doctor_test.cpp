@@ -70,7 +70,7 @@ TEST_F(doctor_test, proves_nothing_where_nothing_was_overwritten) {
   const auto checkpoint = make_checkpoint();
   start_holding(checkpoint, {"--fault", "overwrites-nothing"});
   EXPECT_EQ(run_doctor(checkpoint, {"--yes"}), 4) << node_output_;
-  EXPECT_THAT(node_output_, HasSubstr("rank 0: the engine did not overwrite it"));
+  EXPECT_THAT(node_output_, HasSubstr("rank 0: the engine did not overwrite "));
 }
 
 TEST_F(doctor_test, an_update_that_fails_leaves_an_engine_that_is_said_to_be_overwritten) {

@@ -141,6 +141,25 @@ TEST_F(report_test, goes_to_what_is_open_without_replacing_it) {
   EXPECT_THAT(text, HasSubstr("{\"outcome\":\"updated\""));
 }
 
+TEST_F(report_test, goes_to_what_is_open_behind_a_link) {
+  fs::create_symlink("/dev/stdout", path("link"));
+  EXPECT_EQ(run_under("exec >>" + path("out").string() + "; exec", checkpoint_, {"--report", path("link")}),
+            0);
+  EXPECT_THAT(read_file(path("out")), HasSubstr("engine " + endpoint_ + ": updated"));
+  EXPECT_THAT(read_file(path("out")), HasSubstr("{\"outcome\":\"updated\""));
+}
+
+TEST_F(report_test, does_not_take_the_place_of_weights) {
+  const auto shard = checkpoint_ / "model-00002-of-00003.safetensors";
+  const auto bytes = fs::file_size(shard);
+  fs::create_hard_link(shard, path("same"));
+  for (const auto& file : {shard, path("same")}) {
+    EXPECT_EQ(run_node(checkpoint_, {"--report", file}), 2);
+    EXPECT_THAT(node_output_, HasSubstr("--report would replace " + shard.string()));
+  }
+  EXPECT_EQ(fs::file_size(shard), bytes);
+}
+
 TEST_F(report_test, replaces_no_device_and_no_pipe) {
   if (::mknod(path("device").c_str(), S_IFCHR | 0666, ::makedev(1, 3)) != 0)
     GTEST_SKIP() << "needs the right to make a device";

@@ -65,8 +65,16 @@ TEST_P(silent_engine_test, is_remarked_and_fails_only_where_it_is_to_be_compared
   EXPECT_THAT(node_output_, HasSubstr("nothing is proved"));
   EXPECT_EQ(engine_report().at("remarks").as_array().size(), 1u);
   EXPECT_TRUE(engine_report().at("proof").is_null());
-  EXPECT_EQ(run_node(checkpoint_, {"--prove-against", keep_report()}), 2) << node_output_;
+  const auto report = keep_report();
+  EXPECT_EQ(run_node(checkpoint_, {"--prove-against", report}), 2) << node_output_;
   EXPECT_THAT(node_output_, HasSubstr("has no checksums"));
+  auto earlier = read_report(report);
+  const boost::json::object rank{{"w", "00"}};
+  earlier.at("engines").at(0).as_object()["proof"] =
+      boost::json::object{{"checksums", boost::json::array{rank}}};
+  std::ofstream{report} << boost::json::serialize(earlier);
+  EXPECT_EQ(run_node(checkpoint_, {"--prove-against", report}), 4) << node_output_;
+  EXPECT_THAT(node_output_, HasSubstr("could not be proved what it serves"));
 }
 
 INSTANTIATE_TEST_SUITE_P(of, silent_engine_test, testing::Values("sglang", "vllm", "lmdeploy"));
@@ -147,7 +155,8 @@ TEST_F(prove_test, engines_of_one_update_have_to_hold_the_same) {
   ASSERT_EQ(ask(endpoint_, "/weights_checker", R"({"action": "reset_tensors"})"), 200u);
   EXPECT_EQ(run_node(checkpoint_, {"--prove", "--endpoint", first, "--endpoint", endpoint_}), 4)
       << node_output_;
-  EXPECT_THAT(node_output_, HasSubstr("engine " + first + ": updated"));
+  EXPECT_THAT(node_output_, HasSubstr("engine " + first + ": FAILED"));
+  EXPECT_THAT(node_output_, HasSubstr("nothing tells which is right: engine " + endpoint_ + " differs"));
   EXPECT_THAT(node_output_, HasSubstr("engine " + endpoint_ + ": FAILED"));
   EXPECT_THAT(node_output_, HasSubstr("than it should: rank 1: " + name + "\n"));
   EXPECT_THAT(node_output_, Not(HasSubstr("rank 0: ")));
