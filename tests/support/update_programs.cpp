@@ -7,8 +7,10 @@
 
 #include <gtest/gtest.h>
 
-#include <regex>
+#include <cstddef>
 #include <set>
+#include <string>
+#include <string_view>
 
 namespace ckpt::tests {
 
@@ -53,10 +55,11 @@ boost::json::object read_report(const fs::path& path) {
 }
 
 void expect_no_ring_left(const std::string& node_log) {
-  static const std::regex device{"GPU-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}): host memory"};
+  constexpr std::string_view prefix = "GPU-";
+  constexpr std::size_t uuid_bytes = 36;
   std::set<std::string> devices;
-  for (std::sregex_iterator match{node_log.begin(), node_log.end(), device}, end; match != end; ++match)
-    devices.insert((*match)[1]);
+  for (auto at = node_log.find(prefix); at != std::string::npos; at = node_log.find(prefix, at + 1))
+    devices.insert(node_log.substr(at + prefix.size(), uuid_bytes));
   EXPECT_FALSE(devices.empty()) << "names no device:\n" << node_log;
   for (const auto& file : fs::directory_iterator{"/dev/shm"})
     for (const auto& uuid : devices)
