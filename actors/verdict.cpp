@@ -188,10 +188,13 @@ void make_valid(json::value& part) {
   const bool is_another_engines_fault =
       first_cause.engine >= 0 && first_cause.engine != static_cast<int>(engine);
   std::string why = is_another_engines_fault ? "given up because " + headline(first_cause) : first_cause.what;
-  // Servers say back what their workers were told, or what these said: once is enough.
+  // Servers say back what their workers were told, or what these said: once is enough. Of a worker that
+  // closed without a word they know why, beside what the others were told.
   const auto said = std::string_view{account.said};
+  const bool knows_more = first_cause.engine == static_cast<int>(engine)
+                          && first_cause.code == ec::engine_failed && first_cause.detail.empty();
   const bool is_echo =
-      said.find(abort_words) != std::string_view::npos
+      (!knows_more && said.find(abort_words) != std::string_view::npos)
       || (!first_cause.detail.empty() && said.find(last_line(first_cause.detail)) != std::string_view::npos);
   if (!said.empty() && !is_echo && why.find(said) == std::string::npos)
     why += "\nthe server said: " + account.said;

@@ -179,15 +179,13 @@ TEST(verdict, of_a_host_that_is_not_the_first_is_on_the_engines_that_it_leads) {
 }
 
 TEST(verdict, quotes_the_server_unless_it_only_says_back_what_it_was_told) {
-  const auto why_of_first = [](std::string said, int failed_engine) {
+  const auto why_of_first = [](std::string said, int failed_engine, ec code = ec::timed_out) {
     auto hosts = two_shares();
     hosts[0].engines[0].closed = hosts[0].engines[0].answered = false;
     hosts[0].engines[0].account.said = std::move(said);
     hosts[1].engines[0].engine = 1;
     const cluster_layout two_engines{2, 0, 1, 1};
-    return conclude({ec::engine_failed, "a worker failed", failed_engine}, hosts, two_engines, {})
-        .engines[0]
-        .why;
+    return conclude({code, "a worker failed", failed_engine}, hosts, two_engines, {}).engines[0].why;
   };
   const auto echo = "HTTP 400: " + std::string{abort_words} + "a worker failed";
   EXPECT_EQ(why_of_first("HTTP 400: no memory", 0), "a worker failed\nthe server said: HTTP 400: no memory");
@@ -196,6 +194,9 @@ TEST(verdict, quotes_the_server_unless_it_only_says_back_what_it_was_told) {
   EXPECT_EQ(why_of_first(echo, 0), "a worker failed");
   EXPECT_EQ(why_of_first(echo, 1), "given up because a worker failed");
   EXPECT_EQ(why_of_first("failed", 0), "a worker failed") << "the cause says it already";
+  const auto more = echo + "; worker 1: no memory";
+  EXPECT_EQ(why_of_first(more, 0, ec::engine_failed), "a worker failed\nthe server said: " + more)
+      << "nobody else knows why that worker closed without a word";
 }
 
 TEST(verdict, shows_bytes_in_the_unit_that_fits) {
