@@ -39,7 +39,7 @@ bool listens(const program& engine) {
 
 arguments node_command(const fs::path& checkpoint, const fs::path& report, const arguments& more) {
   arguments command{CKPT_ACTOR_NODE, "--checkpoint-path", checkpoint, "--device",
-                    "host",          "--timeout",         "2",        "--bucket-size",
+                    "host",          "--timeout",         "20",       "--bucket-size",
                     "4MiB",          "--chunk-size",      "1MiB",     "--host-memory",
                     "8MiB",          "--stay-time",       "3",        "--report",
                     report};

@@ -38,7 +38,7 @@ TEST_P(fault_test, ends_with_its_cause_and_disturbs_nothing) {
   start_engine(checkpoint, engine_arguments);
   node_arguments_ = {"--inference-parallel-size", "2", "--weight-version", "v2"};
 
-  EXPECT_EQ(run_node(checkpoint), fault.status) << node_output_ << engine_->output();
+  EXPECT_EQ(run_node(checkpoint, {"--timeout", "2"}), fault.status) << node_output_ << engine_->output();
   EXPECT_THAT(node_output_, HasSubstr(fault.said));
   EXPECT_THAT(node_output_, HasSubstr(endpoint_)) << "the engine is named";
   const auto written = report();
@@ -50,8 +50,7 @@ TEST_P(fault_test, ends_with_its_cause_and_disturbs_nothing) {
     EXPECT_EQ(engine_->wait(patience), -SIGKILL);
     start_engine(checkpoint, {"--workers", "2"});
   }
-  EXPECT_EQ(run_node(checkpoint, {"--timeout", "20"}), 0) << "the next update:\n"
-                                                          << node_output_ << engine_->output();
+  EXPECT_EQ(run_node(checkpoint), 0) << "the next update:\n" << node_output_ << engine_->output();
 }
 
 const fault_case server_faults[] = {
@@ -131,7 +130,7 @@ INSTANTIATE_TEST_SUITE_P(silent_worker, fault_test, testing::ValuesIn(silent_fau
 
 TEST_F(update_test, an_engine_that_is_not_there_is_a_timeout_that_says_so) {
   const auto checkpoint = make_checkpoint();
-  EXPECT_EQ(run_node(checkpoint, {"--endpoint", "http://127.0.0.1:1"}), 6);
+  EXPECT_EQ(run_node(checkpoint, {"--endpoint", "http://127.0.0.1:1", "--timeout", "2"}), 6);
   EXPECT_THAT(node_output_, HasSubstr("http://127.0.0.1:1 was not ready within 2 s"));
   EXPECT_THAT(node_output_, HasSubstr("refused"));
 }
@@ -166,7 +165,7 @@ TEST_F(interrupted_test, ends_at_sigint_and_sigterm_and_tells_the_workers) {
     })) << engine_->output();
     expect_nothing_left();
   }
-  EXPECT_EQ(run_node(checkpoint, {"--timeout", "20"}), 0) << node_output_;
+  EXPECT_EQ(run_node(checkpoint), 0) << node_output_;
 }
 
 TEST_F(interrupted_test, after_kill_9_the_same_command_succeeds_at_once) {
@@ -176,13 +175,13 @@ TEST_F(interrupted_test, after_kill_9_the_same_command_succeeds_at_once) {
   node->send_signal(SIGKILL);
   EXPECT_EQ(node->wait(patience), -SIGKILL);
   expect_nothing_left();
-  EXPECT_EQ(run_node(checkpoint, {"--timeout", "20"}), 0) << node_output_ << engine_->output();
+  EXPECT_EQ(run_node(checkpoint), 0) << node_output_ << engine_->output();
 }
 
 TEST_F(interrupted_test, a_second_update_of_an_engine_is_refused_and_the_first_goes_on) {
   const auto checkpoint = make_checkpoint();
   start_engine(checkpoint, slow_engine);
-  auto first = start_and_reach_the_middle(checkpoint, {"--timeout", "20"});
+  auto first = start_and_reach_the_middle(checkpoint);
   const auto port = endpoint_.substr(endpoint_.rfind(':'));
   program second{{CKPT_ACTOR_NODE, "--checkpoint-path", checkpoint, "--device", "host",
                   "--inference-parallel-size", "1", "--endpoint", "http://localhost" + port},
@@ -197,7 +196,7 @@ class truncation_test : public interrupted_test {
 protected:
   void truncate_while_it_is_read(const fs::path& checkpoint) {
     start_engine(checkpoint, slow_engine);
-    auto node = start_and_reach_the_middle(checkpoint, {"--timeout", "20"});
+    auto node = start_and_reach_the_middle(checkpoint);
     const auto last = checkpoint / "model-00003-of-00003.safetensors";
     fs::resize_file(last, fs::file_size(last) / 4);
     EXPECT_EQ(node->wait(patience), 3) << node->output();
@@ -225,7 +224,7 @@ TEST_F(interrupted_test, an_io_error_of_the_disk_is_an_error_that_names_file_and
   const auto checkpoint = make_checkpoint(24 << 20, 3, disk.path());
   disk.settle();
   start_engine(make_checkpoint(), slow_engine); // Compares with the same content on a sound disk.
-  auto node = start_and_reach_the_middle(checkpoint, {"--timeout", "20"});
+  auto node = start_and_reach_the_middle(checkpoint);
   disk.fail_after(8 << 20);
   EXPECT_EQ(node->wait(patience), 3) << node->output();
   EXPECT_THAT(node->output(), HasSubstr((checkpoint / "model-0000").string()));
@@ -270,14 +269,14 @@ TEST_F(update_test, a_broken_checkpoint_is_refused_before_the_engine_is_asked) {
   const auto checkpoint = make_checkpoint();
   const auto last = checkpoint / "model-00003-of-00003.safetensors";
   fs::resize_file(last, fs::file_size(last) - 1);
-  EXPECT_EQ(run_node(checkpoint, {"--endpoint", "http://127.0.0.1:1"}), 3);
+  EXPECT_EQ(run_node(checkpoint, {"--endpoint", "http://127.0.0.1:1", "--timeout", "2"}), 3);
   EXPECT_THAT(node_output_, HasSubstr(last.string()));
   EXPECT_EQ(report().at("cause").at("code"), "checkpoint_invalid");
   EXPECT_EQ(report().at("engines").at(0).at("serves"), "unchanged");
 }
 
 TEST_F(update_test, a_checkpoint_that_is_not_there_is_named) {
-  EXPECT_EQ(run_node("/nowhere/at/all", {"--endpoint", "http://127.0.0.1:1"}), 3);
+  EXPECT_EQ(run_node("/nowhere/at/all", {"--endpoint", "http://127.0.0.1:1", "--timeout", "2"}), 3);
   EXPECT_THAT(node_output_, HasSubstr("/nowhere/at/all"));
 }
 
@@ -286,7 +285,7 @@ TEST_F(update_test, a_dtype_that_workers_have_no_name_for_is_refused_by_name) {
   std::string file(8, '\0');
   file[0] = static_cast<char>(header.size());
   const auto path = scratch_.write("odd.safetensors", file + header + "abc");
-  EXPECT_EQ(run_node(path, {"--endpoint", "http://127.0.0.1:1"}), 3);
+  EXPECT_EQ(run_node(path, {"--endpoint", "http://127.0.0.1:1", "--timeout", "2"}), 3);
   EXPECT_THAT(node_output_, HasSubstr("F6_E2M3"));
   EXPECT_THAT(node_output_, HasSubstr("odd"));
 }

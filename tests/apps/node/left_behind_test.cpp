@@ -25,7 +25,7 @@ protected:
 
   /// The next update has nothing to suffer from the one before.
   void expect_healthy(const std::filesystem::path& checkpoint) {
-    EXPECT_EQ(run_node(checkpoint, {"--timeout", "20"}), 0) << node_output_ << engine_->output();
+    EXPECT_EQ(run_node(checkpoint), 0) << node_output_ << engine_->output();
     EXPECT_TRUE(has_taken_all()) << engine_->output();
     EXPECT_TRUE(serves()) << node_output_;
     expect_nothing_left();
@@ -82,7 +82,7 @@ TEST_P(killed_test, at_any_moment_is_healed_by_the_next_update) {
     SCOPED_TRACE("seed " + std::to_string(seed) + ", round " + std::to_string(round) + ", after "
                  + std::to_string(moment.count()) + " ms");
     auto running = generation(0.5);
-    arguments all{"--bucket-size", "1MiB", "--timeout", "20"};
+    arguments all{"--bucket-size", "1MiB"};
     all.insert(all.end(), flags.begin(), flags.end());
     auto node = start_node(checkpoint, all);
     static_cast<void>(node->wait(moment)); // It may have come to its end.
@@ -117,7 +117,7 @@ TEST_P(early_test, leaves_no_worker_that_comes_later) {
     faults.insert(faults.end(), {"--fault", one});
   start_unforgiving(checkpoint, faults);
   node_arguments_ = {"--inference-parallel-size", "2"};
-  EXPECT_EQ(run_node(checkpoint, {"--timeout", "20", "--stay-time", "30"}), 4) << node_output_;
+  EXPECT_EQ(run_node(checkpoint, {"--stay-time", "30"}), 4) << node_output_;
   EXPECT_THAT(node_output_, HasSubstr(GetParam().said));
   EXPECT_THAT(node_output_, Not(HasSubstr("may hang")));
   EXPECT_EQ(engine_report().at("serves"), "unchanged");

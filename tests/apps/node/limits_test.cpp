@@ -25,7 +25,7 @@ protected:
     arguments command{"bash", "-c", script + " \"$@\"", "bash"};
     auto flags = node_arguments_;
     flags.insert(flags.end(), more.begin(), more.end());
-    flags.insert(flags.end(), {"--endpoint", endpoint_, "--timeout", "20"});
+    flags.insert(flags.end(), {"--endpoint", endpoint_});
     const auto node = node_command(checkpoint, scratch_.path() / "report.json", flags);
     command.insert(command.end(), node.begin(), node.end());
     return command;

@@ -19,7 +19,7 @@ class cold_start_test : public update_test, public testing::WithParamInterface<c
 TEST_P(cold_start_test, is_updated_and_serves_when_the_node_ends) {
   const auto checkpoint = make_checkpoint();
   start_engine(checkpoint, {"--readiness", GetParam()});
-  EXPECT_EQ(run_node(checkpoint, {"--timeout", "20"}), 0) << node_output_ << engine_->output();
+  EXPECT_EQ(run_node(checkpoint), 0) << node_output_ << engine_->output();
   EXPECT_EQ(ask(endpoint_, "/health"), 200u);
   EXPECT_EQ(ask(endpoint_, "/generate", "{}"), 200u);
   const auto engine = report().at("engines").at(0).as_object();
@@ -55,7 +55,7 @@ TEST_P(dummy_test, weights_that_were_served_are_spoken_of) {
   const auto checkpoint = make_checkpoint();
   start_engine(checkpoint, {"--readiness", GetParam(), "--dummy-after", "0"});
   ASSERT_EQ(ask(endpoint_, "/health"), 200u);
-  EXPECT_EQ(run_node(checkpoint, {"--timeout", "20"}), 0) << node_output_ << engine_->output();
+  EXPECT_EQ(run_node(checkpoint), 0) << node_output_ << engine_->output();
   const std::string remark =
       "it was started with dummy weights and tells no version: unless another update came before, it "
       "answered requests with dummy weights";
@@ -90,7 +90,7 @@ INSTANTIATE_TEST_SUITE_P(all, two_engines_test, testing::Values("sglang", "vllm"
 TEST_F(serving_test, a_failure_after_the_last_weights_leaves_open_what_is_served) {
   const auto checkpoint = make_checkpoint();
   start_serving(checkpoint, "sglang", {"--fault", "http-status-after:500"});
-  EXPECT_EQ(run_node(checkpoint, {"--weight-version", "v2", "--timeout", "20"}), 4) << node_output_;
+  EXPECT_EQ(run_node(checkpoint, {"--weight-version", "v2"}), 4) << node_output_;
   EXPECT_EQ(engine_report().at("serves"), "unknown");
   EXPECT_TRUE(serves());
 }
@@ -98,7 +98,7 @@ TEST_F(serving_test, a_failure_after_the_last_weights_leaves_open_what_is_served
 TEST_F(serving_test, a_server_that_tells_the_new_version_serves_it_whatever_its_gateway_said) {
   const auto checkpoint = make_checkpoint();
   start_serving(checkpoint, "sglang", {"--fault", "http-status-after:504"});
-  EXPECT_EQ(run_node(checkpoint, {"--weight-version", "v2", "--timeout", "20"}), 4) << node_output_;
+  EXPECT_EQ(run_node(checkpoint, {"--weight-version", "v2"}), 4) << node_output_;
   EXPECT_EQ(engine_report().at("serves"), "updated");
   EXPECT_THAT(node_output_, Not(HasSubstr("may hang")));
   EXPECT_TRUE(serves());
@@ -114,7 +114,7 @@ std::size_t count(const std::string& text, const std::string& part) {
 TEST_F(serving_test, a_workers_error_is_printed_once_and_reported_in_full) {
   const auto checkpoint = make_checkpoint();
   start_serving(checkpoint, "sglang", {"--fault", "bucket-error:first"});
-  EXPECT_EQ(run_node(checkpoint, {"--timeout", "20"}), 4) << node_output_;
+  EXPECT_EQ(run_node(checkpoint), 4) << node_output_;
   const std::string words = "RuntimeError: fault: the worker refuses this message";
   EXPECT_EQ(count(node_output_, words), 1u) << node_output_;
   EXPECT_EQ(count(node_output_, "Traceback"), 1u) << node_output_;

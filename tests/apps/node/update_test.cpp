@@ -78,7 +78,7 @@ TEST_F(update_test, shows_the_api_key) {
 TEST_F(update_test, waits_for_an_engine_that_starts_up) {
   const auto checkpoint = make_checkpoint();
   start_engine(checkpoint, {"--ready-after", "1.5"});
-  EXPECT_EQ(run_node(checkpoint, {"--timeout", "20"}), 0) << node_output_;
+  EXPECT_EQ(run_node(checkpoint), 0) << node_output_;
 }
 
 TEST_F(update_test, updates_two_engines_of_one_host_at_once) {
