@@ -6,11 +6,11 @@
 
 #include "apps/simulation/simulated_cluster.hpp"
 #include "apps/synthetic_tensors.hpp"
-#include "io/bucket_plan.hpp"
-#include "io/checkpoint.hpp"
-#include "io/pickle_writer.hpp"
-#include "io/plan_digest.hpp"
-#include "io/safetensors.hpp"
+#include "io/checkpoint/checkpoint.hpp"
+#include "io/checkpoint/safetensors.hpp"
+#include "io/engine/pickle_writer.hpp"
+#include "io/plan/bucket_plan.hpp"
+#include "io/plan/plan_digest.hpp"
 
 #include <chrono>
 #include <string>

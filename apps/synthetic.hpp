@@ -7,7 +7,7 @@
 // be. Any thread.
 
 #include "apps/synthetic_tensors.hpp"
-#include "io/dtype.hpp"
+#include "io/checkpoint/dtype.hpp"
 
 #include <cstddef>
 #include <cstdint>

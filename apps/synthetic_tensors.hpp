@@ -5,7 +5,7 @@
 // Which tensors a synthetic checkpoint has: drawn at random, or those of a model that people serve. Pure; any
 // thread.
 
-#include "io/dtype.hpp"
+#include "io/checkpoint/dtype.hpp"
 
 #include <cstdint>
 #include <optional>

@@ -3,8 +3,8 @@
 
 #include "apps/bench/command_line.hpp"
 
-#include "io/dtype.hpp"
-#include "io/source_file.hpp"
+#include "io/checkpoint/dtype.hpp"
+#include "io/read/source_file.hpp"
 
 #include <algorithm>
 #include <cctype>

@@ -9,8 +9,8 @@
 #include "apps/bench/scratch_checkpoint.hpp"
 #include "apps/bench/stopwatch.hpp"
 #include "apps/bench/yardsticks.hpp"
-#include "io/bucket_plan.hpp"
-#include "io/checkpoint.hpp"
+#include "io/checkpoint/checkpoint.hpp"
+#include "io/plan/bucket_plan.hpp"
 
 #include <algorithm>
 #include <cstdio>

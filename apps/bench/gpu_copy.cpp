@@ -5,10 +5,10 @@
 
 #include "apps/bench/stopwatch.hpp"
 #include "apps/synthetic.hpp"
-#include "gpu/cuda_device.hpp"
-#include "gpu/cuda_error.hpp"
-#include "gpu/plain_copy.hpp"
-#include "io/slab_pool.hpp"
+#include "gpu/cuda/cuda_device.hpp"
+#include "gpu/cuda/cuda_error.hpp"
+#include "gpu/cuda/plain_copy.hpp"
+#include "io/read/slab_pool.hpp"
 
 #include <algorithm>
 #include <deque>

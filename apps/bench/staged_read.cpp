@@ -4,8 +4,8 @@
 #include "apps/bench/staged_read.hpp"
 
 #include "apps/bench/stopwatch.hpp"
-#include "io/bucket_plan.hpp"
-#include "io/checkpoint.hpp"
+#include "io/checkpoint/checkpoint.hpp"
+#include "io/plan/bucket_plan.hpp"
 
 #include <cstring>
 #include <iostream>

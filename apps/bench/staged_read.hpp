@@ -6,8 +6,8 @@
 // order, with the node's reader. A slab is free again as soon as it is full. One thread uses an object.
 
 #include "apps/bench/statistics.hpp"
-#include "io/chunk_reader.hpp"
-#include "io/slab_pool.hpp"
+#include "io/read/chunk_reader.hpp"
+#include "io/read/slab_pool.hpp"
 
 #include <cstdint>
 #include <filesystem>

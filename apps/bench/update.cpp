@@ -7,7 +7,7 @@
 #include "apps/bench/child.hpp"
 #include "apps/bench/comparisons.hpp"
 #include "apps/bench/page_cache.hpp"
-#include "io/checkpoint.hpp"
+#include "io/checkpoint/checkpoint.hpp"
 #include "io/error.hpp"
 
 #include <cerrno>

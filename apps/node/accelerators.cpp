@@ -3,14 +3,14 @@
 
 #include "apps/node/accelerators.hpp"
 
-#include "gpu/cuda_device.hpp"
-#include "gpu/cuda_error.hpp"
-#include "gpu/cuda_host.hpp"
-#include "gpu/fabric_collective.hpp"
-#include "gpu/host_device.hpp"
-#include "gpu/nccl_collective.hpp"
+#include "gpu/cuda/cuda_device.hpp"
+#include "gpu/cuda/cuda_error.hpp"
+#include "gpu/cuda/cuda_host.hpp"
+#include "gpu/cuda/nccl_collective.hpp"
+#include "gpu/fabric/fabric_collective.hpp"
+#include "gpu/host/host_device.hpp"
+#include "io/engine/update_lock.hpp"
 #include "io/host_address.hpp"
-#include "io/update_lock.hpp"
 
 #include <filesystem>
 #include <numeric>

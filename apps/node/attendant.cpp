@@ -3,7 +3,7 @@
 
 #include "apps/node/attendant.hpp"
 
-#include "actors/verdict.hpp"
+#include "actors/update/verdict.hpp"
 
 #include <array>
 #include <cerrno>

@@ -5,7 +5,7 @@
 // Stands beside a running update: shows its progress and passes on SIGINT and SIGTERM.
 
 #include "actors/error.hpp"
-#include "actors/update.hpp"
+#include "actors/update/update.hpp"
 #include "io/fd.hpp"
 
 #include <chrono>

@@ -6,10 +6,10 @@
 #include "actors/error.hpp"
 #include "apps/node/proof_flags.hpp"
 #include "apps/node/tls_files.hpp"
+#include "io/engine/update_lock.hpp"
 #include "io/host_address.hpp"
-#include "io/name_pattern.hpp"
-#include "io/source_file.hpp"
-#include "io/update_lock.hpp"
+#include "io/plan/name_pattern.hpp"
+#include "io/read/source_file.hpp"
 #include "io/utf8.hpp"
 
 #include <cerrno>

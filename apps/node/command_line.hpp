@@ -5,10 +5,10 @@
 // The command line of ckpt-actor-node: the flags of SGLang's weight pusher with the same names and defaults,
 // and ours.
 
-#include "actors/update.hpp"
+#include "actors/update/update.hpp"
 #include "apps/node/cluster_place.hpp"
 #include "apps/node/report_file.hpp"
-#include "gpu/cuda_device.hpp"
+#include "gpu/cuda/cuda_device.hpp"
 
 #include <cstdint>
 #include <filesystem>

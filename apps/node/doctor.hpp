@@ -11,12 +11,12 @@
 // The engine's own word for comparing (SGLang's `compare`) is not used: of several workers it answers for the
 // first alone. On one host, where the program's main thread calls it; blocks.
 
-#include "actors/update.hpp"
-#include "actors/verdict.hpp"
+#include "actors/update/update.hpp"
+#include "actors/update/verdict.hpp"
 #include "apps/node/attendant.hpp"
 #include "apps/node/command_line.hpp"
-#include "io/engine_api.hpp"
-#include "io/engine_checksums.hpp"
+#include "io/engine/engine_api.hpp"
+#include "io/engine/engine_checksums.hpp"
 
 #include <memory>
 #include <string>

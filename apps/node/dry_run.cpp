@@ -3,7 +3,7 @@
 
 #include "apps/node/dry_run.hpp"
 
-#include "actors/verdict.hpp"
+#include "actors/update/verdict.hpp"
 #include "io/error.hpp"
 
 #include <algorithm>

@@ -5,8 +5,8 @@
 // What --dry-run prints: the plan of an update in the user's terms.
 
 #include "apps/node/command_line.hpp"
-#include "io/bucket_plan.hpp"
-#include "io/checkpoint.hpp"
+#include "io/checkpoint/checkpoint.hpp"
+#include "io/plan/bucket_plan.hpp"
 
 #include <string>
 

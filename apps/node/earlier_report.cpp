@@ -3,7 +3,7 @@
 
 #include "apps/node/earlier_report.hpp"
 
-#include "io/engine_answers.hpp"
+#include "io/engine/engine_answers.hpp"
 
 #include <cerrno>
 #include <cstdint>

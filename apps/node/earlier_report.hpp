@@ -5,8 +5,8 @@
 // What the report of an earlier update says of what the engines held after it. A report is a file from
 // anywhere: it is read without trusting it.
 
-#include "io/engine_api.hpp"
-#include "io/engine_checksums.hpp"
+#include "io/engine/engine_api.hpp"
+#include "io/engine/engine_checksums.hpp"
 
 #include <cstddef>
 #include <filesystem>

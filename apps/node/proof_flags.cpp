@@ -3,7 +3,7 @@
 
 #include "apps/node/proof_flags.hpp"
 
-#include "io/engine_api.hpp"
+#include "io/engine/engine_api.hpp"
 
 #include <stdexcept>
 

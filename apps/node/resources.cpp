@@ -3,7 +3,7 @@
 
 #include "apps/node/resources.hpp"
 
-#include "actors/verdict.hpp"
+#include "actors/update/verdict.hpp"
 #include "io/usable_memory.hpp"
 
 #include <exception>

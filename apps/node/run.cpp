@@ -3,9 +3,9 @@
 
 #include "apps/node/run.hpp"
 
-#include "actors/meter.hpp"
-#include "actors/update.hpp"
-#include "actors/verdict.hpp"
+#include "actors/update/meter.hpp"
+#include "actors/update/update.hpp"
+#include "actors/update/verdict.hpp"
 #include "apps/node/accelerators.hpp"
 #include "apps/node/attendant.hpp"
 #include "apps/node/doctor.hpp"
@@ -13,10 +13,10 @@
 #include "apps/node/earlier_report.hpp"
 #include "apps/node/resources.hpp"
 #include "apps/node/take_part.hpp"
-#include "io/content_sample.hpp"
-#include "io/engine_checksums.hpp"
+#include "io/engine/engine_checksums.hpp"
+#include "io/engine/update_lock.hpp"
 #include "io/error.hpp"
-#include "io/update_lock.hpp"
+#include "io/plan/content_sample.hpp"
 
 #include <chrono>
 #include <csignal>

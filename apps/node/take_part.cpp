@@ -3,9 +3,9 @@
 
 #include "apps/node/take_part.hpp"
 
-#include "actors/coordinator.hpp"
-#include "actors/loader.hpp"
-#include "actors/node.hpp"
+#include "actors/cluster/coordinator.hpp"
+#include "actors/cluster/node.hpp"
+#include "actors/update/conductor.hpp"
 #include "apps/node/tls_error_queue.hpp"
 #include "io/host_address.hpp"
 
@@ -37,7 +37,7 @@ struct system_config : caf::actor_system_config {
   explicit system_config(const node_options& options) {
     add_message_types<caf::id_block::ckpt_actors>();
     add_message_types<caf::id_block::ckpt_cluster>();
-    // Only node, loader and coordinator are scheduled; the data path has its own threads.
+    // Only node, conductor and coordinator are scheduled; the data path has its own threads.
     set("scheduler.max-threads", std::size_t{2});
     if (options.layout.hosts == 1)
       return;
@@ -174,7 +174,7 @@ find_coordinator(caf::actor_system& system, const node_options& options, const a
                                  start.next_data_address, start.secret, start.first_data_address,
                                  start.stays_connected});
     update->is_running = true;
-    return system.spawn(actors::loader, update, self);
+    return system.spawn(actors::conductor, update, self);
   };
   node.coordinator = find_coordinator(system, options, update);
   return node;

@@ -5,8 +5,8 @@
 // This process's part in an update: starts the actors (on host 0 the coordinator among them), connects them
 // to the other hosts, and waits for the verdict.
 
-#include "actors/update.hpp"
-#include "actors/verdict.hpp"
+#include "actors/update/update.hpp"
+#include "actors/update/verdict.hpp"
 #include "apps/node/attendant.hpp"
 #include "apps/node/command_line.hpp"
 

@@ -20,7 +20,7 @@ struct loader_stand_in_state {
   caf::typed_response_promise<host_verdict> promise;
 };
 
-using self_pointer = loader_actor::stateful_pointer<loader_stand_in_state>;
+using self_pointer = conductor_actor::stateful_pointer<loader_stand_in_state>;
 
 void end(self_pointer self, const cause& why) {
   self->state.verdict.first_cause = why;
@@ -43,8 +43,8 @@ void end(self_pointer self, const cause& why) {
   return shares;
 }
 
-loader_actor::behavior_type loader_stand_in(self_pointer self, cluster_layout layout, node_actor node,
-                                            cause failure) {
+conductor_actor::behavior_type loader_stand_in(self_pointer self, cluster_layout layout, node_actor node,
+                                               cause failure) {
   return {
       [=](run_atom) -> caf::result<host_verdict> {
         auto& state = self->state;

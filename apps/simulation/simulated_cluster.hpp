@@ -3,11 +3,11 @@
 #pragma once
 
 // A cluster of hundreds of hosts in one process: the real coordinator and the real nodes, without network,
-// disks and engines. What stands in for each host's loader reaches every milestone at once. For tests of how
-// hosts agree and fail, and to measure what agreeing costs.
+// disks and engines. What stands in for each host's conductor reaches every milestone at once. For tests of
+// how hosts agree and fail, and to measure what agreeing costs.
 
-#include "actors/coordinator.hpp"
-#include "actors/node.hpp"
+#include "actors/cluster/coordinator.hpp"
+#include "actors/cluster/node.hpp"
 
 #include <functional>
 #include <vector>
@@ -25,13 +25,13 @@ struct simulated_cluster_options {
   /// Changes what a host brings before it starts; false leaves it out.
   std::function<bool(actors::node_options&)> prepare = [](actors::node_options&) { return true; };
 
-  /// What makes the loader of `host` fail right at its start; ec::none for nothing.
+  /// What makes the conductor of `host` fail right at its start; ec::none for nothing.
   std::function<actors::cause(std::uint32_t host)> fail = [](std::uint32_t) { return actors::cause{}; };
 };
 
 struct simulated_outcome {
   std::vector<actors::update_verdict> verdicts; ///< by host, of those that took part
-  double start_seconds = 0; ///< from the first host's start to the start of the last host's loader
+  double start_seconds = 0; ///< from the first host's start to the start of the last host's conductor
 };
 
 class simulated_cluster {

@@ -5,8 +5,8 @@
 // What the command line of ckpt-sink asks for, checked. Immutable once parsed; any thread may read it.
 
 #include "apps/sink/fault.hpp"
-#include "io/endpoint.hpp"
-#include "io/engine_api.hpp"
+#include "io/engine/engine_api.hpp"
+#include "io/http/endpoint.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -3,8 +3,8 @@
 #pragma once
 
 // Reads Python pickles as data: globals and calls stay descriptions of themselves, nothing is looked up,
-// imported or executed. Understands what io/pickle_writer writes and what Python's own pickler makes of the
-// same objects (protocols 4 and 5), and refuses everything else by its opcode. Pure; any thread.
+// imported or executed. Understands what io/engine/pickle_writer writes and what Python's own pickler makes
+// of the same objects (protocols 4 and 5), and refuses everything else by its opcode. Pure; any thread.
 //
 // Source: the Python pickle virtual machine, Lib/pickletools.py.
 

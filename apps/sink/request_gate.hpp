@@ -7,7 +7,7 @@
 // io_context, and calls back from there, never from inside a call to it.
 
 #include "apps/sink/queueing_locks.hpp"
-#include "io/engine_api.hpp"
+#include "io/engine/engine_api.hpp"
 
 #include <cstdint>
 #include <memory>

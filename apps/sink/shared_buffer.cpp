@@ -3,8 +3,8 @@
 
 #include "apps/sink/shared_buffer.hpp"
 
-#include "gpu/cuda_error.hpp"
-#include "gpu/imported_ring.hpp"
+#include "gpu/cuda/cuda_error.hpp"
+#include "gpu/cuda/imported_ring.hpp"
 #include "io/error.hpp"
 #include "io/fd.hpp"
 

@@ -3,7 +3,7 @@
 
 #include "apps/sink/tensor_place.hpp"
 
-#include "io/dtype.hpp"
+#include "io/checkpoint/dtype.hpp"
 
 #include <stdexcept>
 #include <string>

@@ -9,7 +9,7 @@
 #include "apps/sink/pair_check.hpp"
 #include "apps/sink/shared_buffer.hpp"
 #include "apps/sink/worker_message.hpp"
-#include "io/checkpoint.hpp"
+#include "io/checkpoint/checkpoint.hpp"
 #include "io/extent.hpp"
 #include "io/fd.hpp"
 

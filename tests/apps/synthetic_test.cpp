@@ -3,7 +3,7 @@
 
 #include "apps/synthetic.hpp"
 
-#include "io/checkpoint.hpp"
+#include "io/checkpoint/checkpoint.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <gmock/gmock.h>

@@ -4,7 +4,7 @@
 // One host of a broadcast, to measure how fast it goes between hosts. The processes find each other through
 // files in a directory that all of them see. Prints the bytes per second that came to each device.
 
-#include "gpu/fabric_collective.hpp"
+#include "gpu/fabric/fabric_collective.hpp"
 
 #include <cstdio>
 #include <exception>

@@ -4,7 +4,7 @@
 // Any index is either refused with a checkpoint_error or names files inside its directory, sorted, each with
 // tensors of its own.
 
-#include "io/checkpoint_index.hpp"
+#include "io/checkpoint/checkpoint_index.hpp"
 #include "io/error.hpp"
 
 #include <cstddef>

@@ -4,8 +4,8 @@
 // Any header for a file of any size is either refused with a checkpoint_error or fills the file exactly. The
 // input is two bytes, the size of the data section, and then the JSON.
 
+#include "io/checkpoint/safetensors.hpp"
 #include "io/error.hpp"
-#include "io/safetensors.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -4,7 +4,7 @@
 // Any bytes from whoever connects to a worker's channel, in two portions: they are refused, or what is kept
 // of them stays within its bounds.
 
-#include "io/zmtp.hpp"
+#include "io/engine/zmtp.hpp"
 
 #include <cstddef>
 #include <cstdint>

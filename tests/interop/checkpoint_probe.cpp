@@ -10,7 +10,7 @@
 //   checkpoint_probe write DIR   writes a synthetic checkpoint with every dtype
 
 #include "apps/synthetic.hpp"
-#include "io/checkpoint.hpp"
+#include "io/checkpoint/checkpoint.hpp"
 #include "io/error.hpp"
 
 #include <boost/json/array.hpp>

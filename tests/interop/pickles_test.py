@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the pickles that io/pickle_writer writes with real Python and real torch, and checks what comes out.
+"""Reads the pickles that io/engine/pickle_writer writes with real Python and real torch, and checks what comes out.
 
 Usage: pickles_test.py PATH_OF_WRITE_PICKLE [unittest arguments]
 """

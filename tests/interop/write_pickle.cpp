@@ -12,7 +12,7 @@
 //   write_pickle values          lines of "int N", "text <hex>", "bytes <hex>", "true", "false", "none": one
 //   list
 
-#include "io/pickle_writer.hpp"
+#include "io/engine/pickle_writer.hpp"
 
 #include <iostream>
 #include <iterator>

@@ -3,7 +3,7 @@
 
 // The kernels of gpu/, as a simulated GPU runs them.
 
-#include "gpu/find_difference.hpp"
+#include "gpu/cuda/find_difference.hpp"
 #include "tests/stand_in/call.hpp"
 #include "tests/stand_in/device_memory.hpp"
 #include "tests/stand_in/stand_in.hpp"

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A stand-in for libnccl.so.2: the functions that gpu/nccl_library.cpp looks for, with the meaning that NCCL
-// documents for communicators that do not block. It finds the stand-in for CUDA in the program that loads it.
+// A stand-in for libnccl.so.2: the functions that gpu/cuda/nccl_library.cpp looks for, with the meaning that
+// NCCL documents for communicators that do not block. It finds the stand-in for CUDA in the program that
+// loads it.
 
 #include "tests/stand_in/nccl_group.hpp"
 #include "tests/stand_in/stand_in.hpp"

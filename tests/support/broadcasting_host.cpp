@@ -3,7 +3,7 @@
 
 #include "tests/support/broadcasting_host.hpp"
 
-#include "gpu/ipc_counter.hpp"
+#include "gpu/cuda/ipc_counter.hpp"
 #include "tests/support/gpu_host.hpp"
 
 #include <map>

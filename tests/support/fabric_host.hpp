@@ -4,7 +4,7 @@
 
 // Hosts of a broadcast that all live in one test, and talk TCP over the loopback device.
 
-#include "gpu/fabric_collective.hpp"
+#include "gpu/fabric/fabric_collective.hpp"
 #include "tests/support/collective_play.hpp"
 
 #include <memory>

@@ -5,9 +5,9 @@
 // The GPUs of one host and what joins them with those of other hosts, for tests: with rings that
 // can be written and looked at.
 
-#include "gpu/cuda_device.hpp"
-#include "gpu/nccl_collective.hpp"
-#include "gpu/plain_copy.hpp"
+#include "gpu/cuda/cuda_device.hpp"
+#include "gpu/cuda/nccl_collective.hpp"
+#include "gpu/cuda/plain_copy.hpp"
 #include "tests/support/collective_play.hpp"
 
 #include <algorithm>

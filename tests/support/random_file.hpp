@@ -4,7 +4,7 @@
 
 // Files with random content for the tests of reading, and the states of the page cache that they need.
 
-#include "io/checkpoint.hpp"
+#include "io/checkpoint/checkpoint.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -3,8 +3,8 @@
 
 #include "tests/support/ring_worker.hpp"
 
-#include "gpu/cuda_error.hpp"
-#include "gpu/imported_ring.hpp"
+#include "gpu/cuda/cuda_error.hpp"
+#include "gpu/cuda/imported_ring.hpp"
 #include "tests/support/mapped_memory.hpp"
 
 #include <csignal>

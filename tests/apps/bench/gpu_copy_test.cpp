@@ -6,7 +6,7 @@
 
 #include "apps/bench/gpu_copy.hpp"
 
-#include "gpu/cuda_error.hpp"
+#include "gpu/cuda/cuda_error.hpp"
 #include "tests/stand_in/stand_in.hpp"
 
 #include <gmock/gmock.h>

@@ -9,7 +9,7 @@
 #include "apps/bench/pread_loop.hpp"
 #include "apps/bench/scratch_checkpoint.hpp"
 #include "apps/bench/staged_read.hpp"
-#include "io/checkpoint.hpp"
+#include "io/checkpoint/checkpoint.hpp"
 #include "tests/support/random_file.hpp"
 #include "tests/support/temporary_directory.hpp"
 

@@ -5,7 +5,7 @@
 // What tests of the engine over real connections share.
 
 #include "apps/sink/engine.hpp"
-#include "io/pickle_writer.hpp"
+#include "io/engine/pickle_writer.hpp"
 #include "tests/apps/sink/harness.hpp"
 
 #include <chrono>

@@ -3,7 +3,7 @@
 
 // An engine whose workers sit on two hosts: a sink that leads, and one that follows.
 
-#include "io/pickle_writer.hpp"
+#include "io/engine/pickle_writer.hpp"
 #include "tests/apps/sink/harness.hpp"
 #include "tests/support/program.hpp"
 

@@ -3,7 +3,7 @@
 
 #include "tests/apps/sink/harness.hpp"
 
-#include "io/pickle_writer.hpp"
+#include "io/engine/pickle_writer.hpp"
 #include "tests/support/safetensors_text.hpp"
 
 #include <atomic>

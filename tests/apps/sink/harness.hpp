@@ -9,7 +9,7 @@
 #include "apps/sink/http_server.hpp"
 #include "apps/sink/options.hpp"
 #include "apps/sink/report.hpp"
-#include "io/http_call.hpp"
+#include "io/http/http_call.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <array>

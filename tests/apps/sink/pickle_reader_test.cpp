@@ -4,7 +4,7 @@
 #include "apps/sink/pickle_reader.hpp"
 
 #include "apps/sink/utf8.hpp"
-#include "io/pickle_writer.hpp"
+#include "io/engine/pickle_writer.hpp"
 #include "tests/apps/sink/python_pickles.hpp"
 
 #include <gmock/gmock.h>

@@ -3,7 +3,7 @@
 
 // The program ckpt-sink itself: its command line, its ready line, its end.
 
-#include "io/pickle_writer.hpp"
+#include "io/engine/pickle_writer.hpp"
 #include "tests/apps/sink/harness.hpp"
 #include "tests/apps/sink/sink_process.hpp"
 

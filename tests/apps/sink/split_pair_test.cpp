@@ -4,7 +4,7 @@
 // Workers of models that take some tensors together, and pushers that tear those apart.
 
 #include "apps/sink/worker.hpp"
-#include "io/pickle_writer.hpp"
+#include "io/engine/pickle_writer.hpp"
 #include "tests/apps/sink/harness.hpp"
 
 #include <fstream>

@@ -4,7 +4,7 @@
 // Workers that are processes of their own: as good as threads, and killed without the sink.
 
 #include "apps/sink/worker_pipe.hpp"
-#include "io/pickle_writer.hpp"
+#include "io/engine/pickle_writer.hpp"
 #include "tests/apps/sink/harness.hpp"
 #include "tests/apps/sink/sink_process.hpp"
 #include "tests/support/program.hpp"

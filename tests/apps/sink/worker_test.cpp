@@ -3,7 +3,7 @@
 
 #include "apps/sink/worker.hpp"
 
-#include "io/pickle_writer.hpp"
+#include "io/engine/pickle_writer.hpp"
 #include "tests/apps/sink/harness.hpp"
 #include "tests/apps/sink/python_pickles.hpp"
 

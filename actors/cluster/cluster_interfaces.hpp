@@ -1,0 +1,173 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What passes between hosts, and the two actors that speak it. There is one coordinator, on host 0, and one
+// node on every host, host 0 among them:
+//
+//   node                                   coordinator
+//     │ hello ────────────────────────────────> │   do we speak the same protocol?
+//     │ join_request ─────────────────────────> │   who, which devices, which plan
+//     │ <──────────────────────── (file tables) │   only where plans differ: what is different?
+//     │ <──────────────────────── start_update  │   once all hosts are here and agree
+//     │ milestone_reached ────────────────────> │   six times
+//     │ <────────────────────────────── proceed │   when all hosts have reached it
+//     │ part_failed ──────────────────────────> │   the first one ends the update everywhere
+//     │ <────────────────────────────── give_up │
+//     │ engine_settled ───────────────────────> │   in a failed update, for engines on several hosts:
+//     │ <─────────────────────── engine_settled │   none of its workers comes any more
+//     │ host_verdict ─────────────────────────> │
+//     │ <────────────────────────── update_over │   the outcome of the whole
+//     │ goodbye ──────────────────────────────> │
+//   alive, both ways, all the time: who is silent for too long is lost
+//
+// The number of messages does not depend on the number of buckets, and no tensor byte is in any of them.
+
+#include "actors/update/interfaces.hpp"
+#include "io/plan/plan_digest.hpp"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <caf/actor_control_block.hpp>
+
+namespace ckpt::actors {
+
+/// Changes whenever a message between hosts does.
+inline constexpr std::uint32_t protocol_version = 8;
+
+/// A host introduces itself.
+struct join_request {
+  std::uint32_t host = 0;
+  std::uint32_t hosts = 1;                                   ///< how many it expects
+  std::string name;                                          ///< for messages: where it runs
+  std::vector<std::pair<std::string, std::string>> settings; ///< flag and value: what all hosts must agree on
+  std::uint64_t plan_digest = 0;                             ///< io::digest of its own view
+  std::vector<std::string> endpoints;                        ///< of the servers of the engines that it leads
+  std::vector<std::string> device_uuids;
+  std::uint64_t ring_bytes = 0; ///< of memory on each of its devices
+  std::string data_address;     ///< gpu::collective::address()
+  std::string connection;       ///< gpu::collective::connection()
+  cause failed_before;          ///< why it will not take part, when something failed before it came
+};
+
+/// All hosts are here and agree.
+struct start_update {
+  std::string previous_data_address;         ///< of the host before this one; the last comes before host 0
+  std::string next_data_address;             ///< of the host after this one
+  std::string first_data_address;            ///< of host 0
+  bool stays_connected = false;              ///< no host has lost what connects them since an earlier update
+  std::string secret;                        ///< known to the hosts of this update alone
+  std::vector<std::string> engine_uuids;     ///< of all devices of all engines that this host leads, by rank
+  std::vector<std::string> engine_endpoints; ///< of the engines that have workers on this host
+};
+
+/// What the files of a checkpoint look like to a host.
+struct file_table {
+  std::vector<io::file_identity> files;
+};
+
+/// The update has failed: end it.
+struct give_up {
+  cause why;
+};
+
+/// The update is over on every host.
+struct update_over {
+  cause first_cause;
+  std::vector<host_verdict> hosts; ///< of all hosts for host 0, of itself for another one
+};
+
+/// The end of an attempt to reach the coordinator: a way to it, or why there is none.
+struct dialed {
+  caf::strong_actor_ptr coordinator;
+  cause failed;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, join_request& x) {
+  return f(caf::meta::type_name("join_request"), x.host, x.hosts, x.name, x.settings, x.plan_digest,
+           x.endpoints, x.device_uuids, x.ring_bytes, x.data_address, x.connection, x.failed_before);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, start_update& x) {
+  return f(caf::meta::type_name("start_update"), x.previous_data_address, x.next_data_address,
+           x.first_data_address, x.stays_connected, x.secret, x.engine_uuids, x.engine_endpoints);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, file_table& x) {
+  return f(caf::meta::type_name("file_table"), x.files);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, give_up& x) {
+  return f(caf::meta::type_name("give_up"), x.why);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, update_over& x) {
+  return f(caf::meta::type_name("update_over"), x.first_cause, x.hosts);
+}
+
+} // namespace ckpt::actors
+
+namespace ckpt::io {
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, file_identity& x) {
+  return f(caf::meta::type_name("file_identity"), x.name, x.bytes, x.header_digest, x.content_digest);
+}
+
+} // namespace ckpt::io
+
+CAF_BEGIN_TYPE_ID_BLOCK(ckpt_cluster, first_custom_type_id + 100)
+CAF_ADD_TYPE_ID(ckpt_cluster, (ckpt::actors::join_request))
+CAF_ADD_TYPE_ID(ckpt_cluster, (ckpt::actors::start_update))
+CAF_ADD_TYPE_ID(ckpt_cluster, (ckpt::actors::file_table))
+CAF_ADD_TYPE_ID(ckpt_cluster, (ckpt::actors::give_up))
+CAF_ADD_TYPE_ID(ckpt_cluster, (ckpt::actors::update_over))
+CAF_ADD_TYPE_ID(ckpt_cluster, (ckpt::actors::dialed))
+CAF_ADD_ATOM(ckpt_cluster, ckpt::actors, hello_atom, "hello")
+CAF_ADD_ATOM(ckpt_cluster, ckpt::actors, alive_atom, "alive")
+CAF_ADD_ATOM(ckpt_cluster, ckpt::actors, compare_atom, "compare")
+CAF_ADD_ATOM(ckpt_cluster, ckpt::actors, goodbye_atom, "goodbye")
+CAF_END_TYPE_ID_BLOCK(ckpt_cluster)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::dialed)
+
+namespace ckpt::actors {
+
+/// Takes part in an update on behalf of its host. Runs the conductor when all hosts are there.
+using node_actor = caf::typed_actor<
+    // Take part. Answers once, when the update is over everywhere or its outcome cannot be learned.
+    replies_to<run_atom>::with<update_verdict>,
+    // The dialer has reached the coordinator, or given up.
+    reacts_to<dialed>,
+    // From the coordinator.
+    reacts_to<start_update>, reacts_to<proceed>, reacts_to<engine_settled>, reacts_to<give_up>,
+    reacts_to<update_over>, reacts_to<alive_atom>,
+    // The coordinator has another plan: what are your files?
+    replies_to<compare_atom>::with<file_table>,
+    // From the conductor, for the coordinator.
+    reacts_to<milestone_reached>,
+    // The conductor has seen something fail, or the user interrupts.
+    reacts_to<part_failed>,
+    // To itself.
+    reacts_to<tick_atom>>;
+
+/// Brings the hosts together, lets them go on together, and ends the update everywhere when it fails
+/// anywhere.
+using coordinator_actor = caf::typed_actor<
+    // Answers with its own protocol version and program version.
+    replies_to<hello_atom, std::uint32_t, std::uint32_t, std::string>::with<std::uint32_t, std::string>,
+    // From the nodes; who sent it tells which host it is.
+    reacts_to<join_request>, reacts_to<milestone_reached>, reacts_to<engine_settled>, reacts_to<part_failed>,
+    reacts_to<host_verdict>, reacts_to<alive_atom>, reacts_to<goodbye_atom>,
+    // To itself.
+    reacts_to<tick_atom>>;
+
+} // namespace ckpt::actors

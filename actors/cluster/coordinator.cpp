@@ -1,0 +1,393 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/cluster/coordinator.hpp"
+
+#include "actors/cluster/introductions.hpp"
+#include "actors/update/deadlines.hpp"
+#include "actors/update/proofs.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <random>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <spdlog/spdlog.h>
+
+namespace ckpt::actors {
+namespace {
+
+using namespace std::chrono_literals;
+using self_pointer = coordinator_actor::stateful_pointer<coordinator_state>;
+using phase = coordinator_state::phase;
+using member = coordinator_state::member;
+
+/// How long a host's word that another one is lost waits for the truth: a host that fails leaves its
+/// neighbours at the same moment as it says so.
+constexpr auto suspicion_wait = 2s;
+
+/// How long the hosts are given to end what they do, beyond what they give their engines.
+constexpr auto end_wait = 8s;
+
+/// How long hosts that were told the outcome are given to say goodbye.
+constexpr auto goodbye_wait = 3s;
+
+/// How long host 0 stays after a failure before all hosts were there, so that late ones hear of it.
+constexpr auto linger_wait = 5s;
+
+/// How often it is said who is missing.
+constexpr auto tell_missing_every = 5s;
+
+[[nodiscard]] bool is_reachable(const member& one) { return one.here && !one.gone; }
+
+[[nodiscard]] std::string label(const coordinator_state& state, std::uint32_t host) {
+  return host_label(host, state.members[host].introduction.name);
+}
+
+/// Something random that only the hosts of this update know.
+[[nodiscard]] std::string make_secret() {
+  std::random_device random;
+  std::string secret(32, '\0');
+  for (auto& byte : secret)
+    byte = static_cast<char>(random());
+  return secret;
+}
+
+void finish_if_told(self_pointer self) {
+  auto& state = self->state;
+  if (state.at != phase::telling || std::ranges::any_of(state.members, is_reachable))
+    return;
+  if (state.failed_while_joining && meter::clock::now() < state.deadline)
+    return; // Hosts that come late still hear of it.
+  state.at = phase::over;
+  self->quit();
+}
+
+/// Everything is known: judges the engines' proofs, and tells everybody. Only host 0 gets the verdicts of
+/// all.
+void tell(self_pointer self) {
+  auto& state = self->state;
+  state.at = phase::telling;
+  state.deadline = meter::clock::now() + (state.failed_while_joining ? linger_wait : goodbye_wait);
+  std::vector<host_verdict> verdicts;
+  for (auto& one : state.members)
+    if (one.verdict)
+      verdicts.push_back(std::move(*one.verdict));
+  if (state.first_cause.code == ec::none && state.options.expected)
+    state.first_cause = judge_proofs(verdicts, state.options.expected());
+  const auto told_to = [&](std::uint32_t host) {
+    if (host == 0)
+      return verdicts;
+    std::vector<host_verdict> own;
+    std::ranges::copy_if(verdicts, std::back_inserter(own),
+                         [host](const host_verdict& verdict) { return verdict.host == host; });
+    return own;
+  };
+  for (std::uint32_t host = 0; host < state.members.size(); ++host)
+    if (is_reachable(state.members[host]))
+      self->send(state.members[host].node, update_over{state.first_cause, told_to(host)});
+  finish_if_told(self);
+}
+
+void tell_if_all_ended(self_pointer self) {
+  auto& state = self->state;
+  const auto has_ended = [](const member& one) { return one.verdict || !is_reachable(one); };
+  if ((state.at == phase::running || state.at == phase::failing)
+      && std::ranges::all_of(state.members, has_ended))
+    tell(self);
+}
+
+/// The first failure ends the update on all hosts.
+void fail(self_pointer self, cause why) {
+  auto& state = self->state;
+  if (state.at >= phase::failing)
+    return;
+  // Nobody waits for hosts that never came; for those that merely have not come yet, a little.
+  state.failed_while_joining = state.at == phase::joining && state.here_count < state.options.layout.hosts
+                               && why.code != ec::host_lost;
+  state.first_cause = std::move(why);
+  state.at = phase::failing;
+  state.deadline =
+      meter::clock::now() + state.options.stay_time + abort_grace(state.options.timeout) + end_wait;
+  if (state.options.layout.hosts > 1)
+    spdlog::error("the update ends on all hosts: {}", headline(state.first_cause));
+  for (const auto& one : state.members)
+    if (is_reachable(one))
+      self->send(one.node, give_up{state.first_cause});
+  tell_if_all_ended(self);
+}
+
+/// `host` cannot be reached any more.
+void lose(self_pointer self, std::uint32_t host, const std::string& why) {
+  auto& state = self->state;
+  auto& one = state.members[host];
+  if (!is_reachable(one))
+    return;
+  one.gone = true;
+  if (state.at < phase::failing && !one.verdict)
+    fail(self, {ec::host_lost, label(state, host) + " was lost: " + why});
+  tell_if_all_ended(self);
+  finish_if_told(self);
+}
+
+void begin(self_pointer self) {
+  auto& state = self->state;
+  const auto& layout = state.options.layout;
+  state.at = phase::running;
+  if (layout.hosts > 1)
+    spdlog::info("all {} hosts are here and have the same plan", layout.hosts);
+  const auto secret = make_secret();
+  const auto introduction_of = [&](std::uint32_t host) -> const join_request& {
+    return state.members[host].introduction;
+  };
+  for (std::uint32_t host = 0; host < layout.hosts; ++host)
+    self->send(state.members[host].node, make_start(host, layout, secret, introduction_of));
+}
+
+/// Asks a host with another plan for its files, and host 0 for its own, and ends the update with what is
+/// different.
+void compare_files(self_pointer self, std::uint32_t host) {
+  auto& state = self->state;
+  const auto disagree = [self, host](const std::string& what) {
+    fail(self, {ec::host_disagrees, label(self->state, host) + " " + what});
+  };
+  self->request(state.members[0].node, state.options.host_timeout, compare_atom_v)
+      .then(
+          [=](const file_table& ours) {
+            self->request(self->state.members[host].node, self->state.options.host_timeout, compare_atom_v)
+                .then(
+                    [=](const file_table& theirs) {
+                      const auto difference = io::describe_difference(ours.files, theirs.files);
+                      disagree(difference.empty() ? "plans another update of the same files" : difference);
+                    },
+                    [=](const caf::error&) { disagree("has another checkpoint, and does not say which"); });
+          },
+          [=](const caf::error&) { disagree("has another checkpoint than host 0"); });
+}
+
+/// Compares a host with host 0. False when they do not fit.
+[[nodiscard]] bool fits(self_pointer self, std::uint32_t host) {
+  auto& state = self->state;
+  const auto difference =
+      describe_misfit(state.members[0].introduction, state.members[host].introduction, state.options.layout);
+  if (!difference.empty()) {
+    fail(self, {ec::host_disagrees, difference});
+    return false;
+  }
+  if (state.members[host].introduction.plan_digest == state.members[0].introduction.plan_digest)
+    return true;
+  compare_files(self, host);
+  return false;
+}
+
+void begin_if_all_fit(self_pointer self) {
+  auto& state = self->state;
+  if (state.here_count < state.options.layout.hosts)
+    return;
+  for (std::uint32_t host = 1; host < state.members.size(); ++host)
+    if (!fits(self, host))
+      return;
+  begin(self);
+}
+
+void tell_missing(coordinator_state& state) {
+  const auto missing =
+      describe_missing(state.members.size(), [&](std::uint32_t host) { return state.members[host].here; });
+  if (state.options.layout.hosts > 1 && !missing.empty())
+    spdlog::info("{} of {} hosts are here; waiting for {}", state.here_count, state.options.layout.hosts,
+                 missing);
+  state.told_missing = meter::clock::now();
+}
+
+/// A host that comes when all is over is told so at once.
+void send_away(self_pointer self, const node_actor& node) {
+  self->send(node, give_up{self->state.first_cause});
+  self->send(node, update_over{self->state.first_cause, {}});
+}
+
+void on_join(self_pointer self, const node_actor& node, const join_request& request) {
+  auto& state = self->state;
+  if (state.at >= phase::failing) {
+    send_away(self, node);
+    return;
+  }
+  const auto who = host_label(request.host, request.name);
+  if (request.hosts != state.options.layout.hosts || request.host >= state.options.layout.hosts) {
+    fail(self, {ec::host_disagrees, who + " expects " + std::to_string(request.hosts) + " hosts, host 0 "
+                                        + std::to_string(state.options.layout.hosts)});
+    send_away(self, node);
+    return;
+  }
+  auto& one = state.members[request.host];
+  if (one.here) {
+    fail(self, {ec::host_disagrees, "two hosts claim rank " + std::to_string(request.host) + ": "
+                                        + one.introduction.name + " and " + request.name});
+    send_away(self, node);
+    return;
+  }
+  one.here = true;
+  one.node = node;
+  one.introduction = request;
+  one.heard = meter::clock::now();
+  state.host_of[node.address()] = request.host;
+  ++state.here_count;
+  self->monitor(node);
+  if (request.failed_before.code != ec::none) {
+    auto why = request.failed_before;
+    if (state.options.layout.hosts > 1)
+      why.what = who + ": " + why.what;
+    fail(self, std::move(why));
+    return;
+  }
+  tell_missing(state);
+  begin_if_all_fit(self);
+}
+
+void on_milestone(self_pointer self, std::uint32_t host, milestone reached) {
+  auto& state = self->state;
+  state.members[host].milestones = static_cast<std::uint32_t>(reached) + 1;
+  const auto passed =
+      std::ranges::min(state.members, {}, [](const member& one) { return one.milestones; }).milestones;
+  for (; state.milestones_passed < passed; ++state.milestones_passed)
+    for (const auto& one : state.members)
+      self->send(one.node, proceed{static_cast<milestone>(state.milestones_passed)});
+}
+
+/// In a failed update: the hosts with workers of `engine` need not wait for them any more.
+void on_settled(self_pointer self, std::uint32_t leader, std::uint32_t engine) {
+  const auto& state = self->state;
+  if (!state.options.layout.engines_led_by(leader).contains(engine))
+    return;
+  const auto hosts = state.options.layout.hosts_of_engine(engine);
+  for (auto host = hosts.begin; host < hosts.end; ++host)
+    if (is_reachable(state.members[host]))
+      self->send(state.members[host].node, engine_settled{engine});
+}
+
+void on_failure(self_pointer self, std::uint32_t host, cause why) {
+  auto& state = self->state;
+  if (why.code == ec::host_lost) {
+    if (!state.suspicion) {
+      state.suspicion = std::move(why);
+      state.suspected = meter::clock::now();
+    }
+    return;
+  }
+  if (state.options.layout.hosts > 1)
+    why.what = label(state, host) + ": " + why.what;
+  fail(self, std::move(why));
+}
+
+void on_verdict(self_pointer self, std::uint32_t host, const host_verdict& verdict) {
+  auto& state = self->state;
+  auto& one = state.members[host];
+  one.verdict = verdict;
+  one.verdict->name = one.introduction.name;
+  if (state.at == phase::running && verdict.first_cause.code != ec::none)
+    on_failure(self, host, verdict.first_cause);
+  tell_if_all_ended(self);
+}
+
+void look_for_the_silent(self_pointer self, meter::clock::time_point now) {
+  auto& state = self->state;
+  state.looks.look(now, alive_interval);
+  for (std::uint32_t host = 0; host < state.members.size(); ++host) {
+    auto& one = state.members[host];
+    if (!is_reachable(one))
+      continue;
+    self->send(one.node, alive_atom_v);
+    one.heard = state.looks.forgiving(one.heard);
+    if (host != state.options.layout.host && now - one.heard > state.options.host_timeout)
+      lose(self, host, "no sign of life for " + describe_seconds(state.options.host_timeout));
+  }
+}
+
+void look(self_pointer self) {
+  auto& state = self->state;
+  const auto now = meter::clock::now();
+  look_for_the_silent(self, now);
+  if (state.suspicion && state.at == phase::running && now - state.suspected > suspicion_wait)
+    fail(self, *state.suspicion);
+  if (state.at == phase::joining && now > state.deadline) {
+    const auto missing =
+        describe_missing(state.members.size(), [&](std::uint32_t host) { return state.members[host].here; });
+    fail(self, {ec::host_lost, missing + " never came within " + describe_seconds(state.options.timeout)});
+  } else if (state.at == phase::joining && now - state.told_missing > tell_missing_every) {
+    tell_missing(state);
+  } else if (state.at == phase::failing && now > state.deadline) {
+    tell(self);
+  } else if (state.at == phase::telling && now > state.deadline) {
+    state.at = phase::over;
+    self->quit();
+  }
+  if (state.at != phase::over)
+    self->delayed_send(self, alive_interval, tick_atom_v);
+}
+
+/// Calls `act(host)` when the sender is one of the hosts, and notes that it is alive.
+template <class Function>
+void from_host(self_pointer self, Function act) {
+  auto& state = self->state;
+  if (self->current_sender() == nullptr)
+    return;
+  const auto known = state.host_of.find(self->current_sender()->address());
+  if (known == state.host_of.end() || state.members[known->second].gone)
+    return;
+  state.members[known->second].heard = meter::clock::now();
+  act(known->second);
+}
+
+} // namespace
+
+coordinator_actor::behavior_type coordinator(self_pointer self, coordinator_options options) {
+  auto& state = self->state;
+  state.options = std::move(options);
+  state.members.resize(state.options.layout.hosts);
+  state.deadline = meter::clock::now() + state.options.timeout;
+  state.told_missing = meter::clock::now();
+  self->set_down_handler([self](const caf::down_msg& down) {
+    const auto known = self->state.host_of.find(down.source);
+    if (known != self->state.host_of.end())
+      lose(self, known->second, "its process ended or its connection broke");
+  });
+  self->delayed_send(self, alive_interval, tick_atom_v);
+  return {
+      [self](hello_atom, std::uint32_t version, std::uint32_t host, const std::string& name) {
+        if (version != protocol_version)
+          fail(self, {ec::host_disagrees,
+                      host_label(host, name) + " speaks protocol " + std::to_string(version) + ", host 0 "
+                          + std::to_string(protocol_version) + ": install the same version on all hosts"});
+        return std::make_tuple(protocol_version, std::string{CKPT_VERSION});
+      },
+      [self](const join_request& request) {
+        on_join(self, caf::actor_cast<node_actor>(self->current_sender()), request);
+      },
+      [self](const milestone_reached& reached) {
+        from_host(self, [&](std::uint32_t host) {
+          if (self->state.at == phase::running)
+            on_milestone(self, host, reached.at);
+        });
+      },
+      [self](const engine_settled& settled) {
+        from_host(self, [&](std::uint32_t host) { on_settled(self, host, settled.engine); });
+      },
+      [self](const part_failed& failed) {
+        from_host(self, [&](std::uint32_t host) { on_failure(self, host, failed.why); });
+      },
+      [self](const host_verdict& verdict) {
+        from_host(self, [&](std::uint32_t host) { on_verdict(self, host, verdict); });
+      },
+      [self](alive_atom) { from_host(self, [](std::uint32_t) {}); },
+      [self](goodbye_atom) {
+        from_host(self, [&](std::uint32_t host) {
+          self->state.members[host].gone = true;
+          finish_if_told(self);
+        });
+      },
+      [self](tick_atom) { look(self); },
+  };
+}
+
+} // namespace ckpt::actors

@@ -1,0 +1,256 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/cluster/node.hpp"
+
+#include "actors/cluster/introductions.hpp"
+#include "actors/update/deadlines.hpp"
+
+#include <caf/blocking_actor.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <spdlog/spdlog.h>
+
+namespace ckpt::actors {
+namespace {
+
+using namespace std::chrono_literals;
+using self_pointer = node_actor::stateful_pointer<node_state>;
+using phase = node_state::phase;
+
+/// How long the coordinator may take to say which protocol it speaks.
+constexpr auto hello_wait = 10s;
+
+/// The verdict of this host when nothing has begun.
+[[nodiscard]] host_verdict nothing_begun(const node_state& state, const cause& why) {
+  auto verdict = untouched(why, state.options.layout, state.options.introduction.endpoints);
+  verdict.name = state.options.introduction.name;
+  return verdict;
+}
+
+/// Ends the update here, with what is known of the other hosts.
+void deliver(self_pointer self, const cause& first_cause, std::vector<host_verdict> hosts) {
+  auto& state = self->state;
+  if (state.at == phase::over)
+    return;
+  state.at = phase::over;
+  if (hosts.empty())
+    hosts.push_back(state.verdict ? *state.verdict : nothing_begun(state, first_cause));
+  state.promise.deliver(
+      conclude(first_cause, std::move(hosts), state.options.layout, state.options.weight_version));
+  if (state.dialing)
+    self->send_exit(state.dialing, caf::exit_reason::user_shutdown);
+  if (state.coordinator && !state.coordinator_lost)
+    self->send(state.coordinator, goodbye_atom_v);
+  self->quit();
+}
+
+/// Tells the coordinator how it ended here, and waits for how it ended everywhere.
+void on_ended_here(self_pointer self, host_verdict verdict) {
+  auto& state = self->state;
+  verdict.name = state.options.introduction.name;
+  state.verdict = std::move(verdict);
+  state.at = phase::waiting;
+  if (state.coordinator_lost)
+    deliver(self, state.given_up, {});
+  else
+    self->send(state.coordinator, *state.verdict);
+}
+
+/// The update has failed, whoever says so.
+void end_update(self_pointer self, const cause& why) {
+  auto& state = self->state;
+  if (state.given_up.code == ec::none)
+    state.given_up = why;
+  if (state.at == phase::running)
+    self->send(state.conductor, part_failed{state.given_up});
+  else if (state.at == phase::joining)
+    on_ended_here(self, nothing_begun(state, state.given_up));
+}
+
+void lose_coordinator(self_pointer self, const std::string& why) {
+  auto& state = self->state;
+  if (state.coordinator_lost || state.at == phase::dialing || state.at == phase::over)
+    return;
+  state.coordinator_lost = true;
+  const cause lost{ec::host_lost,
+                   host_label(0, state.options.coordinator.dial.address) + " was lost: " + why};
+  if (state.at == phase::waiting) {
+    spdlog::error("{}", lost.what);
+    deliver(self, state.given_up.code != ec::none ? state.given_up : lost, {});
+    return;
+  }
+  end_update(self, lost);
+}
+
+void run_loader(self_pointer self, const start_update& start) {
+  auto& state = self->state;
+  state.at = phase::running;
+  try {
+    state.conductor = state.options.begin(start, node_actor{self});
+  } catch (const std::exception& error) {
+    const auto why = to_cause(error);
+    self->send(state.coordinator, part_failed{why});
+    on_ended_here(self, nothing_begun(state, why));
+    return;
+  }
+  // No deadline here: every wait inside has one, and the conductor always answers.
+  self->request(state.conductor, caf::infinite, run_atom_v)
+      .then([self](host_verdict& verdict) { on_ended_here(self, std::move(verdict)); },
+            [self](const caf::error& error) {
+              const cause why{ec::unspecified,
+                              "the conductor ended unexpectedly: " + self->system().render(error)};
+              self->send(self->state.coordinator, part_failed{why});
+              on_ended_here(self, nothing_begun(self->state, why));
+            });
+}
+
+void greet(self_pointer self) {
+  auto& state = self->state;
+  state.at = phase::joining;
+  state.heard = meter::clock::now();
+  self->monitor(state.coordinator);
+  const auto& introduction = state.options.introduction;
+  const auto where = host_label(0, state.options.coordinator.dial.address);
+  self->request(state.coordinator, hello_wait, hello_atom_v, state.options.protocol, introduction.host,
+                introduction.name)
+      .then(
+          [self, where](std::uint32_t version, const std::string& program) {
+            self->state.heard = meter::clock::now();
+            if (version == self->state.options.protocol) {
+              self->send(self->state.coordinator, self->state.options.introduction);
+              self->send(self, tick_atom_v);
+              return;
+            }
+            self->state.coordinator_lost = true; // It does not understand what would come now.
+            end_update(self, {ec::host_disagrees, where + " speaks protocol " + std::to_string(version)
+                                                      + " (version " + program + "), this host "
+                                                      + std::to_string(self->state.options.protocol)
+                                                      + ": install the same version on all hosts"});
+          },
+          [self, where](const caf::error& error) {
+            self->state.coordinator_lost = true;
+            end_update(self, {ec::host_lost, where + " does not answer as a ckpt-actor-node of this version: "
+                                                 + self->system().render(error)});
+          });
+}
+
+void on_dialed(self_pointer self, const dialed& result) {
+  auto& state = self->state;
+  if (state.at != phase::dialing)
+    return;
+  if (result.coordinator == nullptr) {
+    spdlog::error("{}", result.failed.what);
+    deliver(self, result.failed, {});
+    return;
+  }
+  state.coordinator = caf::actor_cast<coordinator_actor>(result.coordinator);
+  greet(self);
+}
+
+/// What the conductor has seen is for the coordinator; an interruption by the user is for the conductor,
+/// which ends and says so.
+void on_failure(self_pointer self, const cause& why) {
+  auto& state = self->state;
+  const bool from_conductor = state.conductor && self->current_sender() != nullptr
+                              && self->current_sender()->address() == state.conductor.address();
+  if (state.at == phase::running && !from_conductor) {
+    self->send(state.conductor, part_failed{why});
+  } else if (state.at == phase::dialing) {
+    spdlog::error("{}", why.what);
+    deliver(self, why, {});
+  } else if (state.at == phase::joining) {
+    self->send(state.coordinator, part_failed{why}); // Its answer is to give up.
+  } else if (state.at == phase::running && !state.coordinator_lost) {
+    self->send(state.coordinator, part_failed{why});
+  }
+}
+
+void look(self_pointer self) {
+  auto& state = self->state;
+  if (state.at == phase::over)
+    return;
+  if (!state.coordinator_lost) {
+    self->send(state.coordinator, alive_atom_v);
+    const auto now = meter::clock::now();
+    state.looks.look(now, alive_interval);
+    state.heard = state.looks.forgiving(state.heard);
+    if (state.options.layout.host != 0 && now - state.heard > state.options.host_timeout)
+      lose_coordinator(self, "no sign of life for " + describe_seconds(state.options.host_timeout));
+  }
+  self->delayed_send(self, alive_interval, tick_atom_v);
+}
+
+/// An engine on several hosts has settled: from the conductor that leads it to the coordinator, and from
+/// there to the conductors with its workers.
+template <class Function>
+void pass_on(self_pointer self, const engine_settled& message, Function heard) {
+  auto& state = self->state;
+  const bool from_conductor = state.conductor && self->current_sender() != nullptr
+                              && self->current_sender()->address() == state.conductor.address();
+  if (!from_conductor)
+    heard();
+  if (state.at != phase::running)
+    return;
+  if (from_conductor)
+    self->send(state.coordinator, message);
+  else
+    self->send(state.conductor, message);
+}
+
+void on_run(self_pointer self) {
+  auto& way = self->state.options.coordinator;
+  if (way.here) {
+    self->state.coordinator = way.here;
+    greet(self);
+    return;
+  }
+  self->state.dialing = self->spawn<caf::detached>(dialer, node_actor{self}, way.network.value(), way.dial);
+}
+
+} // namespace
+
+node_actor::behavior_type node(self_pointer self, node_options options) {
+  self->state.options = std::move(options);
+  self->set_down_handler(
+      [self](const caf::down_msg&) { lose_coordinator(self, "its process ended or its connection broke"); });
+  const auto heard = [self] { self->state.heard = meter::clock::now(); };
+  return {
+      [self](run_atom) -> caf::result<update_verdict> {
+        self->state.promise = self->make_response_promise<update_verdict>();
+        on_run(self);
+        return self->state.promise;
+      },
+      [self](const dialed& result) { on_dialed(self, result); },
+      [self, heard](const start_update& start) {
+        heard();
+        if (self->state.at == phase::joining)
+          run_loader(self, start);
+      },
+      [self, heard](const proceed& message) {
+        heard();
+        if (self->state.at == phase::running)
+          self->send(self->state.conductor, message);
+      },
+      [self, heard](const engine_settled& message) { pass_on(self, message, heard); },
+      [self, heard](const give_up& message) {
+        heard();
+        end_update(self, message.why);
+      },
+      [self](update_over& message) {
+        if (self->state.at >= phase::joining)
+          deliver(self, message.first_cause, std::move(message.hosts));
+      },
+      [heard](alive_atom) { heard(); },
+      [self, heard](compare_atom) {
+        heard();
+        return file_table{self->state.options.files};
+      },
+      [self](const milestone_reached& message) { self->send(self->state.coordinator, message); },
+      [self](const part_failed& message) { on_failure(self, message.why); },
+      [self](tick_atom) { look(self); },
+  };
+}
+
+} // namespace ckpt::actors

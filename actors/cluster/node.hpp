@@ -1,0 +1,70 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The actor that takes part in an update on behalf of its host: joins the coordinator, runs the conductor
+// when all hosts are there, carries the conductor's milestones to the coordinator and the coordinator's
+// decisions to the conductor, and delivers the verdict.
+//
+//   dialing ─> joining ─> running ─> waiting ─> over
+//                            (conductor)    (for the outcome of all)
+//
+// Scheduled, never blocks. Waits: the dialer has a deadline; after that the coordinator has to show a sign of
+// life every `host_timeout`, or host 0 is lost and the update ends here.
+
+#include "actors/cluster/attention.hpp"
+#include "actors/cluster/cluster_interfaces.hpp"
+#include "actors/cluster/dialer.hpp"
+#include "actors/update/meter.hpp"
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include <caf/typed_response_promise.hpp>
+
+namespace ckpt::actors {
+
+/// The coordinator itself on host 0, elsewhere the way to it.
+struct way_to_coordinator {
+  coordinator_actor here;
+  std::optional<caf::io::middleman_actor> network;
+  dial_options dial;
+};
+
+struct node_options {
+  cluster_layout layout;
+  std::optional<std::string> weight_version;
+  std::chrono::milliseconds host_timeout{4'000};
+  way_to_coordinator coordinator;
+  join_request introduction;
+  std::uint32_t protocol = protocol_version; ///< another one in tests only
+  std::vector<io::file_identity> files;
+  /// Connects the data path and starts what runs the update here. Throws what stands in the way.
+  std::function<conductor_actor(const start_update&, const node_actor&)> begin;
+};
+
+struct node_state {
+  static inline const char* name = "node";
+
+  enum class phase : std::uint8_t { dialing, joining, running, waiting, over };
+
+  node_options options;
+  phase at = phase::dialing;
+  coordinator_actor coordinator;
+  caf::actor dialing; ///< the dialer
+  conductor_actor conductor;
+  meter::clock::time_point heard; ///< from the coordinator
+  attention looks;
+  bool coordinator_lost = false;
+  cause given_up; ///< why the coordinator, or this node for lack of one, ends the update
+  std::optional<host_verdict> verdict;
+  caf::typed_response_promise<update_verdict> promise;
+};
+
+/// Scheduled. Ends by itself once it has answered.
+node_actor::behavior_type node(node_actor::stateful_pointer<node_state> self, node_options options);
+
+} // namespace ckpt::actors

@@ -1,0 +1,469 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/update/conductor.hpp"
+
+#include "actors/update/broadcaster.hpp"
+#include "actors/update/conductor_verdict.hpp"
+#include "actors/update/deadlines.hpp"
+#include "actors/update/disk_reader.hpp"
+#include "actors/update/server_notifier.hpp"
+#include "actors/update/stager.hpp"
+#include "actors/update/worker_session.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <spdlog/spdlog.h>
+
+namespace ckpt::actors {
+namespace {
+
+using namespace std::chrono_literals;
+using self_pointer = conductor_actor::stateful_pointer<conductor_state>;
+using phase = conductor_state::phase;
+
+/// What sessions and notifiers get beyond the grace that they give themselves, and all parts to end.
+constexpr auto give_up_margin = std::chrono::milliseconds{3'000};
+constexpr auto end_wait = std::chrono::milliseconds{8'000};
+
+template <class Parts, class Predicate>
+[[nodiscard]] bool all(const Parts& parts, Predicate predicate) {
+  return std::ranges::all_of(parts, predicate);
+}
+
+template <class Handle>
+Handle keep(self_pointer self, Handle part) {
+  self->monitor(part);
+  self->state.living.push_back(part.address());
+  return part;
+}
+
+void spawn_parts(self_pointer self) {
+  auto& state = self->state;
+  const auto& context = state.context;
+  const auto me = conductor_actor{self};
+  std::vector<worker_session_actor> sessions;
+  std::vector<stager_actor> stagers;
+  state.devices.resize(context->devices.size());
+  state.engines.resize(context->options.endpoints.size());
+  for (std::uint32_t engine = 0; engine < state.engines.size(); ++engine)
+    state.engines[engine].notifier =
+        keep(self, self->spawn<caf::detached>(server_notifier, context, engine, me));
+  for (std::uint32_t device = 0; device < state.devices.size(); ++device) {
+    auto& part = state.devices[device];
+    part.session = keep(self, self->spawn<caf::detached>(worker_session, context, device, me));
+    sessions.push_back(part.session);
+  }
+  state.broadcaster = keep(self, self->spawn<caf::detached>(broadcaster, context, me, std::move(sessions)));
+  self->send(state.broadcaster, start_atom_v);
+  for (std::uint32_t device = 0; device < state.devices.size(); ++device) {
+    auto& part = state.devices[device];
+    part.stager = keep(self, self->spawn<caf::detached>(stager, context, device, me, state.broadcaster));
+    stagers.push_back(part.stager);
+    self->send(part.stager, start_atom_v);
+  }
+  state.reader = keep(self, self->spawn<caf::detached>(disk_reader, context, me, std::move(stagers)));
+}
+
+void deliver(self_pointer self) {
+  auto& state = self->state;
+  state.at = phase::over;
+  state.promise.deliver(judge_host(state));
+  self->quit();
+}
+
+/// Threads that were promised could not be had after all. No engine has been asked for anything; what has
+/// been started, and what CAF takes for started, ends with the process.
+void give_up_at_once(self_pointer self, const std::string& why) {
+  auto& state = self->state;
+  state.first_cause = {ec::unspecified, "the update cannot be started here: " + why};
+  state.at = phase::over;
+  auto verdict = judge_host(state);
+  verdict.parts_left = true;
+  state.promise.deliver(std::move(verdict));
+}
+
+/// Everybody has said what there is to say; when the last part is gone, the verdict goes out.
+void end(self_pointer self) {
+  auto& state = self->state;
+  state.at = phase::ending;
+  for (const auto& address : state.living)
+    self->send_exit(address, caf::exit_reason::user_shutdown);
+  self->delayed_send(self, end_wait, give_up_atom_v, static_cast<std::uint8_t>(phase::ending));
+  if (state.living.empty())
+    deliver(self);
+}
+
+void end_if_all_told(self_pointer self) {
+  auto& state = self->state;
+  if (state.at == phase::aborting && all(state.devices, [](const auto& device) { return device.closed; })
+      && all(state.engines, [](const auto& engine) { return engine.ended; }))
+    end(self);
+}
+
+/// True for what may be another host's fault, which that host or the coordinator can tell better.
+[[nodiscard]] bool is_suspicion(self_pointer self, const cause& why) {
+  return why.code == ec::host_lost && self->current_sender() != nullptr
+         && self->current_sender()->address() == self->state.broadcaster.address();
+}
+
+/// How long workers of `engine` may still be started once this update has failed. Whoever leads it knows when
+/// its server is through; where that host is lost, nobody does.
+[[nodiscard]] std::chrono::milliseconds late_workers_time(const conductor_state& state, std::uint32_t engine,
+                                                          const cause& why) {
+  if (state.at < phase::clearing)
+    return 0ms;
+  const auto& options = state.context->options;
+  const bool leads = state.context->layout.leader_of_engine(engine) == state.context->layout.host;
+  return why.code == ec::host_lost && !leads ? abort_grace(options.timeout) : options.stay_time;
+}
+
+/// The first failure ends the update: nothing more is read or copied, workers and servers are told at once.
+void on_failure(self_pointer self, const cause& why) {
+  auto& state = self->state;
+  if (state.at >= phase::aborting)
+    return;
+  if (is_suspicion(self, why)) {
+    self->send(state.node, part_failed{why}); // It comes back as the failure that it is.
+    return;
+  }
+  state.first_cause = why;
+  spdlog::error("{}", headline(why));
+  self->send(state.node, part_failed{why});
+  self->send_exit(state.reader, caf::exit_reason::user_shutdown);
+  for (std::uint32_t device = 0; device < state.devices.size(); ++device) {
+    self->send_exit(state.devices[device].stager, caf::exit_reason::user_shutdown);
+    self->send(state.devices[device].session,
+               abort_update{headline(why), late_workers_time(state, state.context->engine_of(device), why)});
+  }
+  self->send_exit(state.broadcaster, caf::exit_reason::user_shutdown);
+  for (std::uint32_t index = 0; index < state.engines.size(); ++index)
+    self->send(state.engines[index].notifier,
+               abort_update{headline(why), late_workers_time(state, state.led_engine(index), why)});
+  state.at = phase::aborting;
+  self->delayed_send(
+      self, state.context->options.stay_time + abort_grace(state.context->options.timeout) + give_up_margin,
+      give_up_atom_v, static_cast<std::uint8_t>(phase::aborting));
+}
+
+/// All servers that this host leads would take the update, and the channels for its workers are bound.
+void report_if_ready(self_pointer self) {
+  auto& state = self->state;
+  if (state.at != phase::starting || state.ready || !all(state.devices, &conductor_state::device_part::bound)
+      || !all(state.engines, &conductor_state::engine_part::ready))
+    return;
+  state.ready = true;
+  self->send(state.node, milestone_reached{milestone::ready});
+}
+
+void report_if_cleared(self_pointer self) {
+  auto& state = self->state;
+  if (state.at == phase::clearing && all(state.engines, &conductor_state::engine_part::cleared))
+    self->send(state.node, milestone_reached{milestone::cleared});
+}
+
+/// No server is asked to start its workers before all sessions on all hosts expect them: they would be taken
+/// for some that another node has left behind.
+void report_if_expected(self_pointer self) {
+  auto& state = self->state;
+  if (state.at == phase::clearing && all(state.devices, &conductor_state::device_part::expecting))
+    self->send(state.node, milestone_reached{milestone::expected});
+}
+
+void on_acknowledged(self_pointer self, conductor_state::device_part& device, std::uint32_t bucket) {
+  auto& state = self->state;
+  assert(device.acknowledged == bucket);
+  device.acknowledged = bucket + 1;
+  device.acknowledged_bytes += state.context->plan.buckets[bucket].tensor_bytes;
+  const auto slowest =
+      std::ranges::min_element(state.devices, {}, &conductor_state::device_part::acknowledged);
+  if (slowest->acknowledged == state.acknowledged)
+    return;
+  state.acknowledged = slowest->acknowledged;
+  state.context->acknowledged_bytes = slowest->acknowledged_bytes;
+  if (state.acknowledged < state.context->bucket_count()) {
+    for (const auto& part : state.devices)
+      self->send(part.stager, buckets_acknowledged{state.acknowledged});
+    self->send(state.broadcaster, buckets_acknowledged{state.acknowledged});
+    return;
+  }
+  self->send(state.reader, check_atom_v); // What the workers have taken may be half old and half new.
+  self->delayed_send(self, state.context->options.timeout, give_up_atom_v,
+                     static_cast<std::uint8_t>(phase::transferring));
+}
+
+/// The files are what they were when they were opened, up to the last byte that was read.
+void on_checked(self_pointer self) {
+  auto& state = self->state;
+  state.checked = true;
+  if (state.at < phase::finishing)
+    self->send(state.node, milestone_reached{milestone::taken});
+}
+
+/// All workers are through and all servers say so, as far as this host sees.
+void report_if_answered(self_pointer self) {
+  auto& state = self->state;
+  if (state.at == phase::finishing && !state.answered
+      && all(state.devices, &conductor_state::device_part::finished)
+      && all(state.engines, &conductor_state::engine_part::answered)) {
+    state.answered = true;
+    self->send(state.node, milestone_reached{milestone::answered});
+  }
+}
+
+/// From here on the engines' answers are due: their workers have nothing more to do.
+void expect_answers(self_pointer self, bool from_spanning_engines) {
+  auto& state = self->state;
+  const auto& layout = state.context->layout;
+  const auto led = layout.engines_led_by(layout.host);
+  for (auto engine = led.begin; engine < led.end; ++engine)
+    if (layout.spans_hosts(engine) == from_spanning_engines
+        && all(state.workers_of(engine), &conductor_state::device_part::finished))
+      self->send(state.engines[engine - led.begin].notifier, finish_atom_v);
+}
+
+void end_if_proved(self_pointer self) {
+  auto& state = self->state;
+  if (state.at == phase::proving && all(state.engines, &conductor_state::engine_part::proved))
+    end(self);
+}
+
+void end_if_closed(self_pointer self) {
+  auto& state = self->state;
+  if (state.at != phase::closing || !all(state.engines, &conductor_state::engine_part::closed))
+    return;
+  state.update_seconds = state.seconds();
+  if (state.context->options.prove == proof_demand::none) {
+    end(self);
+    return;
+  }
+  state.at = phase::proving;
+  for (const auto& engine : state.engines)
+    self->send(engine.notifier, prove_atom_v);
+  end_if_proved(self); // A host that leads no engine has nothing to prove.
+}
+
+/// All hosts are past a milestone.
+void on_proceed(self_pointer self, milestone past) {
+  auto& state = self->state;
+  if (state.at >= phase::aborting)
+    return;
+  switch (past) {
+  case milestone::ready:
+    state.at = phase::clearing;
+    for (const auto& engine : state.engines)
+      self->send(engine.notifier, clear_atom_v);
+    report_if_cleared(self); // A host that leads no engine has nothing to clear.
+    break;
+  case milestone::cleared:
+    for (const auto& device : state.context->devices)
+      device->stay_abandoned(false); // Who was left behind is free.
+    for (const auto& device : state.devices)
+      self->send(device.session, open_atom_v);
+    break;
+  case milestone::expected:
+    for (const auto& engine : state.engines)
+      self->send(engine.notifier, post_atom_v);
+    break;
+  case milestone::taken:
+    state.at = phase::finishing;
+    for (const auto& part : state.devices)
+      self->send(part.session, finish_atom_v);
+    break;
+  case milestone::through:
+    expect_answers(self, true);
+    break;
+  case milestone::answered:
+    state.at = phase::closing;
+    for (auto& engine : state.engines)
+      self->send(engine.notifier, close_atom_v);
+    end_if_closed(self); // A host that leads no engine has nothing to close.
+    break;
+  }
+}
+
+void on_finished(self_pointer self, conductor_state::device_part& device) {
+  auto& state = self->state;
+  device.finished = true;
+  expect_answers(self, false);
+  if (all(state.devices, &conductor_state::device_part::finished))
+    self->send(state.node, milestone_reached{milestone::through});
+  report_if_answered(self);
+}
+
+/// Tells the server's notifier that all workers of this host that belong to the engine of `device` got as far
+/// as `step`.
+template <class Atom>
+void tell_if_all(self_pointer self, std::uint32_t device, bool conductor_state::device_part::*step,
+                 Atom word) {
+  auto& state = self->state;
+  const auto engine = state.context->engine_of(device);
+  const auto led = state.context->layout.engines_led_by(state.context->layout.host);
+  if (led.contains(engine) && all(state.workers_of(engine), step))
+    self->send(state.engines[engine - led.begin].notifier, word);
+}
+
+void on_session(self_pointer self, const session_progress& progress) {
+  auto& state = self->state;
+  auto& device = state.devices[progress.device];
+  using step = session_progress::step;
+  switch (progress.at) {
+  case step::bound:
+    device.bound = true;
+    report_if_ready(self);
+    break;
+  case step::expecting:
+    device.expecting = true;
+    report_if_expected(self);
+    break;
+  case step::came:
+    device.came = true;
+    tell_if_all(self, progress.device, &conductor_state::device_part::came, came_atom_v);
+    break;
+  case step::opened:
+    device.opened = true;
+    state.context->devices[progress.device]->hide_export();
+    if (state.at == phase::clearing && all(state.devices, [](const auto& part) { return part.opened; })) {
+      state.at = phase::transferring;
+      state.ready_seconds = state.seconds();
+    }
+    break;
+  case step::listed:
+    device.listed = true;
+    break;
+  case step::acknowledged:
+    if (state.at < phase::finishing)
+      on_acknowledged(self, device, progress.bucket);
+    break;
+  case step::finished:
+    on_finished(self, device);
+    break;
+  case step::closed:
+    device.closed = true;
+    tell_if_all(self, progress.device, &conductor_state::device_part::closed, told_atom_v);
+    end_if_all_told(self);
+    break;
+  }
+}
+
+/// In a failed update: the server of `engine` starts no worker any more.
+void settle(self_pointer self, std::uint32_t engine) {
+  auto& state = self->state;
+  if (state.at == phase::aborting)
+    for (const auto& worker : state.workers_of(engine))
+      self->send(worker.session, settled_atom_v);
+}
+
+/// Workers of `engine` may wait for a node that is gone: the next one looks for them.
+void leave_marks(self_pointer self, std::uint32_t engine) {
+  const auto& context = *self->state.context;
+  const auto here = context.layout.devices_of_engine(engine);
+  for (auto device = here.begin; device < here.end; ++device)
+    context.devices[device]->stay_abandoned(true);
+}
+
+void on_server(self_pointer self, const server_progress& progress) {
+  auto& state = self->state;
+  auto& engine = state.engines[progress.engine];
+  using step = server_progress::step;
+  switch (progress.at) {
+  case step::ready:
+    engine.ready = true;
+    spdlog::info("engine {} is ready", state.context->options.endpoints[progress.engine].url);
+    report_if_ready(self);
+    break;
+  case step::cleared:
+    engine.cleared = true;
+    report_if_cleared(self);
+    break;
+  case step::answered:
+    engine.answered = true;
+    // Only a worker that has been told to finish can be through.
+    if (state.at < phase::finishing)
+      on_failure(self, {ec::engine_failed,
+                        "engine " + state.context->options.endpoints[progress.engine].url
+                            + " reported success before its workers had taken all weights",
+                        static_cast<int>(state.led_engine(progress.engine))});
+    report_if_answered(self);
+    break;
+  case step::closed:
+    engine.closed = true;
+    engine.account = progress.account;
+    engine.seconds = state.seconds();
+    end_if_closed(self);
+    break;
+  case step::proved:
+    engine.proved = true;
+    engine.account = progress.account;
+    end_if_proved(self);
+    break;
+  case step::ended:
+    engine.ended = true;
+    engine.account = progress.account;
+    if (engine.account.is_unanswered)
+      leave_marks(self, state.led_engine(progress.engine));
+    settle(self, state.led_engine(progress.engine));
+    if (state.context->layout.spans_hosts(state.led_engine(progress.engine)))
+      self->send(state.node, engine_settled{state.led_engine(progress.engine)});
+    end_if_all_told(self);
+    break;
+  }
+}
+
+void on_down(self_pointer self, const caf::down_msg& down) {
+  auto& state = self->state;
+  std::erase(state.living, down.source);
+  if (state.at < phase::aborting)
+    on_failure(self,
+               {ec::unspecified, "a part of the pipeline ended unexpectedly: " + to_string(down.reason)});
+  if (state.at == phase::ending && state.living.empty())
+    deliver(self);
+}
+
+} // namespace
+
+conductor_actor::behavior_type conductor(self_pointer self, update_ptr context, node_actor node) {
+  self->state.context = std::move(context);
+  self->state.node = std::move(node);
+  self->set_down_handler([self](const caf::down_msg& down) { on_down(self, down); });
+  return {
+      [self](run_atom) -> caf::result<host_verdict> {
+        auto& state = self->state;
+        state.started = meter::clock::now();
+        state.promise = self->make_response_promise<host_verdict>();
+        try {
+          spawn_parts(self);
+        } catch (const std::exception& error) {
+          give_up_at_once(self, error.what());
+          return state.promise;
+        }
+        self->send(state.reader, start_atom_v);
+        for (auto& engine : state.engines)
+          self->send(engine.notifier, start_atom_v);
+        return state.promise;
+      },
+      [self](const part_failed& failed) { on_failure(self, failed.why); },
+      [self](const proceed& message) { on_proceed(self, message.past); },
+      [self](const engine_settled& message) { settle(self, message.engine); },
+      [self](const session_progress& progress) { on_session(self, progress); },
+      [self](const server_progress& progress) { on_server(self, progress); },
+      [self](checked_atom) { on_checked(self); },
+      [self](give_up_atom, std::uint8_t during) {
+        if (self->state.at != static_cast<phase>(during))
+          return;
+        if (self->state.at == phase::transferring && !self->state.checked)
+          on_failure(self, {ec::timed_out, "the file system did not say within the timeout whether the "
+                                           "checkpoint has changed"});
+        else if (self->state.at == phase::aborting)
+          end(self);
+        else if (self->state.at == phase::ending)
+          deliver(self);
+      },
+  };
+}
+
+} // namespace ckpt::actors

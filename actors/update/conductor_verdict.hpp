@@ -1,0 +1,13 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What a conductor has to say of its host at the end: how far each engine came, and what each stage did.
+
+#include "actors/update/conductor.hpp"
+
+namespace ckpt::actors {
+
+[[nodiscard]] host_verdict judge_host(const conductor_state& state);
+
+} // namespace ckpt::actors

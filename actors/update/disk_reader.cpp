@@ -1,0 +1,299 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/update/disk_reader.hpp"
+
+#include "io/error.hpp"
+
+#include <algorithm>
+#include <string>
+
+#include <caf/exit_reason.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <spdlog/spdlog.h>
+
+namespace ckpt::actors {
+namespace {
+
+using namespace std::chrono_literals;
+using self_pointer = disk_reader_actor::stateful_pointer<disk_reader_state>;
+
+/// Chunks of files in memory that may wait for their copy: they take no slab, only a message.
+constexpr std::uint32_t mapped_chunks_max = 64;
+
+/// Slabs that may wait for their copy, for each device and beside that, as long as files come from the page
+/// cache. To read further ahead would bring nothing: they are in memory already. Few slabs stay in the
+/// processor's cache.
+constexpr std::uint32_t cached_slabs_per_device = 8;
+constexpr std::uint32_t cached_slabs_beside = 8;
+
+/// How much of a file in memory is made known to the devices at a time: long enough for several threads, and
+/// no more than is copied meanwhile.
+constexpr std::uint64_t pinned_run_max = 256 << 20;
+
+/// How long one look for completions may keep messages waiting.
+constexpr auto completion_wait = 2ms;
+
+/// How long reads under way may take to end when the update has failed.
+constexpr auto drain_wait = 5s;
+
+void fail(self_pointer self, cause why) {
+  auto& state = self->state;
+  if (state.failed)
+    return;
+  state.failed = true;
+  self->send(state.conductor, part_failed{std::move(why)});
+}
+
+open_file& open(disk_reader_state& state, std::uint32_t file) {
+  auto& entry = state.context->files[file];
+  if (!entry.file) {
+    entry.chunks_left = state.chunks_left_by_file[file];
+    io::source_file_options options;
+    options.map_is_to_be_pinned = std::ranges::any_of(
+        state.context->devices, [](const auto& device) { return device->pins_only_writable(); });
+    entry.file = std::make_unique<io::source_file>(state.context->checkpoint.files[file], options);
+    entry.is_in_place = entry.file->mapping() != nullptr;
+    if (entry.file->direct_fd() < 0 && entry.file->mapping() == nullptr)
+      spdlog::info("{}: its file system has no direct I/O; reading through the page cache",
+                   entry.file->path());
+  }
+  return entry;
+}
+
+/// Which of this host's devices gets the chunk.
+std::uint32_t device_of(const disk_reader_state& state, const io::planned_chunk& chunk) {
+  const auto& context = *state.context;
+  return context.plan.buckets[chunk.bucket].owner - context.rank_of(0);
+}
+
+void hand_over(self_pointer self, std::uint32_t chunk, std::optional<io::slab_index> slab,
+               const std::byte* data) {
+  auto& state = self->state;
+  const auto& planned = state.context->plan.chunks[chunk];
+  state.context->disk_meter.add_bytes(planned.needed_bytes);
+  self->send(state.stagers[device_of(state, planned)], chunk_ready{chunk, slab, data});
+}
+
+/// Makes the next run of chunks of a file in memory known to all devices. False where one of them cannot have
+/// it.
+[[nodiscard]] bool pin_next_run(disk_reader_state& state, const io::source_file& file) {
+  const auto& plan = state.context->plan;
+  const auto first = plan.chunks[state.chunks[state.next]];
+  auto run = first.window;
+  auto& end = state.pinned_end;
+  for (end = state.next + 1; end < state.chunks.size(); ++end) {
+    const auto& next = plan.chunks[state.chunks[end]];
+    const bool continues = next.file == first.file && next.window.offset >= run.offset
+                           && next.window.offset <= run.end()
+                           && next.window.end() - run.offset <= pinned_run_max;
+    if (!continues)
+      break;
+    run.length = std::max(run.end(), next.window.end()) - run.offset;
+  }
+  run.length = std::min(run.end(), file.bytes()) - run.offset;
+  auto& meter = state.context->disk_meter;
+  meter.set_busy(true);
+  const bool is_known = std::ranges::all_of(state.context->devices, [&](const auto& device) {
+    return device->pin_source({file.mapping() + run.offset, run.length});
+  });
+  meter.set_busy(!state.reading.empty());
+  return is_known;
+}
+
+/// Hands over the next chunk, of a file in memory. False when that has to wait.
+[[nodiscard]] bool hand_over_in_place(self_pointer self, open_file& source) {
+  auto& state = self->state;
+  if (state.mapped_chunks == mapped_chunks_max)
+    return false;
+  const auto chunk = state.chunks[state.next];
+  const auto& planned = state.context->plan.chunks[chunk];
+  const auto& file = *source.file;
+  if (state.next >= state.pinned_end && !pin_next_run(state, file)) {
+    source.is_in_place = false; // From here on; what has been handed over stays known.
+    spdlog::info("{}: the devices cannot copy from where it lies; copying it through staging memory",
+                 file.path());
+    return true;
+  }
+  ++state.mapped_chunks;
+  ++state.next;
+  state.context->in_place_bytes += planned.needed_bytes;
+  hand_over(self, chunk, std::nullopt, file.mapping() + planned.window.offset);
+  return true;
+}
+
+/// True when what is read comes from the page cache, and enough of it waits for its copy.
+[[nodiscard]] bool is_far_ahead_of_copies(const disk_reader_state& state) {
+  const auto devices = static_cast<std::uint32_t>(state.context->devices.size());
+  return state.is_cached && state.slabs_taken >= cached_slabs_per_device * devices + cached_slabs_beside;
+}
+
+/// Starts whatever slabs and queue have room for.
+void pump(self_pointer self) {
+  auto& state = self->state;
+  const auto& plan = state.context->plan;
+  while (!state.failed && state.next < state.chunks.size()) {
+    const auto chunk = state.chunks[state.next];
+    const auto& planned = plan.chunks[chunk];
+    auto& source = open(state, planned.file);
+    if (source.is_in_place) {
+      if (!hand_over_in_place(self, source))
+        break;
+      continue;
+    }
+    if (is_far_ahead_of_copies(state))
+      break;
+    const auto& device = *state.context->devices[device_of(state, planned)];
+    const auto slab = state.context->slabs->take(device.memory_node());
+    if (!slab)
+      break;
+    const io::read_request request{source.file.get(), planned.window, planned.needed_bytes,
+                                   state.context->slabs->bytes(*slab).data(), chunk};
+    if (!state.reader->submit(request)) {
+      state.context->slabs->give_back(*slab);
+      break;
+    }
+    if (state.reading.empty())
+      state.last_completion = meter::clock::now();
+    state.reading.emplace(chunk, *slab);
+    ++state.slabs_taken;
+    ++state.next;
+  }
+  state.context->disk_meter.set_busy(!state.reading.empty());
+  if (!state.reading.empty() && !state.ticking) {
+    state.ticking = true;
+    self->send(self, tick_atom_v);
+  }
+}
+
+void complete(self_pointer self, const io::read_result& result) {
+  auto& state = self->state;
+  const auto chunk = static_cast<std::uint32_t>(result.tag);
+  const auto& planned = state.context->plan.chunks[chunk];
+  const auto slab = state.reading.at(chunk);
+  state.reading.erase(chunk);
+  if (result.error) {
+    state.context->slabs->give_back(slab);
+    io::require_unchanged(state.context->checkpoint.files[planned.file]); // That would be the better cause.
+    const auto& path = state.context->checkpoint.files[planned.file].path.string();
+    fail(self, {ec::checkpoint_invalid, path + ": reading " + std::to_string(planned.window.length)
+                                            + " bytes at " + std::to_string(planned.window.offset)
+                                            + " failed: " + result.error.message()});
+    return;
+  }
+  state.is_cached = result.path == io::read_path::page_cache;
+  if (state.is_cached)
+    state.context->page_cache_bytes += planned.needed_bytes;
+  hand_over(self, chunk, slab, state.context->slabs->bytes(slab).data());
+}
+
+void look_for_completions(self_pointer self) {
+  auto& state = self->state;
+  state.ticking = false;
+  std::vector<io::read_result> results;
+  state.reader->wait(completion_wait, results);
+  const auto now = meter::clock::now();
+  if (!results.empty())
+    state.last_completion = now;
+  for (const auto& result : results)
+    complete(self, result);
+  if (!state.reading.empty() && now - state.last_completion > state.context->options.timeout) {
+    const auto& planned = state.context->plan.chunks[state.reading.begin()->first];
+    fail(self,
+         {ec::timed_out, state.context->checkpoint.files[planned.file].path.string() + ": no read at "
+                             + std::to_string(planned.window.offset) + " came back within the timeout"});
+    return; // Stops ticking: the conductor ends this actor.
+  }
+  pump(self);
+}
+
+void release(self_pointer self, const slab_free& freed) {
+  auto& state = self->state;
+  if (freed.slab) {
+    state.context->slabs->give_back(*freed.slab);
+    --state.slabs_taken;
+  } else {
+    --state.mapped_chunks;
+  }
+  const auto file = state.context->plan.chunks[freed.chunk].file;
+  auto& source = state.context->files.at(file);
+  if (--source.chunks_left == 0) {
+    io::require_unchanged(state.context->checkpoint.files[file]); // As early as it can be known.
+    // To forget a file in memory takes the devices long: that is for the end.
+    if (source.file->mapping() == nullptr)
+      state.context->files.erase(file);
+  }
+  pump(self);
+}
+
+/// All files, those too that this host read only the header of.
+void check_files(self_pointer self) {
+  auto& state = self->state;
+  if (state.failed)
+    return;
+  for (const auto& file : state.context->checkpoint.files)
+    io::require_unchanged(file);
+  self->send(state.conductor, checked_atom_v);
+}
+
+/// Runs `work` and turns what it throws into the update's failure.
+template <class Function>
+void guarded(self_pointer self, Function work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    fail(self, to_cause(error, ec::checkpoint_invalid));
+  }
+}
+
+void choose_chunks(disk_reader_state& state) {
+  const auto& plan = state.context->plan;
+  state.chunks_left_by_file.resize(state.context->checkpoint.files.size());
+  for (std::uint32_t bucket = 0; bucket < plan.buckets.size(); ++bucket)
+    if (state.context->is_owned_here(bucket))
+      for (auto chunk = plan.buckets[bucket].chunks.begin; chunk < plan.buckets[bucket].chunks.end; ++chunk) {
+        state.chunks.push_back(chunk);
+        ++state.chunks_left_by_file[plan.chunks[chunk].file];
+      }
+}
+
+} // namespace
+
+disk_reader_actor::behavior_type disk_reader(self_pointer self, update_ptr context, conductor_actor conductor,
+                                             std::vector<stager_actor> stagers) {
+  auto& state = self->state;
+  state.context = std::move(context);
+  state.conductor = std::move(conductor);
+  state.stagers = std::move(stagers);
+  choose_chunks(state);
+  self->set_exit_handler([self](const caf::exit_msg& message) {
+    auto& reader = self->state.reader;
+    self->state.context->disk_meter.set_busy(false);
+    if (reader && !reader->drain(drain_wait)) {
+      spdlog::error("reads are stuck in the kernel; their memory is left alone");
+      self->state.context->slabs->abandon();
+      static_cast<void>(reader.release());
+    }
+    self->quit(message.reason);
+  });
+  return {
+      [self](start_atom) {
+        guarded(self, [&] {
+          io::chunk_reader_options options;
+          options.in_flight_max = self->state.context->options.reads_in_flight_max;
+          options.request_bytes_max = self->state.context->options.chunk_bytes;
+          self->state.reader =
+              io::make_chunk_reader(options, [](std::string_view line) { spdlog::warn("{}", line); });
+          self->state.context->reader_engine = self->state.reader->engine_name().data();
+          pump(self);
+        });
+      },
+      [self](const slab_free& freed) { guarded(self, [&] { release(self, freed); }); },
+      [self](check_atom) { guarded(self, [&] { check_files(self); }); },
+      [self](tick_atom) { guarded(self, [&] { look_for_completions(self); }); },
+  };
+}
+
+} // namespace ckpt::actors

@@ -1,0 +1,327 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Every message and every actor interface, in the order in which a bucket meets them:
+//
+//   disk_reader ──chunk_ready──> stager ──bucket_staged──> broadcaster ──bucket_ready──> worker_session
+//        ^──────slab_free──────────┘ ^──────────┬─────────────────^                            │
+//                                               └─buckets_acknowledged── conductor <── progress ──┤
+//                                                                                 server_notifier
+//
+// All of them live in one process; tensor bytes stay where they are and only their places travel. What passes
+// between hosts stands in cluster_interfaces.hpp.
+
+#include "actors/error.hpp"
+#include "actors/update/verdict.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <caf/allowed_unsafe_message_type.hpp>
+#include <caf/meta/type_name.hpp>
+#include <caf/replies_to.hpp>
+#include <caf/type_id.hpp>
+#include <caf/typed_actor.hpp>
+
+namespace ckpt::actors {
+
+/// A chunk of the plan is in memory. `slab` is empty when it lies in a mapped file.
+struct chunk_ready {
+  std::uint32_t chunk = 0;
+  std::optional<std::uint32_t> slab;
+  const std::byte* data = nullptr; ///< start of the chunk's window
+};
+
+/// The chunk has been copied away; its slab may be used again.
+struct slab_free {
+  std::uint32_t chunk = 0;
+  std::optional<std::uint32_t> slab;
+};
+
+/// All bytes of the bucket are in its owner's ring.
+struct bucket_staged {
+  std::uint32_t bucket = 0;
+};
+
+/// All bytes of the bucket are in every ring of this host.
+struct bucket_ready {
+  std::uint32_t bucket = 0;
+};
+
+/// All workers of this host have acknowledged the first `count` buckets.
+struct buckets_acknowledged {
+  std::uint32_t count = 0;
+};
+
+/// Something failed. The first one decides how the update ends.
+struct part_failed {
+  cause why;
+};
+
+/// Where everybody has to be before anybody goes on. The only things that hosts wait for each other with.
+enum class milestone : std::uint8_t {
+  ready,    ///< the channels are there, and the servers of all engines would take an update
+  cleared,  ///< the engines are paused, and what killed nodes left behind is through
+  expected, ///< the sessions await the workers: who connects from here on is one that was asked for
+  taken,    ///< all workers have taken the last bucket: until then every engine can be told that it failed
+  through,  ///< all workers have let go of their rings and run their post hooks
+  answered, ///< all servers have said that their updates succeeded
+};
+
+/// This host has reached it.
+struct milestone_reached {
+  milestone at = milestone::ready;
+};
+
+/// All hosts have reached it.
+struct proceed {
+  milestone past = milestone::ready;
+};
+
+/// In a failed update: the server of an engine whose workers sit on several hosts will start none of them
+/// any more.
+struct engine_settled {
+  std::uint32_t engine = 0;
+};
+
+/// A worker session got as far as `step`.
+struct session_progress {
+  enum class step : std::uint8_t {
+    bound,        ///< its channel is there
+    expecting,    ///< whoever connects now is the worker that the server was asked to start
+    came,         ///< the worker has connected
+    opened,       ///< the worker has opened the ring
+    listed,       ///< the worker has been sent its first list: from here on its weights may change
+    acknowledged, ///< the worker has taken `bucket`
+    finished,     ///< the worker has let go of the ring and run its post hook
+    closed,       ///< the channel is closed, after an abort
+  } at = step::bound;
+  std::uint32_t device = 0;
+  std::uint32_t bucket = 0;
+};
+
+/// A server notifier got as far as `step`.
+struct server_progress {
+  enum class step : std::uint8_t {
+    ready,    ///< the server would take an update now
+    cleared,  ///< the engine is paused, and the server has nothing else to do for us
+    answered, ///< the server says that its update succeeded
+    closed,   ///< version confirmed and inference brought back
+    proved,   ///< asked what it holds
+    ended,    ///< after an abort: the server starts no worker any more, or its answer is not waited for
+  } at = step::ready;
+  std::uint32_t engine = 0; ///< among those that this host leads
+  engine_account account;   ///< with closed, proved and ended
+};
+
+/// Tells a session or a notifier that the update has failed.
+struct abort_update {
+  std::string why;
+  /// A server that has not answered yet may start its workers as long as this. Zero: it was not asked to.
+  std::chrono::milliseconds late_workers{0};
+};
+
+// What follows crosses hosts: each of these is written field by field.
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, cause& x) {
+  return f(caf::meta::type_name("cause"), x.code, x.what, x.engine, x.detail);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, part_failed& x) {
+  return f(caf::meta::type_name("part_failed"), x.why);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, milestone_reached& x) {
+  return f(caf::meta::type_name("milestone_reached"), x.at);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, proceed& x) {
+  return f(caf::meta::type_name("proceed"), x.past);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, engine_settled& x) {
+  return f(caf::meta::type_name("engine_settled"), x.engine);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, engine_proof& x) {
+  return f(caf::meta::type_name("engine_proof"), x.digest, x.failed, x.differs, x.parameters, x.seconds);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, engine_account& x) {
+  return f(caf::meta::type_name("engine_account"), x.said, x.pause, x.pause_seconds, x.remarks,
+           x.version_before, x.version_after, x.is_unanswered, x.has_no_weights, x.proof);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, engine_share& x) {
+  return f(caf::meta::type_name("engine_share"), x.engine, x.endpoint, x.listed, x.finished, x.answered,
+           x.closed, x.account, x.bytes, x.seconds);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, stage_report& x) {
+  return f(caf::meta::type_name("stage_report"), x.stage, x.bytes, x.busy_seconds);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, startup_report& x) {
+  return f(caf::meta::type_name("startup_report"), x.devices_seconds, x.memory_seconds);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, host_verdict& x) {
+  return f(caf::meta::type_name("host_verdict"), x.host, x.name, x.first_cause, x.engines, x.stages,
+           x.startup, x.seconds, x.connect_seconds, x.ready_seconds, x.from_page_cache_bytes,
+           x.in_place_bytes, x.reader_engine, x.parts_left);
+}
+
+} // namespace ckpt::actors
+
+CAF_BEGIN_TYPE_ID_BLOCK(ckpt_actors, first_custom_type_id)
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::chunk_ready))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::slab_free))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::bucket_staged))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::bucket_ready))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::buckets_acknowledged))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::part_failed))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::session_progress))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::server_progress))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::abort_update))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::host_verdict))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::update_verdict))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::milestone_reached))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::proceed))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::engine_settled))
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, start_atom, "start")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, check_atom, "check")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, checked_atom, "checked")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, open_atom, "open")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, clear_atom, "clear")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, post_atom, "post")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, came_atom, "came")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, told_atom, "told")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, settled_atom, "settled")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, finish_atom, "finish")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, close_atom, "close")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, prove_atom, "prove")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, run_atom, "run")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, give_up_atom, "give_up")
+CAF_ADD_ATOM(ckpt_actors, ckpt::actors, tick_atom, "tick")
+CAF_END_TYPE_ID_BLOCK(ckpt_actors)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::chunk_ready)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::slab_free)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::bucket_staged)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::bucket_ready)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::buckets_acknowledged)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::session_progress)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::server_progress)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::abort_update)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::update_verdict)
+
+namespace ckpt::actors {
+
+using caf::reacts_to;
+using caf::replies_to;
+
+/// Reads this host's share of the buckets, in sequence.
+using disk_reader_actor = caf::typed_actor<
+    // Begin.
+    reacts_to<start_atom>,
+    // A stager is through with a chunk: the slab is the permission to read another one.
+    reacts_to<slab_free>,
+    // All workers have taken all buckets: are the files as they were when they were opened?
+    reacts_to<check_atom>,
+    // To itself, while reads are under way.
+    reacts_to<tick_atom>>;
+
+/// Copies chunks to one device.
+using stager_actor = caf::typed_actor<
+    // Begin: buckets without any bytes are staged as they are.
+    reacts_to<start_atom>,
+    // The disk reader has a chunk for this device.
+    reacts_to<chunk_ready>,
+    // Slots have become free.
+    reacts_to<buckets_acknowledged>,
+    // To itself, while copies are under way.
+    reacts_to<tick_atom>>;
+
+/// Brings staged buckets to all devices, in the one global sequence.
+using broadcaster_actor = caf::typed_actor<
+    // Begin: what other hosts read comes without further notice.
+    reacts_to<start_atom>,
+    // A stager of this host has a bucket complete.
+    reacts_to<bucket_staged>,
+    // Slots have become free.
+    reacts_to<buckets_acknowledged>,
+    // To itself, while broadcasts are under way.
+    reacts_to<tick_atom>>;
+
+/// Speaks with one worker of an engine.
+using worker_session_actor = caf::typed_actor<
+    // The server is about to be asked to start its workers: expect one, and hand over the ring.
+    reacts_to<open_atom>,
+    // A bucket may be handed over.
+    reacts_to<bucket_ready>,
+    // All workers have all buckets: let go of the ring and run the post hook.
+    reacts_to<finish_atom>,
+    // The update has failed: tell the worker, also one that comes late, and close.
+    reacts_to<abort_update>,
+    // The server starts no worker any more: who has not come will not.
+    reacts_to<settled_atom>,
+    // To itself; only the tick with the latest number counts.
+    reacts_to<tick_atom, std::uint64_t>>;
+
+/// Speaks with one engine's server.
+using server_notifier_actor = caf::typed_actor<
+    // Ask until the server is ready.
+    reacts_to<start_atom>,
+    // All engines are ready: get rid of what a killed node left behind, and pause.
+    reacts_to<clear_atom>,
+    // Ask it to start its workers; its answer comes when they are through.
+    reacts_to<post_atom>,
+    // All workers of this host have come.
+    reacts_to<came_atom>,
+    // All workers are through: the answer is due.
+    reacts_to<finish_atom>,
+    // All engines have answered: bring inference back, confirm the version.
+    reacts_to<close_atom>,
+    // It generates again: what does it hold?
+    reacts_to<prove_atom>,
+    // The update has failed: stay until the server has answered, then end the pause.
+    reacts_to<abort_update>,
+    // All workers of this host know that the update has failed: wait only a little for the server's last
+    // word.
+    reacts_to<told_atom>,
+    // To itself.
+    reacts_to<tick_atom>>;
+
+/// Runs one update on this host.
+using conductor_actor = caf::typed_actor<
+    // Run the update. Answers once, when it is over and nothing of it is left.
+    replies_to<run_atom>::with<host_verdict>,
+    // A part failed, or the node says that the update has failed.
+    reacts_to<part_failed>,
+    // From the node: all hosts have got that far.
+    reacts_to<proceed>,
+    // From the node: the workers of this engine that have not come will not.
+    reacts_to<engine_settled>,
+    // From the sessions and the notifiers.
+    reacts_to<session_progress>, reacts_to<server_progress>,
+    // From the disk reader: the files are as they were when they were opened.
+    reacts_to<checked_atom>,
+    // To itself: those who had to do something in this phase (a conductor_state::phase) have had their time.
+    reacts_to<give_up_atom, std::uint8_t>>;
+
+} // namespace ckpt::actors

@@ -1,0 +1,158 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What the parts of the server notifier share: the state's words, calls, and ways to say something. The parts
+// are server_questions.cpp (until the engine is ready and paused), server_update.cpp (the update, and staying
+// with it when it fails), server_notifier.cpp (the actor, and the end of a good update) and server_proof.cpp
+// (what the engine holds then). All of it runs on the notifier's own thread.
+
+#include "actors/update/deadlines.hpp"
+#include "actors/update/server_notifier.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <spdlog/spdlog.h>
+
+namespace ckpt::actors::notifier {
+
+using namespace std::chrono_literals;
+using self_pointer = server_notifier_actor::stateful_pointer<server_notifier_state>;
+using step = server_notifier_state::step;
+using meaning = io::engine_answer::meaning;
+
+/// Pause before a server that is not ready is asked again.
+inline constexpr auto ask_again_wait = 200ms;
+
+/// The longest that one question (not an update) may take; a server that hangs is asked anew.
+inline constexpr auto question_time_max = std::chrono::milliseconds{10'000};
+
+/// The update's own call ends with the update, whose steps all have deadlines. A limit there has to be.
+inline constexpr auto update_time_max = std::chrono::hours{24};
+
+[[nodiscard]] inline const std::string& url(const server_notifier_state& state) {
+  return state.context->options.endpoints[state.engine].url;
+}
+
+/// Of the engine in the cluster.
+[[nodiscard]] inline std::uint32_t number_of(const server_notifier_state& state) {
+  const auto& layout = state.context->layout;
+  return layout.engines_led_by(layout.host).begin + state.engine;
+}
+
+inline void tell(self_pointer self, server_progress::step at) {
+  self->send(self->state.conductor, server_progress{at, self->state.engine, self->state.account});
+}
+
+inline void tick(self_pointer self) {
+  if (!std::exchange(self->state.ticking, true))
+    self->send(self, tick_atom_v);
+}
+
+/// A look at what has no call under way.
+inline void tick_later(self_pointer self) {
+  if (!std::exchange(self->state.ticking, true))
+    self->delayed_send(self, ask_again_wait, tick_atom_v);
+}
+
+/// The conductor answers with an abort. A call that may still start workers goes on.
+inline void fail(self_pointer self, ec code, const std::string& what) {
+  auto& state = self->state;
+  state.at = step::failed;
+  state.deadline.reset();
+  if (!state.is_under_way)
+    state.call.reset();
+  self->send(state.conductor,
+             part_failed{{code, "engine " + url(state) + " " + what, static_cast<int>(number_of(state))}});
+}
+
+inline void remark(self_pointer self, const std::string& what) {
+  const auto& known = self->state.account.remarks;
+  if (what.empty() || std::ranges::find(known, what) != known.end())
+    return;
+  spdlog::warn("engine {}: {}", url(self->state), what);
+  self->state.account.remarks.push_back(what);
+}
+
+inline void start_call(self_pointer self, io::http_request request, std::chrono::milliseconds timeout) {
+  auto& state = self->state;
+  state.request = std::move(request);
+  state.call = std::make_unique<io::http_call>(state.context->options.endpoints[state.engine], state.request,
+                                               state.context->options.api_key, timeout);
+  tick(self);
+}
+
+[[nodiscard]] inline std::chrono::milliseconds question_time(const server_notifier_state& state) {
+  return std::min(state.context->options.timeout, question_time_max);
+}
+
+[[nodiscard]] inline meter::clock::time_point deadline_of(const server_notifier_state& state) {
+  return meter::clock::now() + state.context->options.timeout;
+}
+
+inline void end_pause(server_notifier_state& state) {
+  if (state.paused)
+    state.account.pause_seconds = std::chrono::duration<double>{meter::clock::now() - *state.paused}.count();
+  state.paused.reset();
+}
+
+// Until the engine is ready, and paused.
+
+/// Sends what is to be sent before the question of this step, then the question.
+void ask(self_pointer self);
+
+/// Back to the question of the present step after a while.
+void ask_later(self_pointer self);
+
+void on_answer(self_pointer self, const std::optional<io::http_response>& response, const std::string& error);
+
+void pause(self_pointer self);
+
+void clear(self_pointer self);
+
+/// The killed node may have left a pause behind. One pause upon another can be a trap: SGLang's `abort` waits
+/// for requests that a pause in place holds up.
+void revive(self_pointer self);
+
+// The update.
+
+void start_update(self_pointer self, std::chrono::milliseconds time_max);
+
+void on_update(self_pointer self, const std::optional<io::http_response>& response, const std::string& error);
+
+void end(self_pointer self);
+
+/// The update is over for the server, or given up: the pause ends, too.
+void leave(self_pointer self);
+
+void stay(self_pointer self);
+
+void on_resumed(self_pointer self, const std::optional<io::http_response>& response, std::error_code failure);
+
+/// An engine that is to be updated and whose workers do not come: says why, and what is paused in vain goes
+/// on.
+void look_after_waiting(self_pointer self);
+
+void post(self_pointer self);
+
+/// Stays with an update that the server has not answered.
+void abort(self_pointer self, std::chrono::milliseconds stay_time);
+
+/// The good update is over for the engine: what does it hold?
+void prove(self_pointer self);
+
+void on_checksums(self_pointer self, const std::optional<io::http_response>& response,
+                  const std::string& error);
+
+/// All workers know. Only the server's last word is missing, if it can come at all.
+void on_told(self_pointer self);
+
+} // namespace ckpt::actors::notifier

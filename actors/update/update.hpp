@@ -1,0 +1,164 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Everything one host works on in an update: options, checkpoint, plan, devices, staging memory, meters.
+// Made once, before the actors; the actors share it. What is not const says which actor's thread uses it.
+
+#include "actors/cluster_layout.hpp"
+#include "actors/update/meter.hpp"
+#include "actors/update/verdict.hpp"
+#include "gpu/collective.hpp"
+#include "gpu/device.hpp"
+#include "io/checkpoint/checkpoint.hpp"
+#include "io/engine/engine_api.hpp"
+#include "io/engine/engine_checksums.hpp"
+#include "io/http/http_call.hpp"
+#include "io/plan/bucket_plan.hpp"
+#include "io/read/slab_pool.hpp"
+#include "io/read/source_file.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ckpt::actors {
+
+/// What an engine has to say afterwards of the weights that it holds.
+enum class proof_demand : std::uint8_t {
+  none,
+  if_it_can, ///< their checksums, where it can tell them
+  must,      ///< the same, and one that cannot tell them is not proved
+};
+
+/// What the user asked for, validated.
+struct update_options {
+  std::string checkpoint_name; ///< for the log and the report
+  io::engine_kind engine = io::engine_kind::sglang;
+  std::vector<io::http_endpoint> endpoints; ///< one per engine that this host leads
+  std::string api_key;                      ///< empty: none is sent
+  std::optional<std::string> weight_version;
+  proof_demand prove = proof_demand::none;
+  io::pause_mode pause = io::pause_mode::none;
+  std::chrono::milliseconds timeout{300'000};   ///< the longest that any single wait may take
+  std::chrono::milliseconds stay_time{300'000}; ///< with a server that has not answered a failed update
+  std::uint32_t reads_in_flight_max = 32;
+  std::uint64_t chunk_bytes = 4 << 20;          ///< of one read and one slab
+  std::uint64_t host_memory_bytes = 1ull << 30; ///< staging memory, at most
+};
+
+/// The endpoints as the user wrote them.
+[[nodiscard]] inline std::vector<std::string> endpoint_urls(const update_options& options) {
+  std::vector<std::string> urls;
+  for (const auto& endpoint : options.endpoints)
+    urls.push_back(endpoint.url);
+  return urls;
+}
+
+/// A file that is open.
+struct open_file {
+  std::unique_ptr<io::source_file> file;
+  std::uint32_t chunks_left = 0; ///< that still have to be read and copied
+  bool is_in_place = false;      ///< copied to the devices from where it is mapped
+};
+
+/// The meters of one device.
+struct device_meters {
+  meter copy;   ///< host memory to the device
+  meter reload; ///< list sent to list acknowledged
+};
+
+struct update {
+  update_options options;
+  cluster_layout layout;
+  io::checkpoint checkpoint;
+  io::bucket_plan plan;
+
+  /// The disk reader's. Here and not in its state because a device may still copy from a mapped file when the
+  /// reader is gone: members further down go first.
+  std::map<std::uint32_t, open_file> files;
+  std::unique_ptr<io::slab_pool> slabs; ///< the disk reader's; stagers read the slabs they were handed
+
+  /// Of this host: device d has rank layout.ranks_of_host(layout.host).begin + d. The rings are allocated.
+  std::vector<std::unique_ptr<gpu::device>> devices;
+  std::unique_ptr<gpu::collective> collective; ///< the broadcaster's
+
+  /// Of all devices of the engines that this host leads, by rank; known when all hosts are.
+  std::vector<std::string> engine_uuids;
+  std::vector<std::string> engine_endpoints; ///< of the engines that have workers here; known then, too
+
+  startup_report startup; ///< written before the actors start
+
+  /// On host 0: what every engine is to hold afterwards; else they are compared with one of them.
+  std::optional<io::engine_checksums> expected_checksums;
+
+  /// What each engine that this host leads says that it holds, empty where it says nothing; its notifier's
+  /// until that is over.
+  std::vector<io::engine_checksums> checksums;
+
+  std::atomic<bool> is_running = false;                          ///< all hosts are here and agree; the node's
+  meter disk_meter;                                              ///< the disk reader's
+  std::atomic<std::uint64_t> page_cache_bytes = 0;               ///< of what the disk reader read
+  std::atomic<std::uint64_t> in_place_bytes = 0;                 ///< that were memory already (tmpfs)
+  meter broadcast_meter;                                         ///< the broadcaster's
+  std::vector<std::unique_ptr<device_meters>> device_meter_list; ///< by device
+  std::atomic<std::uint64_t> acknowledged_bytes =
+      0; ///< by the slowest worker; the conductor's, for the progress line
+  std::atomic<const char*> reader_engine = "none"; ///< what reads: io_uring or threads
+
+  [[nodiscard]] std::uint32_t rank_of(std::uint32_t device) const {
+    return layout.ranks_of_host(layout.host).begin + device;
+  }
+  /// The engine, in the cluster, that has its worker on `device` of this host.
+  [[nodiscard]] std::uint32_t engine_of(std::uint32_t device) const {
+    return layout.engine_of_rank(rank_of(device));
+  }
+  [[nodiscard]] std::uint32_t bucket_count() const { return static_cast<std::uint32_t>(plan.buckets.size()); }
+  /// True when this host reads `bucket`.
+  [[nodiscard]] bool is_owned_here(std::uint32_t bucket) const {
+    return layout.ranks_of_host(layout.host).contains(plan.buckets[bucket].owner);
+  }
+
+  /// "engine http://…", for messages.
+  [[nodiscard]] std::string engine_name(std::uint32_t engine) const {
+    const auto here = layout.engines_on_host(layout.host);
+    return "engine "
+           + (here.contains(engine) && engine - here.begin < engine_endpoints.size()
+                  ? engine_endpoints[engine - here.begin]
+                  : std::to_string(engine));
+  }
+  /// "worker 1 of engine http://…", for messages.
+  [[nodiscard]] std::string worker_name(std::uint32_t device) const {
+    return "worker " + std::to_string(rank_of(device) % layout.devices_per_engine) + " ("
+           + devices[device]->uuid() + ") of " + engine_name(engine_of(device));
+  }
+
+  /// True when `bucket` may be written to the rings of this host, all of whose workers have acknowledged the
+  /// first `acknowledged_count` buckets.
+  [[nodiscard]] bool slot_is_free(std::uint32_t bucket, std::uint32_t acknowledged_count) const {
+    const auto& waits_for = plan.buckets[bucket].waits_for;
+    return !waits_for || acknowledged_count > *waits_for;
+  }
+};
+
+using update_ptr = std::shared_ptr<update>;
+
+/// How many slabs of `chunk_bytes` an update takes: what the memory allows, at most as many as there are
+/// chunks to read here.
+[[nodiscard]] std::uint32_t slab_count(std::uint64_t host_memory_bytes, const io::bucket_plan& plan,
+                                       std::uint64_t chunk_bytes, const cluster_layout& layout);
+
+/// Allocates everything: staging memory, pinned for every device, and the devices' rings. Throws
+/// std::system_error, what the device throws, or std::runtime_error that names the largest group where the
+/// ring does not fit.
+[[nodiscard]] update_ptr make_update(update_options options, const cluster_layout& layout,
+                                     io::checkpoint checkpoint, io::bucket_plan plan,
+                                     std::vector<std::unique_ptr<gpu::device>> devices,
+                                     std::unique_ptr<gpu::collective> collective);
+
+} // namespace ckpt::actors

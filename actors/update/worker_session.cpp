@@ -1,0 +1,392 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/update/worker_session.hpp"
+
+#include "actors/update/deadlines.hpp"
+#include "io/engine/pickle_writer.hpp"
+#include "io/engine/traceback.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+namespace ckpt::actors {
+namespace {
+
+using namespace std::chrono_literals;
+using self_pointer = worker_session_actor::stateful_pointer<worker_session_state>;
+using step = worker_session_state::step;
+
+/// How long one wait for the worker may keep messages waiting.
+constexpr auto reply_wait = 4ms;
+
+/// How often a session that waits for nothing looks whether its worker is still there.
+constexpr auto idle_wait = 50ms;
+
+void tell(self_pointer self, session_progress::step at, std::uint32_t bucket = 0) {
+  self->send(self->state.conductor, session_progress{at, self->state.device, bucket});
+}
+
+[[nodiscard]] bool waits_for_worker(step at) {
+  return at == step::opening || at == step::listing || at == step::releasing || at == step::signing_off
+         || at == step::hooking || at == step::aborting;
+}
+
+[[nodiscard]] std::string doing(const worker_session_state& state) {
+  switch (state.at) {
+  case step::idle:
+    return "before it was needed";
+  case step::opening:
+    return "while it opened the buffer";
+  case step::ready:
+    return "between two buckets";
+  case step::listing:
+    return "while it loaded bucket " + std::to_string(state.listed + 1) + " of "
+           + std::to_string(state.context->bucket_count());
+  case step::releasing:
+  case step::signing_off:
+    return "while it let go of the buffer";
+  case step::hooking:
+    return "in its post-processing";
+  case step::aborting:
+  case step::over:
+    break;
+  }
+  return "after the update";
+}
+
+void fail(self_pointer self, ec code, const std::string& what, std::string detail = {}) {
+  auto& state = self->state;
+  const auto engine = static_cast<int>(state.context->engine_of(state.device));
+  self->send(state.conductor, part_failed{{code, state.context->worker_name(state.device) + " " + what,
+                                           engine, std::move(detail)}});
+  state.at = step::over; // The conductor answers with an abort.
+}
+
+/// Plans the next look at the channel; it takes the place of one that is still pending.
+void tick_soon(self_pointer self) {
+  auto& state = self->state;
+  if (!state.channel)
+    return;
+  ++state.tick_number;
+  if (waits_for_worker(state.at))
+    self->send(self, tick_atom_v, state.tick_number);
+  else
+    self->delayed_send(self, idle_wait, tick_atom_v, state.tick_number);
+}
+
+/// Sends `message` and enters `next`, which waits for the reply.
+void ask(self_pointer self, step next, std::string message) {
+  auto& state = self->state;
+  state.at = next;
+  state.deadline = meter::clock::now() + state.context->options.timeout;
+  state.channel->send(std::move(message));
+  tick_soon(self);
+}
+
+[[nodiscard]] std::string handle_for(worker_session_state& state) {
+  const auto exported = state.context->devices[state.device]->export_ring();
+  if (const auto* file = std::get_if<gpu::exported_file>(&exported))
+    return io::pickle_file_handle(file->path, file->bytes);
+  const auto& memory = std::get<gpu::exported_cuda_memory>(exported);
+  return io::pickle_cuda_handle({memory.ipc_handle, memory.bytes, memory.counter_name, memory.counter_slot});
+}
+
+[[nodiscard]] std::string list_for(const worker_session_state& state, std::uint32_t bucket) {
+  const auto& context = *state.context;
+  const auto& planned = context.plan.buckets[bucket];
+  std::vector<io::listed_tensor> list;
+  std::vector<std::vector<std::uint64_t>>
+      shapes; // Own the packed types' shapes while the list refers to them.
+  list.reserve(planned.tensors.size());
+  shapes.reserve(planned.tensors.size());
+  for (const auto& placed : context.plan.tensors_of(planned)) {
+    const auto& tensor = context.checkpoint.tensors[placed.tensor];
+    shapes.push_back(io::torch_shape(tensor));
+    list.push_back({tensor.name, io::torch_name(tensor.type).value(), shapes.back(),
+                    planned.slot_offset + placed.bucket_offset});
+  }
+  return io::pickle_tensor_list(list);
+}
+
+void list_next(self_pointer self) {
+  auto& state = self->state;
+  if (state.at != step::ready || state.buckets.empty())
+    return;
+  state.listed = state.buckets.front();
+  state.buckets.pop_front();
+  if (state.listed == 0)
+    tell(self, session_progress::step::listed);
+  state.context->device_meter_list[state.device]->reload.set_busy(true);
+  ask(self, step::listing, list_for(state, state.listed));
+}
+
+void on_agreement(self_pointer self) {
+  auto& state = self->state;
+  auto& reload = state.context->device_meter_list[state.device]->reload;
+  switch (state.at) {
+  case step::opening:
+    state.at = step::ready;
+    tell(self, session_progress::step::opened);
+    list_next(self);
+    break;
+  case step::listing:
+    reload.add_bytes(state.context->plan.buckets[state.listed].tensor_bytes);
+    state.at = step::ready;
+    tell(self, session_progress::step::acknowledged, state.listed);
+    list_next(self);
+    if (state.at == step::ready)
+      reload.set_busy(false);
+    break;
+  case step::releasing:
+    state.at = step::signing_off;
+    break;
+  case step::hooking:
+    state.at = step::over;
+    tell(self, session_progress::step::finished);
+    state.channel.reset();
+    break;
+  default:
+    fail(self, ec::engine_failed, "answered without being asked, " + doing(state));
+    break;
+  }
+}
+
+void on_reply(self_pointer self) {
+  auto& state = self->state;
+  if (state.at == step::aborting || state.at == step::over)
+    return; // A reply to something sent before the abort.
+  auto text = state.channel->last_reply();
+  if (text.empty()) {
+    on_agreement(self);
+    return;
+  }
+  fail(self, ec::engine_failed, "failed " + doing(state) + ":\n" + io::last_words_of_traceback(text),
+       io::whole_traceback(text));
+}
+
+void close(self_pointer self) {
+  self->state.at = step::over;
+  self->state.stale.reset();
+  self->state.channel.reset();
+  tell(self, session_progress::step::closed);
+}
+
+/// Once the worker is there it gets the abort, to which it does not reply, and closes its end. The channel
+/// stays that long: what the worker still had to say, a reply to the list before, has to be taken from it, or
+/// its socket would wait for that for ever, and its engine with it.
+void look_after_abort(self_pointer self) {
+  if (self->state.worker_is_gone || meter::clock::now() > self->state.deadline)
+    close(self);
+}
+
+void check_deadline(self_pointer self) {
+  auto& state = self->state;
+  if (!waits_for_worker(state.at) || meter::clock::now() < state.deadline)
+    return;
+  const auto& timeout = state.context->options.timeout;
+  if (!state.channel->peer_seen())
+    fail(self, ec::timed_out,
+         "did not connect within " + describe_seconds(timeout)
+             + (!state.channel->refused().empty()
+                    ? "; " + state.channel->refused()
+                          + " did, and was not let in: run the node as that user, or as root"
+                : state.context->options.pause == io::pause_mode::none
+                    ? ": its engine may be waiting for running requests to end (--pause makes them wait)"
+                    : ""));
+  else if (state.at == step::signing_off)
+    fail(self, ec::timed_out,
+         "kept the buffer open for " + describe_seconds(timeout) + " after it agreed to let go");
+  else
+    fail(self, ec::timed_out, "did not answer for " + describe_seconds(timeout) + " " + doing(state));
+}
+
+void say_bound(self_pointer self) {
+  if (!std::exchange(self->state.is_bound, true))
+    tell(self, session_progress::step::bound);
+}
+
+void offer_ring(self_pointer self) {
+  ask(self, step::opening, handle_for(self->state));
+  tell(self, session_progress::step::expecting);
+}
+
+/// Nobody has been asked to connect yet: who does all the same has been left behind by another node.
+void look_for_stale_worker(self_pointer self) {
+  auto& state = self->state;
+  switch (state.stale->look()) {
+  case io::stale_worker::state::looked_for:
+    break;
+  case io::stale_worker::state::gone:
+    state.stale.reset();
+    say_bound(self);
+    if (state.is_open)
+      offer_ring(self);
+    break;
+  case io::stale_worker::state::stays:
+    state.stale.reset();
+    fail(self, ec::engine_failed,
+         "still waits for a node that was killed, and does not give that up (" + state.channel->peer_name()
+             + ")");
+    break;
+  }
+  tick_soon(self);
+}
+
+void expect_stale_worker(worker_session_state& state) {
+  state.stale.emplace(*state.channel, io::pickle_abort("its node was killed; a new one is here"),
+                      abort_grace(state.context->options.timeout));
+}
+
+void look(self_pointer self) {
+  auto& state = self->state;
+  if (!state.channel)
+    return;
+  if (state.stale)
+    return look_for_stale_worker(self);
+  if (state.is_open && state.channel->peer_seen() && !std::exchange(state.has_come, true))
+    tell(self, session_progress::step::came);
+  switch (state.channel->wait(waits_for_worker(state.at) ? reply_wait : 0ms)) {
+  case io::worker_channel::event::none:
+    break;
+  case io::worker_channel::event::reply:
+    on_reply(self);
+    break;
+  case io::worker_channel::event::peer_lost:
+    if (state.at == step::idle && !state.is_open) {
+      state.channel->forget_peer(); // It was nobody that this update has asked for.
+      break;
+    }
+    state.worker_is_gone = true;
+    if (state.at != step::aborting && state.at != step::over)
+      fail(self, ec::engine_failed, "died or closed its channel " + doing(state));
+    break;
+  case io::worker_channel::event::second_peer:
+    if (state.at == step::idle && !state.is_open)
+      break; // Both have been left behind, and are told one after the other.
+    if (state.at != step::aborting && state.at != step::over)
+      fail(self, ec::engine_failed, "is not alone on its channel: a second process has connected to it");
+    break;
+  case io::worker_channel::event::babble:
+    if (state.at == step::idle && !state.is_open)
+      break; // It was nobody that this update has asked for.
+    if (state.at != step::aborting && state.at != step::over)
+      fail(self, ec::engine_failed,
+           state.channel->babble() + " " + doing(state)
+               + (state.channel->peer_name().empty() ? "" : " (" + state.channel->peer_name() + ")"));
+    break;
+  }
+  if (state.at == step::signing_off && state.context->devices[state.device]->is_released())
+    ask(self, step::hooking, io::pickle_none());
+  if (state.at == step::aborting)
+    look_after_abort(self);
+  else
+    check_deadline(self);
+  if (state.at == step::idle && !state.is_open && state.channel && state.channel->peer_seen())
+    expect_stale_worker(state);
+  tick_soon(self);
+}
+
+/// Tells the worker, wherever it is, also one that comes late. That takes the first message for a bad handle,
+/// complains, and raises on the second.
+void abort(self_pointer self, const std::string& why, std::chrono::milliseconds late_workers) {
+  auto& state = self->state;
+  if (!state.channel || late_workers == 0ms) {
+    close(self);
+    return;
+  }
+  state.stale.reset();
+  const auto message = io::pickle_abort(std::string{abort_words} + why);
+  state.channel->discard_unsent();
+  if (!state.channel->peer_seen())
+    state.channel->send(message);
+  state.channel->send(message);
+  state.at = step::aborting;
+  state.deadline =
+      meter::clock::now()
+      + (state.channel->peer_seen() ? abort_grace(state.context->options.timeout) : late_workers);
+  tick_soon(self);
+}
+
+/// The server starts no worker any more.
+void settle(self_pointer self) {
+  const auto& state = self->state;
+  if (state.at == step::aborting && !state.channel->peer_seen())
+    close(self);
+}
+
+/// Runs `work` and turns what it throws into the update's failure.
+template <class Function>
+void guarded(self_pointer self, Function work) {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    fail(self, ec::unspecified, std::string{"cannot be served: "} + error.what());
+  }
+}
+
+void bind(self_pointer self) {
+  auto& state = self->state;
+  try {
+    state.channel = std::make_unique<io::worker_channel>(state.context->devices[state.device]->uuid(), 0);
+    if (state.context->devices[state.device]->was_abandoned())
+      expect_stale_worker(state);
+    else
+      say_bound(self);
+    tick_soon(self);
+  } catch (const std::system_error& error) {
+    if (error.code() == std::errc::address_in_use)
+      fail(self, ec::engine_failed,
+           std::string{"is being updated by somebody else: its channel's address is taken: "} + error.what());
+    else
+      fail(self, ec::unspecified, std::string{"cannot be served: "} + error.what());
+  }
+}
+
+} // namespace
+
+worker_session_actor::behavior_type worker_session(self_pointer self, update_ptr context,
+                                                   std::uint32_t device, conductor_actor conductor) {
+  auto& state = self->state;
+  state.context = std::move(context);
+  state.device = device;
+  state.conductor = std::move(conductor);
+  bind(self);
+  return {
+      [self](open_atom) {
+        guarded(self, [&] {
+          if (self->state.at != step::idle)
+            return;
+          self->state.is_open = true;
+          if (!self->state.stale)
+            offer_ring(self);
+        });
+      },
+      [self](const bucket_ready& ready) {
+        guarded(self, [&] {
+          self->state.buckets.push_back(ready.bucket);
+          list_next(self);
+        });
+      },
+      [self](finish_atom) {
+        guarded(self, [&] {
+          if (self->state.at == step::ready)
+            ask(self, step::releasing, io::pickle_none());
+        });
+      },
+      [self](const abort_update& message) {
+        guarded(self, [&] { abort(self, message.why, message.late_workers); });
+      },
+      [self](settled_atom) { guarded(self, [&] { settle(self); }); },
+      [self](tick_atom, std::uint64_t number) {
+        if (number == self->state.tick_number)
+          guarded(self, [&] { look(self); });
+      },
+  };
+}
+
+} // namespace ckpt::actors

@@ -1,0 +1,152 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "gpu/cuda/pinned_memory.hpp"
+
+#include "gpu/cuda/cuda_error.hpp"
+#include "gpu/cuda/use_gpu.hpp"
+#include "gpu/cuda/writable_pages.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <cuda_runtime_api.h>
+#include <unistd.h>
+
+namespace ckpt::gpu {
+namespace {
+
+constexpr std::size_t threads_max = 8;
+
+/// Less is registered sooner than a thread is started.
+constexpr std::uintptr_t part_bytes_min = 16 << 20;
+
+/// 64 KiB on some machines.
+const auto page_bytes = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+
+struct part {
+  std::uintptr_t begin = 0;
+  std::uintptr_t end = 0;
+  cudaError_t status = cudaSuccess;
+
+  [[nodiscard]] std::byte* memory() const { return reinterpret_cast<std::byte*>(begin); }
+  [[nodiscard]] std::size_t bytes() const { return end - begin; }
+};
+
+/// The pages that `memory` touches.
+part pages_of(std::span<const std::byte> memory) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(memory.data());
+  return {begin / page_bytes * page_bytes,
+          (begin + memory.size() + page_bytes - 1) / page_bytes * page_bytes};
+}
+
+/// What lies between the registered parts.
+std::vector<part> gaps_in(const std::map<std::uintptr_t, std::uintptr_t>& registered, part wanted) {
+  std::vector<part> gaps;
+  auto next = registered.upper_bound(wanted.begin);
+  if (next != registered.begin() && std::prev(next)->second > wanted.begin)
+    wanted.begin = std::prev(next)->second;
+  while (wanted.begin < wanted.end) {
+    const auto gap_end = next == registered.end() ? wanted.end : std::min(wanted.end, next->first);
+    if (gap_end > wanted.begin)
+      gaps.push_back({wanted.begin, gap_end});
+    if (next == registered.end())
+      break;
+    wanted.begin = (next++)->second;
+  }
+  return gaps;
+}
+
+std::vector<part> divide(const std::vector<part>& gaps) {
+  std::vector<part> parts;
+  for (const auto& gap : gaps) {
+    const auto wanted = std::min<std::size_t>(threads_max, std::max(1u, std::thread::hardware_concurrency()));
+    const auto count = std::clamp<std::uintptr_t>((gap.end - gap.begin) / part_bytes_min, 1, wanted);
+    const auto bytes = ((gap.end - gap.begin) / count + page_bytes - 1) / page_bytes * page_bytes;
+    for (auto begin = gap.begin; begin < gap.end; begin += bytes)
+      parts.push_back({begin, std::min(begin + bytes, gap.end)});
+  }
+  return parts;
+}
+
+/// Runs `work` on every part, on several threads when there are several parts.
+template <class Function>
+void in_parallel(std::vector<part>& parts, int ordinal, Function work) {
+  const auto every = [&](std::size_t first, std::size_t step) {
+    use_gpu_if_possible(ordinal);
+    for (auto index = first; index < parts.size(); index += step)
+      work(parts[index]);
+  };
+  const auto count = std::min(parts.size(), threads_max);
+  std::vector<std::jthread> threads;
+  for (std::size_t thread = 1; thread < count; ++thread)
+    threads.emplace_back(every, thread, count);
+  if (count > 0)
+    every(0, count);
+}
+
+void release(std::vector<part>& parts, int ordinal) {
+  in_parallel(parts, ordinal, [](const part& each) { static_cast<void>(cudaHostUnregister(each.memory())); });
+}
+
+} // namespace
+
+pinned_memory::pinned_memory(int ordinal) : ordinal_{ordinal} {
+  int value = 0;
+  check_cuda(cudaDeviceGetAttribute(&value, cudaDevAttrHostRegisterReadOnlySupported, ordinal_),
+             "cudaDeviceGetAttribute of GPU " + std::to_string(ordinal_));
+  knows_read_only_ = value != 0;
+}
+
+pinned_memory::~pinned_memory() noexcept {
+  std::vector<part> all;
+  for (const auto& [begin, end] : parts_)
+    all.push_back({begin, end});
+  release(all, ordinal_);
+}
+
+void pinned_memory::add(std::span<const std::byte> memory, access allowed) {
+  const std::lock_guard only_one{adding_}; // Nobody else writes parts_: reading them needs no lock.
+  const auto pages = pages_of(memory);
+  auto parts = divide(gaps_in(parts_, pages));
+  if (parts.empty())
+    return; // For another GPU already.
+  auto flags = cudaHostRegisterPortable;
+  std::optional<writable_pages> opened_up;
+  if (allowed == access::read_only && knows_read_only_)
+    flags |= cudaHostRegisterReadOnly;
+  else if (allowed == access::read_only)
+    opened_up.emplace(std::span{pages.memory(), pages.bytes()});
+  in_parallel(parts, ordinal_, [flags](part& each) {
+    each.status = cudaHostRegister(each.memory(), each.bytes(), flags);
+    if (each.status != cudaSuccess)
+      static_cast<void>(cudaGetLastError());
+  });
+  const auto is_good = [](const part& each) { return each.status == cudaSuccess; };
+  const auto failed = std::ranges::find_if_not(parts, is_good);
+  if (failed == parts.end()) {
+    const std::lock_guard lock{mutex_};
+    for (const auto& each : parts)
+      parts_.emplace(each.begin, each.end);
+    return;
+  }
+  const auto status = failed->status;
+  std::erase_if(parts, [&](const part& each) { return !is_good(each); });
+  release(parts, ordinal_);
+  check_cuda(status, "cudaHostRegister of " + std::to_string(memory.size()) + " bytes of host memory");
+}
+
+std::size_t pinned_memory::copyable(const std::byte* begin, std::size_t length) const {
+  const std::lock_guard lock{mutex_};
+  const auto at = reinterpret_cast<address>(begin);
+  auto next = parts_.upper_bound(at);
+  auto end = next == parts_.end() ? at + length : next->first;
+  if (next != parts_.begin() && std::prev(next)->second > at)
+    end = std::prev(next)->second;
+  return std::min<std::size_t>(length, end - at);
+}
+
+} // namespace ckpt::gpu

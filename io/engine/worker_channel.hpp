@@ -1,0 +1,115 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The weight channel to one worker of an engine: ZeroMQ (zmtp.hpp) over an abstract Unix socket, which this
+// side binds and the worker connects to with a REP socket. One message is under way at a time and gets one
+// reply, except an abort, which gets none. One thread uses a channel.
+//
+// Anybody on this machine can find such a socket. So who is neither of this process's user nor root is not
+// let in, unless this process is root's; who connects is nobody until it has greeted as a REP socket does;
+// and a reply counts only when one is missing.
+
+#include "io/engine/zmtp.hpp"
+#include "io/fd.hpp"
+
+#include <chrono>
+#include <deque>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <poll.h>
+
+namespace ckpt::io {
+
+class worker_channel {
+public:
+  /// Binds `ipc://@checkpoint-engine-<device_uuid>-<serial>.sock`. Throws std::system_error; address_in_use
+  /// means that another pusher is updating this device, and says whose.
+  worker_channel(std::string_view device_uuid, unsigned serial);
+  worker_channel(const worker_channel&) = delete;
+  worker_channel& operator=(const worker_channel&) = delete;
+
+  /// What goes into the HTTP request, keyed by the device's uuid.
+  [[nodiscard]] const std::string& address() const noexcept { return address_; }
+
+  /// The address that the channel for this device and serial number has.
+  [[nodiscard]] static std::string address_of(std::string_view device_uuid, unsigned serial);
+
+  /// Queues a message; it leaves when the worker is connected.
+  void send(std::string message);
+
+  /// Drops what has not left yet.
+  void discard_unsent() noexcept { unsent_.clear(); }
+
+  enum class event {
+    none,        ///< nothing happened within the time
+    reply,       ///< last_reply() holds the worker's answer to the last message
+    peer_lost,   ///< the worker closed its end, or died
+    second_peer, ///< another worker connected too, and is told nothing as long as the first is there
+    babble,      ///< the worker said what was not asked, or what is no reply: see babble()
+  };
+
+  /// Waits up to `timeout` for the next event.
+  [[nodiscard]] event wait(std::chrono::milliseconds timeout);
+
+  /// Empty when the worker agreed, else its error text.
+  [[nodiscard]] const std::string& last_reply() const noexcept { return reply_; }
+
+  /// What was wrong with what the worker said.
+  [[nodiscard]] const std::string& babble() const noexcept { return babble_; }
+
+  /// Who was not let in first, if anybody: "process 12 of user 1000".
+  [[nodiscard]] const std::string& refused() const noexcept { return refused_; }
+
+  /// Who the worker is, as the kernel knows it: "process 12 of user 1000"; empty when there is none.
+  [[nodiscard]] std::string peer_name() const;
+
+  /// True once a worker has connected.
+  [[nodiscard]] bool peer_seen() const noexcept { return peer_seen_; }
+
+  /// Makes the channel ready for another worker once one has been lost.
+  void forget_peer() noexcept;
+
+  /// True when every message has left for the worker.
+  [[nodiscard]] bool all_sent() const noexcept {
+    return unsent_.empty() && (workers_.empty() || workers_.front().session.unwritten().empty());
+  }
+
+private:
+  using clock = std::chrono::steady_clock;
+
+  /// Somebody who connected: a worker once its session is open.
+  struct peer {
+    fd socket;
+    zmtp_session session;
+    clock::time_point since;
+  };
+
+  void accept_strangers();
+  void greet_strangers();
+  void take_bytes(peer& one);
+  [[nodiscard]] bool babbles(peer& worker);
+  void hear_worker();
+  void drop_second_workers_that_left(std::span<const pollfd> seen);
+  [[nodiscard]] event next_event();
+  void flush();
+
+  std::string address_;
+  fd listener_;
+  clock::time_point accept_again_{};
+  std::deque<peer> strangers_;
+  std::deque<peer> workers_; ///< the first is the one that is spoken to
+  std::string reply_;
+  std::string babble_;
+  std::string refused_;
+  std::deque<std::string> unsent_; ///< two at most: a request and an abort, or two aborts
+  unsigned missing_replies_ = 0;
+  bool peer_seen_ = false;
+  bool babbled_ = false;          ///< not yet told
+  bool peer_lost_ = false;        ///< not yet told
+  bool second_peer_came_ = false; ///< not yet told
+};
+
+} // namespace ckpt::io

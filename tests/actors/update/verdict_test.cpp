@@ -1,0 +1,211 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/update/verdict.hpp"
+
+#include "actors/update/update.hpp"
+
+#include <boost/json.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace ckpt::actors {
+namespace {
+
+using testing::HasSubstr;
+
+/// Two engines, of which the second failed in the middle.
+update_verdict half_failed() {
+  update_verdict verdict;
+  verdict.first_cause = {ec::engine_failed, "worker 1 of engine B failed", 1};
+  verdict.engines.push_back({"A", served_weights::updated, "", "v7", 100, 1.5});
+  verdict.engines.push_back({"B", served_weights::mixed, "worker 1 of engine B failed", "v7", 40, 2});
+  host_verdict host;
+  host.stages.push_back({"disk", 100, 0.5});
+  host.stages.push_back({"copy", 0, 0});
+  host.startup = {0.5, 0.25};
+  verdict.hosts.push_back(host);
+  verdict.seconds = 2;
+  return verdict;
+}
+
+/// What each of two hosts says of the one engine that has a worker on each; host 0 leads it.
+std::vector<host_verdict> two_shares() {
+  std::vector<host_verdict> hosts(2);
+  for (std::uint32_t host = 0; host < 2; ++host) {
+    engine_share share;
+    share.listed = share.finished = true;
+    share.bytes = 100 - 10 * host;
+    hosts[host].host = host;
+    hosts[host].engines.push_back(share);
+    hosts[host].stages.push_back({"disk", 50, 1.0 + host});
+    hosts[host].stages.push_back({"broadcast", 50, 1.0});
+    hosts[host].connect_seconds = 3.0 - host;
+  }
+  hosts[0].engines[0].endpoint = "A";
+  hosts[0].engines[0].answered = hosts[0].engines[0].closed = true;
+  return hosts;
+}
+
+TEST(verdict, is_written_as_json_with_cause_engines_and_rates) {
+  const auto report = boost::json::parse(report_text(half_failed(), update{}));
+  EXPECT_EQ(report.at("outcome"), "failed");
+  EXPECT_EQ(report.at("exit_status"), 4);
+  EXPECT_EQ(report.at("cause").at("code"), "engine_failed");
+  EXPECT_EQ(report.at("engines").at(0).at("outcome"), "updated");
+  EXPECT_EQ(report.at("engines").at(1).at("serves"), "mixed");
+  EXPECT_EQ(report.at("engines").at(1).at("cause"), "worker 1 of engine B failed");
+  EXPECT_EQ(report.at("stages").at("disk").at("bytes_per_second"), 200.0);
+  EXPECT_EQ(report.at("startup").at("devices_seconds"), 0.5);
+  EXPECT_EQ(report.at("startup").at("memory_seconds"), 0.25);
+  EXPECT_TRUE(report.at("stages").at("copy").at("bytes_per_second").is_null()) << "nothing was copied";
+}
+
+TEST(verdict, tells_how_long_the_slowest_host_took_to_connect) {
+  update_verdict verdict;
+  verdict.hosts = two_shares();
+  update context;
+  context.layout.hosts = 2;
+  const auto report = boost::json::parse(report_text(verdict, context));
+  EXPECT_EQ(report.at("stages").at("broadcast").at("connect_seconds"), 3.0);
+  EXPECT_EQ(report.at("hosts").at(1).at("stages").at("broadcast").at("connect_seconds"), 2.0);
+  EXPECT_FALSE(report.at("stages").at("disk").as_object().contains("connect_seconds"));
+}
+
+TEST(verdict, tells_the_user_which_engine_serves_what) {
+  const auto text = describe(half_failed(), update{});
+  EXPECT_THAT(text, HasSubstr("engine A: updated to version v7"));
+  EXPECT_THAT(text, HasSubstr("engine B: FAILED, serves MIXED weights: worker 1 of engine B failed"));
+  EXPECT_THAT(text, HasSubstr("failed after 2.00 s (engine_failed)"));
+}
+
+const cluster_layout one_engine_on_two_hosts{2, 0, 1, 2};
+
+TEST(verdict, on_an_engine_of_two_hosts_takes_both_to_be_updated) {
+  const auto all = conclude({}, two_shares(), one_engine_on_two_hosts, "v7");
+  ASSERT_EQ(all.engines.size(), 1u);
+  EXPECT_EQ(all.engines[0].serves, served_weights::updated);
+  EXPECT_EQ(all.engines[0].endpoint, "A");
+  EXPECT_EQ(all.engines[0].why, "");
+  EXPECT_EQ(all.engines[0].bytes, 90u) << "what all its workers have";
+  EXPECT_EQ(merge_stages(all.hosts).at(0).bytes, 100u);
+  EXPECT_EQ(merge_stages(all.hosts).at(0).busy_seconds, 2.0);
+
+  auto hosts = two_shares();
+  hosts[1].engines[0].finished = false;
+  hosts[0].engines[0].closed = false;
+  const auto half = conclude({ec::engine_failed, "worker 1 failed", 0}, hosts, one_engine_on_two_hosts, {});
+  EXPECT_EQ(half.engines[0].serves, served_weights::mixed);
+  EXPECT_EQ(half.engines[0].why, "worker 1 failed");
+}
+
+TEST(verdict, says_unknown_of_an_engine_with_a_lost_host_unless_it_is_known_to_be_mixed) {
+  auto hosts = two_shares();
+  hosts.pop_back();
+  hosts[0].engines[0] = {};
+  hosts[0].engines[0].endpoint = "A";
+  const cause lost{ec::host_lost, "host 1 was lost"};
+  EXPECT_EQ(conclude(lost, hosts, one_engine_on_two_hosts, {}).engines[0].serves, served_weights::unknown);
+  hosts[0].engines[0].listed = true;
+  EXPECT_EQ(conclude(lost, hosts, one_engine_on_two_hosts, {}).engines[0].serves, served_weights::mixed);
+}
+
+TEST(verdict, is_unknown_where_all_was_taken_and_nothing_confirms_it) {
+  auto hosts = two_shares();
+  hosts[0].engines[0].answered = hosts[0].engines[0].closed = false;
+  const cause lost{ec::engine_failed, "engine A was lost during the update", 0};
+  const auto served = [&](const char* before, const char* after) {
+    hosts[0].engines[0].account.version_before = before;
+    hosts[0].engines[0].account.version_after = after;
+    return conclude(lost, hosts, one_engine_on_two_hosts, "v7").engines[0].serves;
+  };
+  EXPECT_EQ(served("", ""), served_weights::unknown);
+  EXPECT_EQ(served("v6", ""), served_weights::unknown);
+  EXPECT_EQ(served("v6", "v6"), served_weights::unknown);
+  EXPECT_EQ(served("v6", "v7"), served_weights::updated) << "it says so itself";
+  EXPECT_EQ(served("v7", "v7"), served_weights::unknown) << "it said so before";
+  hosts[0].engines[0].answered = true;
+  EXPECT_EQ(served("v6", "v6"), served_weights::unknown) << "it says the opposite of its success";
+  hosts[0].engines[0].finished = false;
+  EXPECT_EQ(served("v6", "v6"), served_weights::mixed);
+}
+
+TEST(verdict, repeats_neither_what_a_worker_said_nor_what_it_was_told) {
+  auto hosts = two_shares();
+  hosts[0].engines[0].closed = hosts[0].engines[0].finished = false;
+  cause why{ec::engine_failed, "worker 1 failed while it loaded bucket 2:\nRuntimeError: no room", 0};
+  why.detail = "Traceback (most recent call last):\n  File \"x.py\"\nRuntimeError: no room\n";
+  const auto reason = [&](const std::string& said) {
+    hosts[0].engines[0].account.said = said;
+    return conclude(why, hosts, one_engine_on_two_hosts, "v7").engines[0].why;
+  };
+  EXPECT_EQ(reason(""), why.what);
+  EXPECT_EQ(reason("update failed: RuntimeError: no room"), why.what);
+  EXPECT_EQ(reason(std::string{abort_words} + "worker 1 failed"), why.what);
+  EXPECT_EQ(reason("the disk is on fire"), why.what + "\nthe server said: the disk is on fire");
+}
+
+TEST(verdict, names_what_may_hang_the_pause_and_the_remarks) {
+  auto hosts = two_shares();
+  hosts[0].engines[0].closed = hosts[0].engines[0].answered = false;
+  auto& account = hosts[0].engines[0].account;
+  account.is_unanswered = true;
+  account.pause = "retract";
+  account.pause_seconds = 0.25;
+  account.remarks = {"it served dummy weights"};
+  cause why{ec::timed_out, "worker 1 did not connect within 5 s", 0};
+  why.detail = "the whole story";
+  const auto verdict = conclude(why, hosts, one_engine_on_two_hosts, "v7");
+  const auto text = describe(verdict, update{});
+  EXPECT_THAT(text, HasSubstr("the engine may hang"));
+  EXPECT_THAT(text, HasSubstr("paused (retract) for 0.25 s"));
+  EXPECT_THAT(text, HasSubstr("note: it served dummy weights"));
+  const auto engine = boost::json::parse(report_text(verdict, update{})).at("engines").at(0);
+  EXPECT_EQ(engine.at("pause"), (boost::json::object{{"mode", "retract"}, {"seconds", 0.25}}));
+  EXPECT_EQ(engine.at("remarks").at(0), "it served dummy weights");
+  EXPECT_EQ(engine.at("error"), "the whole story");
+}
+
+TEST(verdict, of_a_host_that_is_not_the_first_is_on_the_engines_that_it_leads) {
+  const cluster_layout two_engines{2, 1, 1, 1};
+  auto hosts = two_shares();
+  hosts[1].engines[0].engine = 1;
+  hosts[1].engines[0].endpoint = "B";
+  hosts[1].engines[0].answered = hosts[1].engines[0].closed = true;
+  const auto verdict = conclude({}, {hosts[1]}, two_engines, {});
+  ASSERT_EQ(verdict.engines.size(), 1u);
+  EXPECT_EQ(verdict.engines[0].endpoint, "B");
+  EXPECT_EQ(verdict.engines[0].serves, served_weights::updated);
+}
+
+TEST(verdict, quotes_the_server_unless_it_only_says_back_what_it_was_told) {
+  const auto why_of_first = [](std::string said, int failed_engine, ec code = ec::timed_out) {
+    auto hosts = two_shares();
+    hosts[0].engines[0].closed = hosts[0].engines[0].answered = false;
+    hosts[0].engines[0].account.said = std::move(said);
+    hosts[1].engines[0].engine = 1;
+    const cluster_layout two_engines{2, 0, 1, 1};
+    return conclude({code, "a worker failed", failed_engine}, hosts, two_engines, {}).engines[0].why;
+  };
+  const auto echo = "HTTP 400: " + std::string{abort_words} + "a worker failed";
+  EXPECT_EQ(why_of_first("HTTP 400: no memory", 0), "a worker failed\nthe server said: HTTP 400: no memory");
+  EXPECT_EQ(why_of_first("HTTP 400: no memory", 1),
+            "given up because a worker failed\nthe server said: HTTP 400: no memory");
+  EXPECT_EQ(why_of_first(echo, 0), "a worker failed");
+  EXPECT_EQ(why_of_first(echo, 1), "given up because a worker failed");
+  EXPECT_EQ(why_of_first("failed", 0), "a worker failed") << "the cause says it already";
+  const auto more = echo + "; worker 1: no memory";
+  EXPECT_EQ(why_of_first(more, 0, ec::engine_failed), "a worker failed\nthe server said: " + more)
+      << "nobody else knows why that worker closed without a word";
+}
+
+TEST(verdict, shows_bytes_in_the_unit_that_fits) {
+  EXPECT_EQ(describe_bytes(0), "0 B");
+  EXPECT_EQ(describe_bytes(1023), "1023 B");
+  EXPECT_EQ(describe_bytes(1536), "1.50 KiB");
+  EXPECT_EQ(describe_bytes(3ull << 40), "3.00 TiB");
+  EXPECT_EQ(describe_bytes(5000ull << 40), "5000.00 TiB");
+}
+
+} // namespace
+} // namespace ckpt::actors

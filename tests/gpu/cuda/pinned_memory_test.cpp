@@ -1,0 +1,96 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// Which memory is registered, in which parts: CUDA refuses what is registered twice.
+
+#include "gpu/cuda/pinned_memory.hpp"
+
+#include "gpu/cuda/cuda_error.hpp"
+#include "gpu/cuda/cuda_host.hpp"
+#include "tests/support/mapped_memory.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+#include <optional>
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+
+namespace ckpt::gpu {
+namespace {
+
+using tests::mapped_memory;
+
+constexpr std::size_t page = 4096;
+constexpr auto writable = pinned_memory::access::read_write;
+
+class pages {
+public:
+  explicit pages(std::size_t count) : memory_{count * page} {}
+
+  [[nodiscard]] std::span<std::byte> from(std::size_t first, std::size_t count) const {
+    return memory_.bytes().subspan(first * page, count * page);
+  }
+  [[nodiscard]] std::byte* at(std::size_t offset) const { return memory_.data() + offset; }
+
+private:
+  mapped_memory memory_;
+};
+
+TEST(pinned_memory_test, takes_what_it_does_not_know_yet_and_only_that) {
+  const pages memory{16};
+  pinned_memory pinned{0};
+  pinned.add(memory.from(2, 4), writable);
+  pinned.add(memory.from(8, 2), writable);
+  pinned.add(memory.from(0, 16), writable); // CUDA would refuse a page for the second time.
+  pinned.add(memory.from(0, 16), writable);
+  EXPECT_EQ(pinned.copyable(memory.at(0), 16 * page), 2 * page);
+  EXPECT_EQ(pinned.copyable(memory.at(2 * page), 16 * page), 4 * page);
+  EXPECT_EQ(pinned.copyable(memory.at(6 * page), 16 * page), 2 * page);
+  EXPECT_EQ(pinned.copyable(memory.at(15 * page), page), page);
+}
+
+TEST(pinned_memory_test, takes_the_whole_pages_of_what_begins_and_ends_within_them) {
+  const pages memory{4};
+  pinned_memory pinned{0};
+  pinned.add(std::span{memory.at(page + 100), 10}, writable);
+  EXPECT_EQ(pinned.copyable(memory.at(page), 4 * page), page);
+  pinned.add(std::span{memory.at(page + 200), page}, writable); // Begins in a page that is known.
+  EXPECT_EQ(pinned.copyable(memory.at(2 * page), 2 * page), page);
+}
+
+TEST(pinned_memory_test, says_how_far_a_copy_may_reach) {
+  const pages memory{8};
+  pinned_memory pinned{0};
+  pinned.add(memory.from(2, 2), writable);
+  pinned.add(memory.from(4, 2), writable);
+  EXPECT_EQ(pinned.copyable(memory.at(0), page), page) << "memory that it does not know";
+  EXPECT_EQ(pinned.copyable(memory.at(page), 3 * page), page) << "up to the first part";
+  EXPECT_EQ(pinned.copyable(memory.at(3 * page + 1), 3 * page), page - 1) << "up to the end of a part";
+  EXPECT_EQ(pinned.copyable(memory.at(4 * page), page / 2), page / 2) << "all of it";
+  EXPECT_EQ(pinned.copyable(memory.at(6 * page), 2 * page), 2 * page) << "behind the last part";
+}
+
+TEST(pinned_memory_test, takes_a_file_in_memory_as_it_is_mapped) {
+  const tests::temporary_directory memory{"/dev/shm"};
+  const auto path = memory.write("file", std::string(4 * page, 'x'));
+  std::optional<mapped_memory> mapped;
+  pinned_memory pinned{0};
+  const auto& file = mapped.emplace(path, pinned.knows_read_only() ? O_RDONLY : O_RDWR);
+  EXPECT_THROW(pinned.add(file.bytes(), writable), cuda_error);
+  EXPECT_EQ(pinned.copyable(file.data() + page, 2 * page), 2 * page)
+      << "it has nothing of what it could not have";
+  pinned.add(file.bytes().subspan(page), pinned_memory::access::read_only);
+  pinned.add(file.bytes(), pinned_memory::access::read_only);
+  EXPECT_EQ(pinned.copyable(file.data() + page, 3 * page), 3 * page);
+}
+
+TEST(pinned_memory_test, releases_everything_at_its_end) {
+  const pages memory{4};
+  for (int turn = 0; turn < 2; ++turn) {
+    pinned_memory pinned{0};
+    pinned.add(memory.from(0, 4), writable);
+  }
+}
+
+} // namespace
+} // namespace ckpt::gpu
