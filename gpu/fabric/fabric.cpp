@@ -68,12 +68,22 @@ ucp_context_h make_context(const fabric_options& options) {
   return context;
 }
 
-ucp_worker_h make_worker(ucp_context_h context) {
+std::unique_ptr<fabric_door> make_door(const fabric_options& options) {
+  try {
+    return std::make_unique<fabric_door>(options.report_stranger);
+  } catch (const std::exception& error) {
+    throw fabric_error{error.what()};
+  }
+}
+
+/// All its sockets that listen, one for each network device, are behind the door from their first moment on.
+ucp_worker_h make_worker(ucp_context& context, fabric_door& door) {
+  const fabric_door::use behind{door};
   ucp_worker_params_t wishes{};
   wishes.field_mask = UCP_WORKER_PARAM_FIELD_THREAD_MODE;
   wishes.thread_mode = UCS_THREAD_MODE_SERIALIZED; // Made by one thread, then used by another.
   ucp_worker_h worker = nullptr;
-  check(ucp_worker_create(context, &wishes, &worker), "ucp_worker_create");
+  check(ucp_worker_create(&context, &wishes, &worker), "ucp_worker_create");
   return worker;
 }
 
@@ -104,14 +114,16 @@ void fabric::destroy::operator()(ucp_worker* worker) const noexcept { ucp_worker
 
 template <class Call>
 bool fabric::survives(Call&& call) noexcept {
-  if (!is_broken_)
-    is_broken_ =
-        !survives_abort([](void* made) { (*static_cast<std::remove_reference_t<Call>*>(made))(); }, &call);
+  if (is_broken_)
+    return false;
+  const fabric_door::use behind{*door_};
+  is_broken_ =
+      !survives_abort([](void* made) { (*static_cast<std::remove_reference_t<Call>*>(made))(); }, &call);
   return !is_broken_;
 }
 
 fabric::fabric(const fabric_options& options)
-    : context_{make_context(options)}, worker_{make_worker(context_.get())} {
+    : door_{make_door(options)}, context_{make_context(options)}, worker_{make_worker(*context_, *door_)} {
   check(ucp_worker_get_efd(worker_.get(), &events_), "ucp_worker_get_efd");
   install_abort_guard();
 }
@@ -126,13 +138,15 @@ fabric::~fabric() noexcept {
   // Nobody knows in which state it is: what it holds is lost until the process ends.
   static_cast<void>(worker_.release());
   static_cast<void>(context_.release());
+  static_cast<void>(door_.release());
 }
 
 std::string fabric::address() const {
+  auto copied = door_->description();
   ucp_address_t* address = nullptr;
   std::size_t bytes = 0;
   check(ucp_worker_get_address(worker_.get(), &address, &bytes), "ucp_worker_get_address");
-  std::string copied{reinterpret_cast<const char*>(address), bytes};
+  copied.append(reinterpret_cast<const char*>(address), bytes);
   ucp_worker_release_address(worker_.get(), address);
   return copied;
 }
@@ -196,10 +210,16 @@ void fabric::complete(fabric_transfer& transfer, int status) noexcept {
 }
 
 fabric_endpoint::fabric_endpoint(fabric& local, const std::string& address) : local_{local} {
+  std::string_view behind_door{address};
+  try {
+    local_.door_->learn(behind_door);
+  } catch (const std::invalid_argument& error) {
+    throw fabric_error{error.what()};
+  }
   ucp_ep_params_t wishes{};
   wishes.field_mask = UCP_EP_PARAM_FIELD_REMOTE_ADDRESS | UCP_EP_PARAM_FIELD_ERR_HANDLING_MODE
                       | UCP_EP_PARAM_FIELD_ERR_HANDLER;
-  wishes.address = reinterpret_cast<const ucp_address_t*>(address.data());
+  wishes.address = reinterpret_cast<const ucp_address_t*>(behind_door.data());
   wishes.err_mode = UCP_ERR_HANDLING_MODE_PEER;
   wishes.err_handler = {on_endpoint_failure, &failure_};
   ucs_status_t created = UCS_ERR_LAST;

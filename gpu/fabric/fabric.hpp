@@ -13,6 +13,8 @@
 // would have ended it (abort_guard.hpp). A fabric to which that happened is broken: it does nothing more,
 // completes nothing more, and keeps what it holds.
 
+#include "gpu/fabric/fabric_door.hpp"
+
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -20,6 +22,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <vector>
 
 struct ucp_context;
@@ -33,6 +36,7 @@ struct fabric_options {
   std::string transports;      ///< UCX's TLS; empty: likewise
   std::uint64_t piece_bytes = 2 << 20;    ///< of a broadcast, in one message
   std::uint32_t pieces_in_flight_max = 8; ///< sent by one host at a time
+  stranger_report report_stranger;        ///< may be empty
 };
 
 /// A call into UCX failed.
@@ -62,7 +66,7 @@ public:
   /// still under way then are never heard of again.
   ~fabric() noexcept;
 
-  /// Where others reach this one: opaque bytes for their fabric_endpoint.
+  /// Where others reach this one: opaque bytes for their fabric_endpoint. Over TCP nobody else does.
   [[nodiscard]] std::string address() const;
 
   /// Lets the one message with exactly this tag come to `destination`.
@@ -99,6 +103,7 @@ private:
   template <class Call>
   bool survives(Call&& call) noexcept;
 
+  std::unique_ptr<fabric_door> door_;
   std::unique_ptr<ucp_context, destroy> context_;
   std::unique_ptr<ucp_worker, destroy> worker_;
   int events_ = -1; ///< UCX's: readable when an armed worker has something to do

@@ -11,11 +11,13 @@
 //
 // Slots are the permission to write: no byte from another host lands in a ring before the broadcast that it
 // belongs to was issued here, and only a message whose 64-bit tag is the keyed hash of that broadcast and
-// piece lands at all. That keeps out what is left of another update and whoever merely finds the port. It is
-// no more than that: the hash is fast and no signature, so who can read or change what passes on the network
-// is not kept out, nor who speaks UCX's own protocol well enough to reach into its memory or to make it give
-// up, and messages that nobody waits for take memory until the end. The integrity and secrecy of the data
-// network are the network's business.
+// piece lands at all. That keeps out what is left of another update.
+//
+// Strangers are kept out before that, over TCP: who was not told this host's address, of which a random key
+// is a part, is turned away before UCX sees a byte of him (fabric_door.hpp). That is no cipher, and the hash
+// is no signature: whoever can read or change what passes on the network is not kept out, nor is there a door
+// in front of transports other than TCP. The integrity and secrecy of the data network are the network's
+// business.
 //
 // Only its neighbours notice that a host is lost; the others merely wait. Telling them is the coordinator's
 // business.

@@ -66,13 +66,24 @@ private:
 
 using fabric_hosts = std::vector<std::unique_ptr<fabric_host>>;
 
-inline fabric_hosts connected_hosts(std::uint32_t count, unsigned devices_each, std::uint64_t ring_bytes) {
+/// Hosts that have not been told of each other.
+inline fabric_hosts lone_hosts(std::uint32_t count, unsigned devices_each, std::uint64_t ring_bytes) {
   fabric_hosts hosts;
   for (std::uint32_t host = 0; host < count; ++host)
     hosts.push_back(std::make_unique<fabric_host>(devices_each, ring_bytes));
+  return hosts;
+}
+
+inline void connect_hosts(fabric_hosts& hosts) {
+  const auto count = static_cast<std::uint32_t>(hosts.size());
   for (std::uint32_t host = 0; host < count; ++host)
     hosts[host]->collective().connect({host, count, hosts[(host + count - 1) % count]->address(),
                                        hosts[(host + 1) % count]->address(), fabric_secret});
+}
+
+inline fabric_hosts connected_hosts(std::uint32_t count, unsigned devices_each, std::uint64_t ring_bytes) {
+  auto hosts = lone_hosts(count, devices_each, ring_bytes);
+  connect_hosts(hosts);
   return hosts;
 }
 

@@ -121,6 +121,11 @@ TEST(fabric_collective, refuses_a_ring_that_makes_no_sense) {
   EXPECT_THROW(host.collective().connect({2, 2, host.address(), host.address(), fabric_secret}),
                fabric_error);
   EXPECT_THROW(host.collective().connect({0, 2, host.address(), host.address(), "short"}), fabric_error);
+  for (const std::size_t length : {0u, 10u, 20u})
+    EXPECT_THROW(fabric_host(1, ring_bytes)
+                     .collective()
+                     .connect({0, 2, host.address(), host.address().substr(0, length), fabric_secret}),
+                 fabric_error);
 }
 
 TEST(message_tag, depends_on_secret_and_broadcast_and_piece) {

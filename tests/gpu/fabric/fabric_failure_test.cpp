@@ -7,21 +7,17 @@
 #include "gpu/fabric/fabric_collective.hpp"
 
 #include "tests/support/fabric_host.hpp"
+#include "tests/support/fabric_strangers.hpp"
 
 #include <algorithm>
 #include <atomic>
 #include <csignal>
-#include <filesystem>
-#include <fstream>
 #include <random>
-#include <set>
-#include <sstream>
 #include <system_error>
 #include <thread>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -32,10 +28,13 @@ namespace {
 using namespace std::chrono_literals;
 using testing::HasSubstr;
 using tests::broadcast_many;
+using tests::caller;
 using tests::connected_hosts;
 using tests::fabric_host;
 using tests::fabric_secret;
+using tests::listening_ports;
 using tests::loopback_options;
+using tests::random_bytes;
 using tests::wait_for;
 using tests::wait_for_failure;
 
@@ -153,38 +152,6 @@ TEST(fabric_failure, ends_beside_a_process_that_was_stopped_before_it_connected)
   static_cast<void>(host.collective().wait(0, 50ms));
 }
 
-/// The ports on which this process accepts connections.
-std::vector<std::uint16_t> listening_ports() {
-  std::set<std::string> own_sockets;
-  std::error_code gone;
-  for (const auto& file : std::filesystem::directory_iterator{"/proc/self/fd"})
-    own_sockets.insert(std::filesystem::read_symlink(file, gone).string());
-  std::vector<std::uint16_t> ports;
-  std::ifstream table{"/proc/self/net/tcp"};
-  for (std::string line; std::getline(table, line);) {
-    std::istringstream words{line};
-    std::string number, local, remote, state, queues, timer, retransmits, user, timeout, socket;
-    words >> number >> local >> remote >> state >> queues >> timer >> retransmits >> user >> timeout
-        >> socket;
-    if (state == "0A" && own_sockets.contains("socket:[" + socket + "]"))
-      ports.push_back(static_cast<std::uint16_t>(std::stoul(local.substr(local.find(':') + 1), nullptr, 16)));
-  }
-  return ports;
-}
-
-void send_raw_bytes(std::uint16_t port, std::mt19937& random) {
-  const int file = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in where{};
-  where.sin_family = AF_INET;
-  where.sin_port = htons(port);
-  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  ASSERT_EQ(::connect(file, reinterpret_cast<const sockaddr*>(&where), sizeof where), 0);
-  std::string bytes(random() % 5000, '\0');
-  std::ranges::generate(bytes, [&] { return static_cast<char>(random()); });
-  static_cast<void>(::send(file, bytes.data(), bytes.size(), MSG_NOSIGNAL));
-  ::close(file);
-}
-
 /// Somebody who found an address, and speaks UCX, but does not know the secret.
 class stranger {
 public:
@@ -228,7 +195,7 @@ TEST(fabric_failure, strangers_disturb_nothing) {
       for (const auto& caller : strangers)
         caller->send_garbage(random);
       for (const auto port : ports)
-        send_raw_bytes(port, random);
+        caller{port}.say(random_bytes(random, 5000));
     }
   }};
   constexpr ticket count = 30 * slots;
