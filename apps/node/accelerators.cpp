@@ -17,6 +17,8 @@
 #include <string>
 #include <system_error>
 
+#include <spdlog/spdlog.h>
+
 namespace ckpt::apps {
 namespace {
 
@@ -48,6 +50,7 @@ namespace {
   }
   if (options.layout.hosts > 1) {
     gpu::fabric_options fabric;
+    fabric.report_stranger = [](const std::string& who) { spdlog::warn("{}", who); };
     if (io::is_loopback(options.place.master_addr))
       fabric.network_devices = "lo"; // All hosts are this one: nobody else needs to find a port.
     opened.collective = std::make_unique<gpu::fabric_collective>(std::move(members), std::move(fabric));

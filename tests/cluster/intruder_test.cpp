@@ -100,15 +100,17 @@ protected:
     return found;
   }
 
-  /// Random bytes, much and little, and connections on which nothing comes, to all these ports. Returns the
-  /// clients with the silent connections.
+  /// To all these ports: random bytes, much and little, the same behind the eight bytes with which UCX begins,
+  /// and connections on which nothing comes. Returns the clients with the silent connections.
   [[nodiscard]] std::vector<std::unique_ptr<program>> molest(unsigned host) {
     std::vector<std::unique_ptr<program>> clients;
     for (const auto& port : listening(host)) {
       const auto ready = scratch_.path() / ("molested-" + std::to_string(clients.size()));
       fs::remove(ready);
-      const auto script = "for bytes in 1 7 64 5000 300000 64 64; do head -c $bytes /dev/urandom >/dev/tcp/"
-                          + port + "; done 2>/dev/null; exec 3<>/dev/tcp/" + port + " && touch '"
+      const auto script = "for bytes in 1 7 64 5000 300000 64 64; do for magic in '' "
+                          "'\\x78\\x56\\x34\\x12\\xbe\\xba\\xfe\\xca'; do "
+                          "{ printf \"$magic\"; head -c $bytes /dev/urandom; } >/dev/tcp/"
+                          + port + "; done; done 2>/dev/null; exec 3<>/dev/tcp/" + port + " && touch '"
                           + ready.string() + "' && exec sleep 1000";
       clients.push_back(std::make_unique<program>(hosts_->command(host, {"bash", "-c", script}),
                                                   scratch_.path() / "molest.log"));
@@ -116,6 +118,16 @@ protected:
           << port << clients.back()->output();
     }
     return clients;
+  }
+
+  /// How often the host's node says that somebody at its own address wanted to take part in the broadcasts.
+  [[nodiscard]] long times_named(unsigned host) const {
+    const auto output = node_output(host);
+    const auto line = virtual_hosts::address(host) + " connected without the key";
+    long count = 0;
+    for (auto at = output.find(line); at != std::string::npos; at = output.find(line, at + 1))
+      ++count;
+    return count;
   }
 
   fs::path certificates_;
@@ -170,6 +182,8 @@ TEST_P(molested_test, by_random_bytes_on_every_port_goes_on) {
   EXPECT_FALSE(late.empty());
   expect_all_end_with(0);
   expect_engines_verified();
+  for (const unsigned host : {0u, 1u})
+    EXPECT_EQ(times_named(host), 1) << node_output(host);
 }
 
 INSTANTIATE_TEST_SUITE_P(of, molested_test, testing::Values(false, true),
