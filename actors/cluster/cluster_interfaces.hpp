@@ -23,6 +23,7 @@
 //
 // The number of messages does not depend on the number of buckets, and no tensor byte is in any of them.
 
+#include "actors/cluster/caller.hpp"
 #include "actors/update/interfaces.hpp"
 #include "io/plan/plan_digest.hpp"
 
@@ -135,9 +136,11 @@ CAF_ADD_ATOM(ckpt_cluster, ckpt::actors, hello_atom, "hello")
 CAF_ADD_ATOM(ckpt_cluster, ckpt::actors, alive_atom, "alive")
 CAF_ADD_ATOM(ckpt_cluster, ckpt::actors, compare_atom, "compare")
 CAF_ADD_ATOM(ckpt_cluster, ckpt::actors, goodbye_atom, "goodbye")
+CAF_ADD_TYPE_ID(ckpt_cluster, (ckpt::actors::call_result))
 CAF_END_TYPE_ID_BLOCK(ckpt_cluster)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::dialed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::call_result)
 
 namespace ckpt::actors {
 

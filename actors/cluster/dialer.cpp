@@ -5,12 +5,13 @@
 
 #include "actors/update/deadlines.hpp"
 #include "actors/update/meter.hpp"
-#include "io/host_address.hpp"
 
 #include <optional>
 #include <set>
 
+#include <caf/actor_system.hpp>
 #include <caf/blocking_actor.hpp>
+#include <caf/io/middleman.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
@@ -21,63 +22,78 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// One attempt to reach the port, and one handshake, may take so long.
-constexpr auto knock_time_max = std::chrono::milliseconds{2'000};
+/// How long CAF may take to introduce itself over a connection that stands.
 constexpr auto handshake_time_max = 5s;
 
+/// Every wait of a call has its own deadline; this one is for what goes wrong beyond that.
+constexpr auto call_time_max = 60s;
+
 /// Pause between attempts.
-constexpr auto knock_again_wait = 200ms;
+constexpr auto call_again_wait = 200ms;
 
-/// A port that answers but breaks off the handshake so many times in a row is not going to change its mind.
-constexpr int handshakes_max = 5;
+/// Somebody who answers so many times in a row that it is not for us is not going to change its mind.
+constexpr int refusals_max = 5;
 
-/// One attempt through CAF. Gives the coordinator, or why not.
-[[nodiscard]] std::optional<std::string> shake_hands(caf::blocking_actor* self,
-                                                     const caf::io::middleman_actor& network,
-                                                     const dial_options& options, dialed& result) {
-  std::optional<std::string> error;
-  self->request(network, handshake_time_max, caf::connect_atom_v, options.address, options.port)
+/// Begins a call and waits for its end. Nothing when this actor is told to end first.
+[[nodiscard]] std::optional<call_result> call(caf::blocking_actor* self, caller& over,
+                                              const dial_options& options) {
+  over.call(options.address, options.port, [mailbox = caf::actor_cast<caf::actor>(self)](call_result ended) {
+    caf::anon_send(mailbox, std::move(ended));
+  });
+  std::optional<call_result> result;
+  self->receive([&](call_result& ended) { result = std::move(ended); }, [](const caf::exit_msg&) {},
+                caf::after(call_time_max) >> [&] { result.emplace().why = "it does not answer"; });
+  return result;
+}
+
+/// Gives the connection to CAF, and gets the coordinator or says why not.
+[[nodiscard]] std::string introduce(caf::blocking_actor* self, const outside_line& line, call_result& called,
+                                    const dial_options& options, dialed& result) {
+  std::string error;
+  self->request(line.broker, handshake_time_max, caf::connect_atom_v,
+                self->system().middleman().backend().new_scribe(called.line->release()), options.port)
       .receive([&](const caf::node_id&, caf::strong_actor_ptr& coordinator,
                    const std::set<std::string>&) { result.coordinator = std::move(coordinator); },
                [&](const caf::error& why) { error = self->system().render(why); });
-  if (!error && result.coordinator == nullptr)
+  if (error.empty() && result.coordinator == nullptr)
     error = "nothing is offered there";
   return error;
 }
 
 } // namespace
 
-void dialer(caf::blocking_actor* self, node_actor node, caf::io::middleman_actor network,
-            dial_options options) {
+void dialer(caf::blocking_actor* self, node_actor node, outside_line line, dial_options options) {
   const auto deadline = meter::clock::now() + options.timeout;
   const auto where = "host 0 at " + options.address + ":" + std::to_string(options.port);
   std::string last_why;
-  int handshakes_failed = 0;
+  int refusals = 0;
   dialed result;
-  bool is_ended = false;
-  while (!is_ended && result.coordinator == nullptr && result.failed.code == ec::none) {
-    const auto refused = io::knock(options.address, options.port, knock_time_max);
-    auto why = refused ? refused : shake_hands(self, network, options, result);
-    if (!why)
-      break;
-    if (*why != last_why)
-      spdlog::info("waiting for {}: {}", where, *why);
-    last_why = *why;
-    handshakes_failed = refused ? 0 : handshakes_failed + 1;
-    if (handshakes_failed == handshakes_max)
-      result.failed = {ec::host_lost,
-                       where + " answers, but breaks off the handshake (" + last_why + "): "
-                           + (options.is_encrypted
-                                  ? "its certificate has another authority than ours, or it runs without TLS"
-                                  : "it may want TLS, or is no ckpt-actor-node")};
+  while (result.failed.code == ec::none) {
+    auto called = call(self, *line.over, options);
+    if (!called)
+      return;
+    if (called->line) {
+      called->why = introduce(self, line, *called, options, result);
+      called->is_answered = true;
+      if (result.coordinator != nullptr)
+        break;
+    }
+    if (called->why != last_why)
+      spdlog::info("waiting for {}: {}", where, called->why);
+    last_why = called->why;
+    refusals = called->is_answered ? refusals + 1 : 0;
+    bool is_ended = false;
+    if (refusals == refusals_max)
+      result.failed = {ec::host_lost, where + " answers, but does not let this host in: " + last_why};
     else if (meter::clock::now() > deadline)
       result.failed = {ec::host_lost,
                        where + " never came within " + describe_seconds(options.timeout) + ": " + last_why};
     else
-      self->receive([&](const caf::exit_msg&) { is_ended = true; }, caf::after(knock_again_wait) >> [] {});
+      self->receive([&](const caf::exit_msg&) { is_ended = true; }, caf::after(call_again_wait) >> [] {});
+    if (is_ended)
+      return;
   }
-  if (!is_ended)
-    caf::anon_send(node, std::move(result));
+  caf::anon_send(node, std::move(result));
 }
 
 } // namespace ckpt::actors

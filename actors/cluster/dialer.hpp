@@ -2,18 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The actor that finds the way to the coordinator. Hosts start in any order and minutes apart, so it tries
-// until it succeeds or its time is up. Detached and blocking: CAF's own connect, and the system's name
-// resolution, cannot be given deadlines. It first knocks with a connection of its own that can.
+// The actor that finds the way to the coordinator. Hosts start in any order and minutes apart, so it calls
+// until it succeeds or its time is up. Detached and blocking, but only on messages: the caller does what takes
+// time, with deadlines, and may be told to end meanwhile.
 
 #include "actors/cluster/cluster_interfaces.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include <caf/actor.hpp>
 #include <caf/fwd.hpp>
-#include <caf/io/middleman_actor.hpp>
 
 namespace ckpt::actors {
 
@@ -21,11 +22,15 @@ struct dial_options {
   std::string address; ///< of host 0: a name or a number
   std::uint16_t port = 0;
   std::chrono::milliseconds timeout{300'000};
-  bool is_encrypted = false; ///< for messages
 };
 
-/// Tells `node` once: dialed. `network` is CAF's plain middleman or its TLS one.
-void dialer(caf::blocking_actor* self, node_actor node, caf::io::middleman_actor network,
-            dial_options options);
+/// How a host reaches others: over what, and who in CAF gets the connection.
+struct outside_line {
+  std::shared_ptr<caller> over;
+  caf::actor broker; ///< CAF's, for its protocol between processes
+};
+
+/// Tells `node` once: dialed.
+void dialer(caf::blocking_actor* self, node_actor node, outside_line line, dial_options options);
 
 } // namespace ckpt::actors

@@ -206,7 +206,7 @@ void on_run(self_pointer self) {
     greet(self);
     return;
   }
-  self->state.dialing = self->spawn<caf::detached>(dialer, node_actor{self}, way.network.value(), way.dial);
+  self->state.dialing = self->spawn<caf::detached>(dialer, node_actor{self}, way.line, way.dial);
 }
 
 } // namespace

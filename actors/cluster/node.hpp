@@ -30,7 +30,7 @@ namespace ckpt::actors {
 /// The coordinator itself on host 0, elsewhere the way to it.
 struct way_to_coordinator {
   coordinator_actor here;
-  std::optional<caf::io::middleman_actor> network;
+  outside_line line;
   dial_options dial;
 };
 

@@ -3,6 +3,7 @@
 
 #include "apps/node/run.hpp"
 
+#include "actors/cluster/gate.hpp"
 #include "actors/update/meter.hpp"
 #include "actors/update/update.hpp"
 #include "actors/update/verdict.hpp"
@@ -100,6 +101,15 @@ auto step(ec otherwise, Function work) {
       memory_of_all
       + actors::slab_count(options.update.host_memory_bytes, plan, options.update.chunk_bytes, options.layout)
             * options.update.chunk_bytes;
+  if (options.layout.hosts > 1) {
+    needs.threads += 2; // for connections, and for the resolver
+    needs.descriptors += 8;
+  }
+  if (options.layout.hosts > 1 && options.layout.host == 0) { // Where the others come to: see network_thread.
+    needs.descriptors +=
+        actors::gate_for_hosts(options.layout.hosts).strangers_max + 3 * options.layout.hosts;
+    needs.memory_bytes += (128u << 10) * std::uint64_t{options.layout.hosts};
+  }
   if (options.device == device_kind::host)
     needs.memory_bytes += plan.ring_bytes * devices;
   return needs;

@@ -6,19 +6,15 @@
 #include "actors/cluster/coordinator.hpp"
 #include "actors/cluster/node.hpp"
 #include "actors/update/conductor.hpp"
-#include "apps/node/tls_error_queue.hpp"
-#include "io/host_address.hpp"
+#include "apps/node/control_network.hpp"
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <utility>
 
 #include <caf/actor_system.hpp>
 #include <caf/actor_system_config.hpp>
 #include <caf/io/middleman.hpp>
-#include <caf/openssl/manager.hpp>
-#include <caf/openssl/publish.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -39,16 +35,8 @@ struct system_config : caf::actor_system_config {
     add_message_types<caf::id_block::ckpt_cluster>();
     // Only node, conductor and coordinator are scheduled; the data path has its own threads.
     set("scheduler.max-threads", std::size_t{2});
-    if (options.layout.hosts == 1)
-      return;
-    load<caf::io::middleman>();
-    if (!options.network.is_encrypted())
-      return;
-    load<caf::openssl::manager>();
-    link_tls_error_queue();
-    openssl_cafile = options.network.tls_ca;
-    openssl_certificate = options.network.tls_cert;
-    openssl_key = options.network.tls_key;
+    if (options.layout.hosts > 1)
+      load<caf::io::middleman>();
   }
 };
 
@@ -98,27 +86,6 @@ struct system_config : caf::actor_system_config {
   return introduction;
 }
 
-/// Lets the other hosts reach the coordinator. Throws what keeps it from listening.
-void publish(caf::actor_system& system, const actors::coordinator_actor& coordinator,
-             const node_options& options) {
-  const auto& place = options.place;
-  const auto listen = [&](const char* address) {
-    return options.network.is_encrypted()
-               ? caf::openssl::publish(coordinator, place.master_port, address, true)
-               : system.middleman().publish(coordinator, place.master_port, address, true);
-  };
-  auto port = listen(place.master_addr.c_str());
-  // The address that others know this host by need not be one of its own. Unprotected ports stay where they
-  // are.
-  if (!port && !io::is_loopback(place.master_addr))
-    port = listen(nullptr);
-  if (!port)
-    throw std::runtime_error{"cannot listen at " + place.master_addr + ":" + std::to_string(place.master_port)
-                             + " for the other hosts: " + system.render(port.error())};
-  spdlog::info("host 0 of {} listens at {}:{} ({})", options.layout.hosts, place.master_addr, *port,
-               options.network.is_encrypted() ? "TLS" : "no TLS");
-}
-
 /// What every engine has to hold after the update: what an earlier report says, or what one of this host's
 /// engines says.
 [[nodiscard]] actors::expected_proof expected_proof_of(const actors::update& update) {
@@ -131,13 +98,13 @@ void publish(caf::actor_system& system, const actors::coordinator_actor& coordin
   return {*told, "engine " + actors::endpoint_urls(update.options).at(index), true};
 }
 
-[[nodiscard]] actors::way_to_coordinator
-find_coordinator(caf::actor_system& system, const node_options& options, const actors::update_ptr& update) {
+[[nodiscard]] actors::way_to_coordinator find_coordinator(caf::actor_system& system, control_network& network,
+                                                          const node_options& options,
+                                                          const actors::update_ptr& update) {
   actors::way_to_coordinator way;
   way.dial.address = options.place.master_addr;
   way.dial.port = options.place.master_port;
   way.dial.timeout = options.update.timeout;
-  way.dial.is_encrypted = options.network.is_encrypted();
   if (options.layout.host == 0) {
     actors::coordinator_options coordinator{options.layout, options.update.timeout, options.host_timeout,
                                             options.update.stay_time};
@@ -146,19 +113,19 @@ find_coordinator(caf::actor_system& system, const node_options& options, const a
     way.here = system.spawn(actors::coordinator, std::move(coordinator));
     try {
       if (options.layout.hosts > 1)
-        publish(system, way.here, options);
+        network.publish(system, way.here);
     } catch (const std::exception&) {
       caf::anon_send_exit(way.here, caf::exit_reason::user_shutdown); // Nobody else would end it.
       throw;
     }
   } else {
-    way.network = options.network.is_encrypted() ? system.openssl_manager().actor_handle()
-                                                 : system.middleman().actor_handle();
+    way.line = network.outside_line(system);
   }
   return way;
 }
 
-[[nodiscard]] actors::node_options describe_node(caf::actor_system& system, const node_options& options,
+[[nodiscard]] actors::node_options describe_node(caf::actor_system& system, control_network& network,
+                                                 const node_options& options,
                                                  const actors::update_ptr& update,
                                                  const cause& failed_before) {
   actors::node_options node;
@@ -176,19 +143,31 @@ find_coordinator(caf::actor_system& system, const node_options& options, const a
     update->is_running = true;
     return system.spawn(actors::conductor, update, self);
   };
-  node.coordinator = find_coordinator(system, options, update);
+  node.coordinator = find_coordinator(system, network, options, update);
   return node;
 }
+
+/// Closes the network before the actors end, whichever way they do.
+class closing_in_time {
+public:
+  explicit closing_in_time(control_network& network) : network_{network} {}
+  ~closing_in_time() { network_.close(); }
+
+private:
+  control_network& network_;
+};
 
 } // namespace
 
 int take_part(const node_options& options, const actors::update_ptr& update, const cause& failed_before,
               const signal_guard& signals, const std::function<int(const update_verdict&)>& conclude) {
   system_config config{options};
+  control_network network{options}; // Outlives the system: what is said last still has to go out.
   caf::actor_system system{config};
+  const closing_in_time close{network};
   update_verdict verdict;
   try {
-    auto described = describe_node(system, options, update, failed_before);
+    auto described = describe_node(system, network, options, update, failed_before);
     const auto coordinator = described.coordinator.here;
     const auto node = system.spawn(actors::node, std::move(described));
     caf::scoped_actor self{system};
@@ -212,12 +191,7 @@ int take_part(const node_options& options, const actors::update_ptr& update, con
         actors::conclude(why, {actors::untouched(why, options.layout, actors::endpoint_urls(options.update))},
                          options.layout, options.update.weight_version);
   }
-  const auto status = conclude(verdict);
-  // A stranger, or a lost host, may be silent in the middle of a handshake, and CAF's network thread then
-  // waits for it as long as it stays so. Everybody who has to know the outcome knows it.
-  if (options.layout.hosts > 1)
-    std::_Exit(status);
-  return status;
+  return conclude(verdict);
 }
 
 } // namespace ckpt::apps

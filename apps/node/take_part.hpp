@@ -16,8 +16,7 @@ namespace ckpt::apps {
 
 /// `failed_before` says why this host cannot take part, if it cannot: the others are told. Once the update is
 /// over on all hosts, or its outcome cannot be learned, calls `conclude` with the verdict, while whatever is
-/// left of the update still stands, and returns what it returns; where there are other hosts, a failed update
-/// ends the process with it.
+/// left of the update still stands, and returns what it returns.
 [[nodiscard]] int take_part(const node_options& options, const actors::update_ptr& update,
                             const actors::cause& failed_before, const signal_guard& signals,
                             const std::function<int(const actors::update_verdict&)>& conclude);

@@ -103,6 +103,7 @@ void cluster_test::start_node(unsigned host, const arguments& more) {
     append(command, engines_of(host));
   append(command, node_flags_);
   append(command, more);
+  command.insert(command.begin(), node_wrapper_.begin(), node_wrapper_.end());
   nodes_[host] =
       std::make_unique<program>(hosts_->command(host, command), log("node-" + std::to_string(host)));
 }

@@ -80,6 +80,7 @@ protected:
   std::optional<virtual_hosts> hosts_;
   std::vector<std::vector<std::unique_ptr<program>>> engines_; ///< the first host's ckpt-sink, its followers'
   std::vector<std::unique_ptr<program>> nodes_;                ///< by host
+  arguments node_wrapper_; ///< what every node is started by; usually nothing
   arguments node_flags_{"--timeout", "10", "--insecure-network"};
   unsigned seed_ = std::random_device{}(); ///< printed
   std::mt19937 random_{seed_};

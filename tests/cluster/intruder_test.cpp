@@ -48,8 +48,9 @@ protected:
     start_node(host, certificates_.empty() ? arguments{} : tls_flags(certificates_, certificates_, host));
   }
 
-  /// A node that claims to be host 1 and must not get in: neither before the real one comes, nor after.
-  void expect_stays_out(const arguments& flags) {
+  /// A node that claims to be host 1 and must not get in: neither before the real one comes, nor after. It
+  /// learns why.
+  void expect_stays_out(const arguments& flags, const std::string& why) {
     arguments more{"--nnodes",
                    "2",
                    "--node-rank",
@@ -69,15 +70,17 @@ protected:
         hosts_->command(1, node_command(checkpoints_[0], scratch_.path() / "intruder.json", more)),
         scratch_.path() / "intruder.log"};
     EXPECT_THAT(intruder.wait(patience), Optional(AnyOf(5, 6))) << intruder.output();
+    EXPECT_THAT(intruder.output(), HasSubstr(why));
+    EXPECT_THAT(node_output(0), HasSubstr(virtual_hosts::address(1) + " does not get in"));
   }
 
-  void expect_update_in_spite_of(const arguments& intruder) {
+  void expect_update_in_spite_of(const arguments& intruder, const std::string& why) {
     start_cluster({.hosts = 2}, very_slow_engines);
     start_member(0);
-    expect_stays_out(intruder);
+    expect_stays_out(intruder, why);
     start_member(1);
     reach_the_middle();
-    expect_stays_out(intruder);
+    expect_stays_out(intruder, why);
     expect_all_end_with(0);
     expect_engines_verified();
   }
@@ -144,18 +147,19 @@ TEST_F(intruder_test, a_cluster_with_certificates_updates_its_engines) {
 
 TEST_F(intruder_test, a_node_without_certificate_stays_out) {
   use_tls();
-  expect_update_in_spite_of({"--insecure-network"});
+  expect_update_in_spite_of({"--insecure-network"}, "it wants TLS");
 }
 
 TEST_F(intruder_test, a_node_with_the_certificate_of_another_authority_stays_out) {
   use_tls();
   const auto others = make_certificates("others");
-  expect_update_in_spite_of(tls_flags(others, others, 1));
+  expect_update_in_spite_of(tls_flags(others, others, 1), "another authority than ours");
 }
 
 TEST_F(intruder_test, a_node_that_trusts_the_right_authority_but_is_not_of_it_stays_out) {
   use_tls();
-  expect_update_in_spite_of(tls_flags(certificates_, make_certificates("others"), 1));
+  expect_update_in_spite_of(tls_flags(certificates_, make_certificates("others"), 1),
+                            "refuses our certificate");
 }
 
 TEST_F(intruder_test, a_network_that_others_may_see_needs_a_word_of_consent) {
@@ -166,7 +170,36 @@ TEST_F(intruder_test, a_network_that_others_may_see_needs_a_word_of_consent) {
   EXPECT_THAT(node_output(0), HasSubstr("--insecure-network"));
 }
 
-class molested_test : public intruder_test, public testing::WithParamInterface<bool> {};
+class molested_test : public intruder_test, public testing::WithParamInterface<bool> {
+protected:
+  /// Runs `script` on host 1, with host 0's port as $port, until it says that it is ready.
+  [[nodiscard]] std::unique_ptr<program> molest_with(const std::string& script) {
+    const auto ready = scratch_.path() / "ready";
+    fs::remove(ready);
+    const auto port = virtual_hosts::address(0) + "/29500";
+    auto client = std::make_unique<program>(
+        hosts_->command(
+            1, {"bash", "-c", "port=/dev/tcp/" + port + " ready='" + ready.string() + "'\n" + script}),
+        scratch_.path() / "molest.log");
+    EXPECT_TRUE(eventually([&] { return fs::exists(ready); }, patience)) << client->output();
+    return client;
+  }
+
+  /// An update of two hosts, of which host 0 may open 200 files, while host 1 is also where `script` runs.
+  void expect_update_in_spite_of_clients(const std::string& script) {
+    if (GetParam())
+      use_tls();
+    start_cluster({.hosts = 2});
+    node_wrapper_ = {"bash", "-c", "ulimit -n 200 && exec \"$@\"", "node"};
+    start_member(0);
+    EXPECT_TRUE(eventually([&] { return !listening(0).empty(); }, patience)) << node_output(0);
+    const auto clients = molest_with(script);
+    start_member(1);
+    expect_all_end_with(0);
+    expect_engines_verified();
+    EXPECT_EQ(clients->wait(0ms), std::nullopt) << "they were there to the end";
+  }
+};
 
 TEST_P(molested_test, by_random_bytes_on_every_port_goes_on) {
   if (GetParam())
@@ -184,6 +217,24 @@ TEST_P(molested_test, by_random_bytes_on_every_port_goes_on) {
   expect_engines_verified();
   for (const unsigned host : {0u, 1u})
     EXPECT_EQ(times_named(host), 1) << node_output(host);
+}
+
+TEST_P(molested_test, by_400_silent_connections_goes_on_and_ends) {
+  expect_update_in_spite_of_clients(R"(
+    trap '' PIPE; ulimit -n 1000
+    for number in {1..400}; do
+      exec {connection}<>$port || exit
+      ((number % 2)) || printf '\x16\x03\x01\x02' >&$connection 2>/dev/null
+    done
+    touch "$ready" && exec sleep 1000)");
+}
+
+TEST_P(molested_test, by_connections_without_end_goes_on_and_ends) {
+  expect_update_in_spite_of_clients(R"(
+    touch "$ready"
+    while :; do
+      exec 3<>$port && exec 3>&-
+    done 2>/dev/null)");
 }
 
 INSTANTIATE_TEST_SUITE_P(of, molested_test, testing::Values(false, true),

@@ -1,0 +1,60 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The other side of the gate: calls host 0's port, shows a certificate where there are certificates, greets,
+// and gives the connection's local end, which is for CAF.
+//
+// One thread of its own, on which everything happens that waits; every wait has a deadline. One call at a
+// time.
+
+#include "actors/cluster/tls_identity.hpp"
+#include "io/fd.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace ckpt::actors {
+
+/// How a call ended.
+struct call_result {
+  std::shared_ptr<io::fd> line; ///< CAF's end of the connection; null when there is none
+  bool is_answered = false;     ///< without a line: somebody is there, but not for us
+  std::string why;              ///< without a line
+};
+
+struct call_times {
+  std::chrono::milliseconds lookup_max{10'000};
+  std::chrono::milliseconds connect_max{2'000}; ///< for each address of the name
+  std::chrono::milliseconds greeting_max{5'000};
+};
+
+class caller {
+public:
+  using call_ended = std::function<void(call_result)>;
+
+  /// Throws std::system_error that names a certificate that cannot be used.
+  explicit caller(const std::optional<tls_identity>& tls, const call_times& times = {});
+  caller(const caller&) = delete;
+  caller& operator=(const caller&) = delete;
+
+  /// Closes, and waits for the connection to end.
+  ~caller();
+
+  /// `ended` is called once, on the caller's thread, unless close() or another call comes first.
+  void call(const std::string& name, std::uint16_t port, call_ended ended);
+
+  /// Once this returns, no `ended` is called any more, and none is kept. A connection that stands has
+  /// a second for what CAF had to say; then it is cut off. Not from the caller's thread.
+  void close();
+
+private:
+  class switchboard;
+  std::unique_ptr<switchboard> board_;
+};
+
+} // namespace ckpt::actors

@@ -1,0 +1,62 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The first words on a connection between hosts, inside TLS where there is TLS: the caller greets, host 0
+// greets back, and from then on the connection is CAF's. All lines are equally long, so nobody reads a byte
+// too many. Pure; any thread.
+//
+//   caller                                      host 0
+//     │ ckpt-actor-node greets, 1 ──────────────> │
+//     │ <────────────── ckpt-actor-node greets, 1 │
+//     │ <════════════════ CAF ══════════════════> │
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace ckpt::actors {
+
+/// The digit changes when the way from a connection to CAF does; messages have protocol_version.
+inline constexpr std::string_view greeting_line = "ckpt-actor-node greets, 1\n";
+
+/// What host 0 answers in the clear to somebody who does not speak TLS with it, but should.
+inline constexpr std::string_view wants_tls_line = "ckpt-actor-node wants TLS\n";
+
+inline constexpr std::size_t line_bytes = greeting_line.size();
+static_assert(wants_tls_line.size() == line_bytes);
+
+/// A TLS record that begins a handshake has this for its first byte; no line of ours has.
+inline constexpr char tls_first_byte = 0x16;
+
+enum class said : std::uint8_t {
+  greeting,      ///< ours
+  other_version, ///< a greeting of another version of this program
+  wants_tls,
+  something_else,
+};
+
+namespace detail {
+inline constexpr std::size_t version_at = line_bytes - 2;
+} // namespace detail
+
+/// False once `heard` cannot become a line of ours any more.
+[[nodiscard]] constexpr bool may_become_line(std::string_view heard) noexcept {
+  const auto common = std::min(heard.size(), detail::version_at);
+  const auto begin = heard.substr(0, common);
+  return greeting_line.starts_with(begin) || wants_tls_line.starts_with(begin);
+}
+
+[[nodiscard]] constexpr said understand(std::string_view heard) noexcept {
+  if (heard == greeting_line)
+    return said::greeting;
+  if (heard == wants_tls_line)
+    return said::wants_tls;
+  if (heard.size() == line_bytes && heard.back() == '\n'
+      && heard.starts_with(greeting_line.substr(0, detail::version_at)))
+    return said::other_version;
+  return said::something_else;
+}
+
+} // namespace ckpt::actors

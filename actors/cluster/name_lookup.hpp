@@ -1,0 +1,43 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The addresses behind a host's name. The system's resolver takes as long as it likes and cannot be told to
+// stop, so it is asked from a thread that is left to itself: nobody has to wait for it, not even the end of
+// the process.
+
+#include "io/fd.hpp"
+
+#include <cstdint>
+#include <future>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/ip/tcp.hpp>
+
+namespace ckpt::actors {
+
+struct found_addresses {
+  std::vector<boost::asio::ip::tcp::endpoint> places;
+  std::string error; ///< why there are none
+};
+
+/// One question to the resolver. One thread at a time.
+class name_lookup {
+public:
+  /// Throws std::system_error for lack of threads or descriptors.
+  name_lookup(const std::string& name, std::uint16_t port);
+
+  /// Becomes readable when the answer is there. To be called once: whoever calls owns it.
+  [[nodiscard]] io::fd take_descriptor() noexcept { return std::move(answered_); }
+
+  /// Waits for the answer. To be called once.
+  [[nodiscard]] found_addresses answer() { return answer_.get(); }
+
+private:
+  std::future<found_addresses> answer_;
+  io::fd answered_;
+};
+
+} // namespace ckpt::actors

@@ -1,0 +1,164 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/cluster/network_thread.hpp"
+
+#include <array>
+#include <cerrno>
+#include <future>
+#include <system_error>
+
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/write.hpp>
+
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+namespace ckpt::actors {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+using local = asio::local::stream_protocol;
+using boost::system::error_code;
+
+/// How long a bridge of which one side has ended waits for the other to have got everything.
+constexpr auto linger_max = 1s;
+
+constexpr std::size_t buffer_bytes = 64 << 10;
+
+} // namespace
+
+/// Owns a connection and this side of a socket pair, and itself while anything is under way.
+class network_thread::bridge_between : public std::enable_shared_from_this<bridge_between> {
+public:
+  bridge_between(std::unique_ptr<secured_stream> far, local::socket near)
+      : far_{std::move(far)}, near_{std::move(near)}, linger_{near_.get_executor()} {}
+
+  /// Calls `ended` once.
+  void begin(std::function<void()> ended) {
+    ended_ = std::move(ended);
+    pump(*far_, near_, inward_, near_);
+    pump(near_, *far_, outward_, far_->socket());
+  }
+
+  void close() {
+    error_code ignored;
+    linger_.cancel();
+    far_->close();
+    near_.close(ignored);
+    if (ended_)
+      std::exchange(ended_, nullptr)();
+  }
+
+private:
+  using buffer = std::array<char, buffer_bytes>;
+
+  template <class From, class To, class Socket>
+  void pump(From& from, To& to, buffer& bytes, Socket& onward) {
+    from.async_read_some(asio::buffer(bytes), [=, this, self = shared_from_this(), &from, &to, &bytes,
+                                               &onward](error_code failed, std::size_t count) {
+      if (failed)
+        return end_of(onward);
+      asio::async_write(to, asio::buffer(bytes, count),
+                        [=, this, &from, &to, &bytes, &onward](error_code broken, std::size_t) {
+                          static_cast<void>(self);
+                          if (broken)
+                            return end_of(onward);
+                          pump(from, to, bytes, onward);
+                        });
+    });
+  }
+
+  /// Nothing goes to `onward` any more.
+  template <class Socket>
+  void end_of(Socket& onward) {
+    error_code ignored; // It may have ended first.
+    onward.shutdown(Socket::shutdown_send, ignored);
+    if (++ways_ended_ == 2) {
+      close();
+      return;
+    }
+    linger_.expires_after(linger_max);
+    linger_.async_wait([this, self = shared_from_this()](error_code cancelled) {
+      if (!cancelled)
+        close();
+    });
+  }
+
+  std::unique_ptr<secured_stream> far_;
+  local::socket near_;
+  asio::steady_timer linger_;
+  std::function<void()> ended_;
+  int ways_ended_ = 0;
+  buffer inward_;
+  buffer outward_;
+};
+
+network_thread::network_thread() : thread_{[this] { serve(); }} {}
+
+network_thread::~network_thread() noexcept { finish(); }
+
+void network_thread::serve() {
+  // What a handler throws, for lack of memory above all, ends what it was about, and nothing else: that host
+  // is soon taken for lost.
+  while (!io_.stopped())
+    try {
+      io_.run();
+    } catch (const std::exception& error) {
+      spdlog::error("a connection between hosts: {}", error.what());
+    }
+}
+
+void network_thread::run(const std::function<void()>& work) {
+  std::packaged_task<void()> task{work};
+  auto done = task.get_future();
+  asio::post(io_, std::ref(task));
+  done.get();
+}
+
+io::fd network_thread::bridge(std::unique_ptr<secured_stream> stream) {
+  std::array<int, 2> ends{};
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
+    throw std::system_error{errno, std::generic_category(), "socketpair"};
+  io::fd ours{ends[0]}, theirs{ends[1]};
+  local::socket near{io_, local{}, ours.number()};
+  static_cast<void>(ours.release());
+  const auto made = std::make_shared<bridge_between>(std::move(stream), std::move(near));
+  bridges_.insert(made);
+  made->begin([this, which = std::weak_ptr{made}] {
+    bridges_.erase(which.lock());
+    stop_if_idle();
+  });
+  return theirs;
+}
+
+void network_thread::stop_if_idle() {
+  if (is_finishing_ && bridges_.empty())
+    io_.stop();
+}
+
+void network_thread::end_bridges_soon() {
+  if (std::exchange(is_ending_, true))
+    return;
+  patience_.expires_after(linger_max);
+  patience_.async_wait([this](error_code) {
+    const auto left = bridges_; // They take themselves out.
+    for (const auto& one : left)
+      one->close();
+  });
+}
+
+void network_thread::finish() noexcept {
+  if (!thread_.joinable())
+    return;
+  asio::post(io_, [this] {
+    is_finishing_ = true;
+    end_bridges_soon();
+    stop_if_idle();
+  });
+  thread_.join();
+}
+
+} // namespace ckpt::actors

@@ -1,0 +1,78 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/node/control_network.hpp"
+
+#include "io/host_address.hpp"
+
+#include <set>
+#include <stdexcept>
+#include <utility>
+
+#include <caf/actor_system.hpp>
+#include <caf/io/basp_broker.hpp>
+#include <caf/io/middleman.hpp>
+#include <caf/send.hpp>
+
+#include <spdlog/spdlog.h>
+
+namespace ckpt::apps {
+namespace {
+
+[[nodiscard]] std::optional<actors::tls_identity> identity_of(const network_options& network) {
+  if (!network.is_encrypted())
+    return std::nullopt;
+  return actors::tls_identity{network.tls_ca, network.tls_cert, network.tls_key};
+}
+
+/// CAF's own actor for its protocol between processes. It is told of connections in the way in which CAF's
+/// middleman, and its tests, tell it.
+[[nodiscard]] caf::actor broker_of(caf::actor_system& system) {
+  return system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
+}
+
+} // namespace
+
+void control_network::publish(caf::actor_system& system, const actors::coordinator_actor& coordinator) {
+  const auto& place = options_.place;
+  auto gate = actors::gate_for_hosts(options_.layout.hosts);
+  gate.address = place.master_addr;
+  gate.port = place.master_port;
+  gate.tls = identity_of(options_.network);
+  const auto let_in = [&system, broker = broker_of(system), port = place.master_port,
+                       whom = caf::actor_cast<caf::strong_actor_ptr>(coordinator)](io::fd guest) {
+    caf::anon_send(broker, caf::publish_atom_v, system.middleman().backend().new_scribe(guest.release()),
+                   port, whom, std::set<std::string>{});
+  };
+  try {
+    try {
+      gate_ = std::make_unique<actors::gate>(gate, let_in);
+    } catch (const std::exception&) {
+      // The address that others know this host by need not be one of its own. Unprotected ports stay where
+      // they are.
+      if (io::is_loopback(place.master_addr))
+        throw;
+      gate.address.clear();
+      gate_ = std::make_unique<actors::gate>(gate, let_in);
+    }
+  } catch (const std::exception& error) {
+    throw std::runtime_error{"cannot listen at " + place.master_addr + ":" + std::to_string(place.master_port)
+                             + " for the other hosts: " + error.what()};
+  }
+  spdlog::info("host 0 of {} listens at {}:{} ({})", options_.layout.hosts, place.master_addr, gate_->port(),
+               options_.network.is_encrypted() ? "TLS" : "no TLS");
+}
+
+actors::outside_line control_network::outside_line(caf::actor_system& system) {
+  caller_ = std::make_shared<actors::caller>(identity_of(options_.network));
+  return {caller_, broker_of(system)};
+}
+
+void control_network::close() {
+  if (gate_)
+    gate_->close();
+  if (caller_)
+    caller_->close();
+}
+
+} // namespace ckpt::apps
