@@ -3,6 +3,7 @@
 
 // The program that moves weights: one per host. See apps/README.md.
 
+#include "apps/node/client/client.hpp"
 #include "apps/node/command_line.hpp"
 #include "apps/node/run.hpp"
 
@@ -11,6 +12,8 @@
 
 int main(int argc, char** argv) {
   try {
+    if (ckpt::apps::is_client_command(argc, argv))
+      return ckpt::apps::run_client_command(argc, argv);
     const auto command = ckpt::apps::parse_command_line(argc, argv);
     return command.options ? ckpt::apps::run(*command.options) : command.exit_status;
   } catch (const std::exception& error) {

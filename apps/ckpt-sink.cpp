@@ -5,7 +5,6 @@
 // tests can see what happens when an engine misbehaves. See apps/sink/README.md.
 
 #include "apps/sink/engine.hpp"
-#include "apps/sink/http_server.hpp"
 #include "apps/sink/options.hpp"
 #include "apps/sink/report.hpp"
 #include "apps/sink/worker_process.hpp"
@@ -37,7 +36,7 @@ int serve(const sink_options& options, std::shared_ptr<const expectation> expect
   });
   report log{options};
   engine stand_in{io, options, std::move(expected), log};
-  http_server server{io, options, stand_in};
+  const auto server = listen(io, options, stand_in);
   if (!options.port_file.empty())
     replace_file(options.port_file, std::to_string(server.port()) + "\n");
   std::cout << "ckpt-sink ready on " << server.address() << std::endl;

@@ -93,11 +93,18 @@ public:
   /// ever written.
   [[nodiscard]] virtual bool pins_only_writable() const noexcept { return false; }
 
-  /// Makes the ring, once. Throws std::system_error or the device's own error, naming the device and the
-  /// size.
-  virtual void allocate_ring(std::uint64_t bytes) = 0;
+  /// Forgets what pin() or pin_source() made known: no copy from it is under way.
+  virtual void unpin(std::span<const std::byte> memory) noexcept = 0;
 
-  /// Lets a worker open the ring. Called once per update.
+  /// Makes ready for a run, the first or the next: a queue of copies that knows of no earlier ones, and a ring
+  /// of `ring_bytes` at least. The ring of the run before is kept if it is long enough and its worker has let
+  /// go of it. Throws std::system_error or the device's own error, naming the device and the size.
+  virtual void begin_run(std::uint64_t ring_bytes) = 0;
+
+  /// Waits for the copies that are under way, and takes no more until the next run.
+  virtual void end_run() noexcept = 0;
+
+  /// Lets a worker open the ring. Called once in a run.
   [[nodiscard]] virtual ring_export export_ring() = 0;
 
   /// Called when the worker has opened the ring: what only served to find it goes away, so that nothing is

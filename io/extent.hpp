@@ -8,6 +8,9 @@
 
 namespace ckpt::io {
 
+/// Unit of windows, slabs and slots: the page size, and a multiple of every usual block size.
+inline constexpr std::uint64_t page_bytes = 4096;
+
 /// Bytes [offset, offset + length).
 struct extent {
   std::uint64_t offset = 0;

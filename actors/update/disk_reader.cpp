@@ -124,6 +124,28 @@ void hand_over(self_pointer self, std::uint32_t chunk, std::optional<io::slab_in
   return true;
 }
 
+/// Hands over the next chunk, which this host keeps in its memory. False when that has to wait.
+[[nodiscard]] bool hand_over_resident(self_pointer self, const io::resident_chunks& kept) {
+  auto& state = self->state;
+  if (state.mapped_chunks == mapped_chunks_max)
+    return false;
+  const auto chunk = state.chunks[state.next];
+  if (!kept.is_intact(chunk)) {
+    const auto& planned = state.context->plan.chunks[chunk];
+    fail(self,
+         {ec::checkpoint_invalid,
+          state.context->checkpoint.files[planned.file].path.string() + ": its bytes at "
+              + std::to_string(planned.window.offset)
+              + ", kept in memory, are not what was read: the memory of this host is not to be trusted"});
+    return false;
+  }
+  ++state.mapped_chunks;
+  ++state.next;
+  state.context->in_place_bytes += state.context->plan.chunks[chunk].needed_bytes;
+  hand_over(self, chunk, std::nullopt, kept.find(chunk));
+  return true;
+}
+
 /// True when what is read comes from the page cache, and enough of it waits for its copy.
 [[nodiscard]] bool is_far_ahead_of_copies(const disk_reader_state& state) {
   const auto devices = static_cast<std::uint32_t>(state.context->devices.size());
@@ -137,6 +159,11 @@ void pump(self_pointer self) {
   while (!state.failed && state.next < state.chunks.size()) {
     const auto chunk = state.chunks[state.next];
     const auto& planned = plan.chunks[chunk];
+    if (state.context->version->resident) {
+      if (!hand_over_resident(self, *state.context->version->resident))
+        break;
+      continue;
+    }
     auto& source = open(state, planned.file);
     if (source.is_in_place) {
       if (!hand_over_in_place(self, source))
@@ -217,6 +244,8 @@ void release(self_pointer self, const slab_free& freed) {
   } else {
     --state.mapped_chunks;
   }
+  if (state.context->version->resident)
+    return pump(self);
   const auto file = state.context->plan.chunks[freed.chunk].file;
   auto& source = state.context->files.at(file);
   if (--source.chunks_left == 0) {
@@ -233,8 +262,9 @@ void check_files(self_pointer self) {
   auto& state = self->state;
   if (state.failed)
     return;
-  for (const auto& file : state.context->checkpoint.files)
-    io::require_unchanged(file);
+  if (!state.context->version->resident) // What is kept has been compared when it was read.
+    for (const auto& file : state.context->checkpoint.files)
+      io::require_unchanged(file);
   self->send(state.conductor, checked_atom_v);
 }
 

@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Everything one host works on in an update: options, checkpoint, plan, devices, staging memory, meters.
-// Made once, before the actors; the actors share it. What is not const says which actor's thread uses it.
+// One run: what its actors on this host share. It refers to what lives longer: the version of the weights,
+// which is const, and the host's resources, which it has to itself while it lives. What is not const says
+// which actor's thread uses it.
 
 #include "actors/cluster_layout.hpp"
+#include "actors/host/host_resources.hpp"
 #include "actors/update/meter.hpp"
 #include "actors/update/verdict.hpp"
 #include "gpu/collective.hpp"
@@ -15,6 +17,7 @@
 #include "io/engine/engine_checksums.hpp"
 #include "io/http/http_call.hpp"
 #include "io/plan/bucket_plan.hpp"
+#include "io/read/resident_chunks.hpp"
 #include "io/read/slab_pool.hpp"
 #include "io/read/source_file.hpp"
 
@@ -73,19 +76,43 @@ struct device_meters {
   meter reload; ///< list sent to list acknowledged
 };
 
-struct update {
-  update_options options;
-  cluster_layout layout;
+/// A version of the weights: what is in its files, in which order it travels, and what of it is in memory.
+struct weights_version {
   io::checkpoint checkpoint;
   io::bucket_plan plan;
+  std::unique_ptr<const io::resident_chunks> resident = nullptr; ///< this host's share; null: it is read
+};
+
+using version_ptr = std::shared_ptr<const weights_version>;
+
+struct update {
+  /// The host's resources have been made ready for it by begin_run(). Throws what the collective throws.
+  update(update_options options, const cluster_layout& layout, version_ptr version,
+         std::shared_ptr<host_resources> resources);
+
+  /// One that cannot be run: for the report of a host that cannot take part.
+  update(update_options options, const cluster_layout& layout, version_ptr version);
+
+  update(const update&) = delete;
+  update& operator=(const update&) = delete;
+
+  /// Waits for copies that are under way.
+  ~update() noexcept;
+
+  update_options options;
+  cluster_layout layout;
+  version_ptr version;
+  const io::checkpoint& checkpoint; ///< of the version
+  const io::bucket_plan& plan;      ///< of the version
+  std::shared_ptr<host_resources> resources;
+
+  /// Device d has rank layout.ranks_of_host(layout.host).begin + d.
+  const std::vector<std::unique_ptr<gpu::device>>& devices;
 
   /// The disk reader's. Here and not in its state because a device may still copy from a mapped file when the
-  /// reader is gone: members further down go first.
+  /// reader is gone.
   std::map<std::uint32_t, open_file> files;
-  std::unique_ptr<io::slab_pool> slabs; ///< the disk reader's; stagers read the slabs they were handed
-
-  /// Of this host: device d has rank layout.ranks_of_host(layout.host).begin + d. The rings are allocated.
-  std::vector<std::unique_ptr<gpu::device>> devices;
+  io::slab_pool* slabs = nullptr;              ///< the disk reader's; stagers read the slabs they were handed
   std::unique_ptr<gpu::collective> collective; ///< the broadcaster's
 
   /// Of all devices of the engines that this host leads, by rank; known when all hosts are.
@@ -152,13 +179,5 @@ using update_ptr = std::shared_ptr<update>;
 /// chunks to read here.
 [[nodiscard]] std::uint32_t slab_count(std::uint64_t host_memory_bytes, const io::bucket_plan& plan,
                                        std::uint64_t chunk_bytes, const cluster_layout& layout);
-
-/// Allocates everything: staging memory, pinned for every device, and the devices' rings. Throws
-/// std::system_error, what the device throws, or std::runtime_error that names the largest group where the
-/// ring does not fit.
-[[nodiscard]] update_ptr make_update(update_options options, const cluster_layout& layout,
-                                     io::checkpoint checkpoint, io::bucket_plan plan,
-                                     std::vector<std::unique_ptr<gpu::device>> devices,
-                                     std::unique_ptr<gpu::collective> collective);
 
 } // namespace ckpt::actors

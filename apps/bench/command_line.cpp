@@ -4,7 +4,7 @@
 #include "apps/bench/command_line.hpp"
 
 #include "io/checkpoint/dtype.hpp"
-#include "io/read/source_file.hpp"
+#include "io/extent.hpp"
 
 #include <algorithm>
 #include <cctype>

@@ -50,7 +50,7 @@ public:
     for (io::slab_index slab = 0; slab < slabs_.count(); ++slab)
       fill_content(content_key("slab " + std::to_string(slab), 1), io::dtype::u8, 0, slabs_.bytes(slab));
     device_->pin(slabs_.memory());
-    device_->allocate_ring(2 * options.bucket_bytes);
+    device_->begin_run(2 * options.bucket_bytes);
   }
 
   [[nodiscard]] const std::string& description() const noexcept { return device_->description(); }

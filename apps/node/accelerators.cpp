@@ -40,24 +40,28 @@ namespace {
   return io::uuid_of(key);
 }
 
-[[nodiscard]] accelerators open_host_memory(const node_options& options) {
-  accelerators opened;
+[[nodiscard]] std::shared_ptr<actors::host_resources> open_host_memory(const node_options& options) {
+  std::vector<std::unique_ptr<gpu::device>> devices;
   std::vector<const gpu::host_device*> members;
   for (std::uint32_t index = 0; index < options.layout.devices_per_host; ++index) {
     auto device = std::make_unique<gpu::host_device>(index, host_device_uuid(options, index));
+    if (options.service)
+      device->keep_ring();
     members.push_back(device.get());
-    opened.devices.push_back(std::move(device));
+    devices.push_back(std::move(device));
   }
-  if (options.layout.hosts > 1) {
-    gpu::fabric_options fabric;
-    fabric.report_stranger = [](const std::string& who) { spdlog::warn("{}", who); };
-    if (io::is_loopback(options.place.master_addr))
-      fabric.network_devices = "lo"; // All hosts are this one: nobody else needs to find a port.
-    opened.collective = std::make_unique<gpu::fabric_collective>(std::move(members), std::move(fabric));
-  } else {
-    opened.collective = std::make_unique<gpu::host_collective>(std::move(members));
-  }
-  return opened;
+  actors::host_resources::collective_opener open = [members] {
+    return std::make_unique<gpu::host_collective>(members);
+  };
+  if (options.layout.hosts > 1)
+    open = [members, is_local = io::is_loopback(options.place.master_addr)] {
+      gpu::fabric_options fabric;
+      if (is_local)
+        fabric.network_devices = "lo"; // All hosts are this one: nobody else needs to find a port.
+      fabric.report_stranger = [](const std::string& line) { spdlog::warn("{}", line); };
+      return std::make_unique<gpu::fabric_collective>(members, std::move(fabric));
+    };
+  return std::make_shared<actors::host_resources>(std::move(devices), std::move(open));
 }
 
 /// All that are wanted from the first on, or the one that a launcher of one process per device means. If it
@@ -69,24 +73,26 @@ namespace {
   return numbers;
 }
 
-[[nodiscard]] accelerators open_gpus(const node_options& options) {
-  accelerators opened;
+[[nodiscard]] std::shared_ptr<actors::host_resources> open_gpus(const node_options& options) {
+  std::vector<std::unique_ptr<gpu::device>> devices;
   try {
-    opened.devices = gpu::open_cuda_devices(gpu_numbers(options), options.cuda);
+    devices = gpu::open_cuda_devices(gpu_numbers(options), options.cuda);
   } catch (const gpu::cuda_error& error) {
     throw gpu::cuda_error{std::string{"--device cuda: "} + error.what()
                           + " (--device host tries things out without GPUs)"};
   }
   std::vector<const gpu::device*> members;
-  for (const auto& device : opened.devices)
+  for (const auto& device : devices)
     members.push_back(device.get());
-  opened.collective = gpu::make_cuda_collective(gpu::make_communicators(members, options.layout.hosts));
-  return opened;
+  return std::make_shared<actors::host_resources>(
+      std::move(devices), [communicators = gpu::make_communicators(members, options.layout.hosts)] {
+        return gpu::make_cuda_collective(communicators);
+      });
 }
 
 } // namespace
 
-accelerators open_accelerators(const node_options& options) {
+std::shared_ptr<actors::host_resources> open_accelerators(const node_options& options) {
   return options.device == device_kind::cuda ? open_gpus(options) : open_host_memory(options);
 }
 

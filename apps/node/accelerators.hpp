@@ -5,21 +5,15 @@
 // Which devices a run drives, and what broadcasts among them: GPUs and NCCL, or shared memory and UCX in
 // their place.
 
+#include "actors/host/host_resources.hpp"
 #include "apps/node/command_line.hpp"
-#include "gpu/collective.hpp"
-#include "gpu/device.hpp"
 
 #include <memory>
-#include <vector>
 
 namespace ckpt::apps {
 
-struct accelerators {
-  std::vector<std::unique_ptr<gpu::device>> devices; ///< by their rank on this host
-  std::unique_ptr<gpu::collective> collective;       ///< goes first: it uses them
-};
-
-/// Opens them; the rings come later. Throws gpu::cuda_error, gpu::fabric_error or std::system_error.
-[[nodiscard]] accelerators open_accelerators(const node_options& options);
+/// Opens the devices that the options name, and the links between them. Throws gpu::cuda_error or
+/// std::system_error.
+[[nodiscard]] std::shared_ptr<actors::host_resources> open_accelerators(const node_options& options);
 
 } // namespace ckpt::apps

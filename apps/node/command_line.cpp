@@ -4,18 +4,18 @@
 #include "apps/node/command_line.hpp"
 
 #include "actors/error.hpp"
+#include "apps/node/key_file.hpp"
 #include "apps/node/proof_flags.hpp"
 #include "apps/node/tls_files.hpp"
 #include "io/engine/update_lock.hpp"
+#include "io/extent.hpp"
 #include "io/host_address.hpp"
 #include "io/plan/name_pattern.hpp"
-#include "io/read/source_file.hpp"
 #include "io/utf8.hpp"
 
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <set>
 #include <sstream>
@@ -75,13 +75,13 @@ struct raw_options {
   std::uint32_t reads_in_flight = 32;
   std::string report;
   proof_flags proof;
+  service_flags service;
   bool dry_run = false;
 };
 
 void add_reference_flags(CLI::App& app, raw_options& raw) {
   app.add_option("--checkpoint-path", raw.checkpoint_path,
-                 "Directory of the checkpoint (with or without model.safetensors.index.json), or one file")
-      ->required();
+                 "Directory of the checkpoint (with or without model.safetensors.index.json), or one file");
   app.add_option("--update-method", raw.update_method, "broadcast: from the ones that read to every engine")
       ->check(CLI::IsMember({"broadcast", "p2p", "all"}))
       ->capture_default_str();
@@ -189,18 +189,6 @@ void add_tuning_flags(CLI::App& app, raw_options& raw) {
       ->group("Tuning");
 }
 
-[[nodiscard]] std::string read_api_key(const std::string& path) {
-  std::ifstream file{path};
-  std::string key;
-  if (!std::getline(file, key))
-    throw std::invalid_argument{"--api-key-file " + path + ": cannot be read, or is empty"};
-  while (!key.empty() && (key.back() == '\r' || key.back() == ' ' || key.back() == '\t'))
-    key.pop_back();
-  if (key.empty())
-    throw std::invalid_argument{"--api-key-file " + path + ": the first line is empty"};
-  return key;
-}
-
 /// Larger sizes are minus signs, and would overflow what is computed with them.
 constexpr std::uint64_t size_max = std::uint64_t{1} << 50;
 
@@ -292,6 +280,16 @@ void refuse_what_is_not_built(const raw_options& raw) {
   return value == nullptr ? std::nullopt : std::optional<std::string>{value};
 }
 
+[[nodiscard]] service_options check_service(const raw_options& raw, const node_options& options) {
+  if (!raw.checkpoint_path.empty() || !raw.weight_version.empty() || !raw.report.empty() || raw.dry_run)
+    throw std::invalid_argument{"serve is told with each update what --checkpoint-path, --weight-version, "
+                                "--report and --dry-run say of a single one: leave them out"};
+  if (options.layout.hosts > 1)
+    throw std::invalid_argument{
+        "serve is for one host yet: several hosts make one update at a time, without it"};
+  return check(raw.service);
+}
+
 /// Turns the flags into options; throws std::invalid_argument for what makes no sense together.
 [[nodiscard]] node_options check(const raw_options& raw) {
   refuse_what_is_not_built(raw);
@@ -310,7 +308,7 @@ void refuse_what_is_not_built(const raw_options& raw) {
   options.update.checkpoint_name = raw.checkpoint_name;
   options.update.engine = io::parse_engine_kind(raw.engine).value();
   if (!raw.api_key_file.empty())
-    options.update.api_key = read_api_key(raw.api_key_file);
+    options.update.api_key = read_key_file("--api-key-file", raw.api_key_file);
   if (io::valid_utf8(raw.weight_version) != raw.weight_version)
     throw std::invalid_argument{"--weight-version is not UTF-8, which a server could not read"};
   if (!raw.weight_version.empty())
@@ -334,6 +332,10 @@ void refuse_what_is_not_built(const raw_options& raw) {
   options.dry_run = raw.dry_run;
   options.sleep_seconds = raw.sleep_seconds;
   apply(raw.proof, options);
+  if (raw.service.serve->parsed())
+    options.service = check_service(raw, options);
+  else if (options.checkpoint_path.empty())
+    throw std::invalid_argument{"--checkpoint-path is required"};
   return options;
 }
 
@@ -362,6 +364,7 @@ command_line parse_command_line(int argc, const char* const* argv) {
   add_reference_flags(app, raw);
   add_own_flags(app, raw);
   add_proof_flags(app, raw.proof);
+  add_service_flags(app, raw.service);
   add_cluster_flags(app, raw);
   add_tuning_flags(app, raw);
   try {

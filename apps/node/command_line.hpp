@@ -8,6 +8,7 @@
 #include "actors/update/update.hpp"
 #include "apps/node/cluster_place.hpp"
 #include "apps/node/report_file.hpp"
+#include "apps/node/service/service_options.hpp"
 #include "gpu/cuda/cuda_device.hpp"
 
 #include <cstdint>
@@ -46,6 +47,7 @@ struct node_options {
   bool doctor = false;                 ///< examine the engines, see doctor.hpp
   bool is_answered = false;            ///< that this may interrupt serving
   bool dry_run = false;
+  std::optional<service_options> service; ///< set for a process that stays and makes many updates
   std::uint32_t sleep_seconds = 0;
 };
 

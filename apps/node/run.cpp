@@ -3,27 +3,20 @@
 
 #include "apps/node/run.hpp"
 
-#include "actors/cluster/gate.hpp"
-#include "actors/update/meter.hpp"
-#include "actors/update/update.hpp"
 #include "actors/update/verdict.hpp"
-#include "apps/node/accelerators.hpp"
 #include "apps/node/attendant.hpp"
 #include "apps/node/doctor.hpp"
-#include "apps/node/dry_run.hpp"
-#include "apps/node/earlier_report.hpp"
+#include "apps/node/prepare.hpp"
 #include "apps/node/resources.hpp"
+#include "apps/node/service/service.hpp"
 #include "apps/node/take_part.hpp"
-#include "io/engine/engine_checksums.hpp"
-#include "io/engine/update_lock.hpp"
-#include "io/error.hpp"
-#include "io/plan/content_sample.hpp"
 
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
-#include <future>
+#include <filesystem>
 #include <iostream>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -33,161 +26,7 @@
 namespace ckpt::apps {
 namespace {
 
-using actors::cause;
 using actors::ec;
-
-/// Ends a run before the actors start; carries why.
-class early_end : public std::exception {
-public:
-  explicit early_end(cause why) : why_{std::move(why)} {}
-  [[nodiscard]] const char* what() const noexcept override { return why_.what.c_str(); }
-  [[nodiscard]] const cause& why() const noexcept { return why_; }
-
-private:
-  cause why_;
-};
-
-/// Runs `work`; what it throws ends the run with code `otherwise`, unless the exception says better.
-template <class Function>
-auto step(ec otherwise, Function work) {
-  try {
-    return work();
-  } catch (const std::exception& error) {
-    throw early_end{actors::to_cause(error, otherwise)};
-  }
-}
-
-[[nodiscard]] std::vector<io::update_lock> lock_engines(const node_options& options) {
-  std::vector<io::update_lock> locks;
-  for (const auto& endpoint : options.update.endpoints) {
-    try {
-      const auto& lock = locks.emplace_back(endpoint);
-      if (!lock.stranger().empty())
-        spdlog::warn("engine {}: {} holds the name that keeps updates apart; going on without it",
-                     endpoint.url, lock.stranger());
-    } catch (const std::system_error& error) {
-      if (error.code() == std::errc::address_in_use)
-        throw early_end{{ec::engine_failed, "engine " + endpoint.url
-                                                + " is being updated by another process on this host; "
-                                                  "wait for it or end it"}};
-      throw early_end{actors::to_cause(error)};
-    }
-  }
-  return locks;
-}
-
-/// Hosts compare what is in their files; meanwhile devices are opened. Nothing where there is one host.
-[[nodiscard]] std::future<std::vector<std::uint64_t>> begin_sampling(const node_options& options,
-                                                                     const io::checkpoint& checkpoint) {
-  if (options.layout.hosts == 1)
-    return {};
-  return std::async(std::launch::async, [files = checkpoint.files, timeout = options.update.timeout] {
-    return io::sample_content(files, timeout);
-  });
-}
-
-[[nodiscard]] needed_resources needs_of(const node_options& options, const io::checkpoint& checkpoint,
-                                        const io::bucket_plan& plan) {
-  // Counted in the program; a few more do no harm.
-  constexpr std::uint64_t threads_of_all = 16, threads_of_device = 3;
-  constexpr std::uint64_t descriptors_of_all = 40, descriptors_of_file = 3, descriptors_of_device = 6;
-  constexpr std::uint64_t memory_of_all = 64 << 20;
-  const std::uint64_t devices = options.layout.devices_per_host;
-  needed_resources needs;
-  needs.threads = threads_of_all + threads_of_device * devices + options.update.endpoints.size();
-  needs.descriptors =
-      descriptors_of_all + descriptors_of_file * checkpoint.files.size() + descriptors_of_device * devices;
-  needs.memory_bytes =
-      memory_of_all
-      + actors::slab_count(options.update.host_memory_bytes, plan, options.update.chunk_bytes, options.layout)
-            * options.update.chunk_bytes;
-  if (options.layout.hosts > 1) {
-    needs.threads += 2; // for connections, and for the resolver
-    needs.descriptors += 8;
-  }
-  if (options.layout.hosts > 1 && options.layout.host == 0) { // Where the others come to: see network_thread.
-    needs.descriptors +=
-        actors::gate_for_hosts(options.layout.hosts).strangers_max + 3 * options.layout.hosts;
-    needs.memory_bytes += (128u << 10) * std::uint64_t{options.layout.hosts};
-  }
-  if (options.device == device_kind::host)
-    needs.memory_bytes += plan.ring_bytes * devices;
-  return needs;
-}
-
-/// An update of this host, ready to run, and what keeps others off its engines meanwhile; or why there is
-/// none.
-struct prepared_update {
-  std::vector<io::update_lock> locks;
-  actors::update_ptr update;
-  cause failed; ///< then `update` is empty, but for what a report says of it
-};
-
-[[nodiscard]] prepared_update prepare(const node_options& options) {
-  prepared_update prepared;
-  try {
-    std::optional<io::engine_checksums> expected;
-    if (!options.prove_against.empty() && options.layout.host == 0)
-      expected = step(ec::usage, [&] {
-        return read_earlier_checksums(options.prove_against, options.update.engine,
-                                      options.layout.devices_per_engine);
-      });
-    auto checkpoint = step(ec::checkpoint_invalid, [&] {
-      auto opened = io::open_checkpoint(options.checkpoint_path);
-      io::require_sendable(opened);
-      return opened;
-    });
-    auto plan = step(ec::usage, [&] {
-      return io::plan_buckets(checkpoint,
-                              {options.bucket_bytes, options.update.chunk_bytes, options.layout.rank_count(),
-                               options.layout.devices_per_host, options.keep_together});
-    });
-    if (options.dry_run) {
-      std::cout << describe_plan(options, checkpoint, plan) << std::endl;
-      prepared.failed.code = std::cout ? ec::none : ec::unspecified;
-      return prepared;
-    }
-    for (const auto& remark : checkpoint.remarks)
-      spdlog::warn("{}", remark);
-    spdlog::info("{}: {} tensors, {} in {} file(s), {} buckets", checkpoint.path.string(),
-                 checkpoint.tensors.size(), actors::describe_bytes(checkpoint.tensor_bytes),
-                 checkpoint.files.size(), plan.buckets.size());
-    step(ec::unspecified, [&] { require_resources(needs_of(options, checkpoint, plan)); });
-    prepared.locks = lock_engines(options);
-    auto content = begin_sampling(options, checkpoint);
-    // What is missing on this host, the user asked for; what does not fit, nobody could know.
-    auto last = actors::meter::clock::now();
-    const auto seconds_since_last = [&] {
-      const auto before = std::exchange(last, actors::meter::clock::now());
-      return std::chrono::duration<double>{last - before}.count();
-    };
-    auto opened = step(ec::usage, [&] { return open_accelerators(options); });
-    const auto devices_seconds = seconds_since_last();
-    for (const auto& device : opened.devices)
-      spdlog::info("{}: {}", device->uuid(), device->description());
-    spdlog::info("broadcasts: {}", opened.collective->description());
-    prepared.update = step(ec::unspecified, [&] {
-      return actors::make_update(options.update, options.layout, std::move(checkpoint), std::move(plan),
-                                 std::move(opened.devices), std::move(opened.collective));
-    });
-    if (content.valid())
-      step(ec::checkpoint_invalid, [&] {
-        const auto digests = content.get();
-        for (std::size_t file = 0; file < digests.size(); ++file)
-          prepared.update->checkpoint.files[file].content_digest = digests[file];
-      });
-    prepared.update->expected_checksums = std::move(expected);
-    prepared.update->startup = {devices_seconds, seconds_since_last()};
-  } catch (const early_end& end) {
-    spdlog::error("{}", end.what());
-    prepared.failed = end.why();
-    prepared.update = std::make_shared<actors::update>();
-    prepared.update->options = options.update;
-    prepared.update->layout = options.layout;
-    prepared.update->checkpoint.path = options.checkpoint_path;
-  }
-  return prepared;
-}
 
 /// The file of the checkpoint that the report would take the place of; usually none.
 [[nodiscard]] std::filesystem::path weights_in_place_of(const node_options& options) {
@@ -234,6 +73,13 @@ int run(const node_options& options) {
   if (options.doctor && !options.dry_run && !is_wanted(options)) // Before signals are kept for later.
     return actors::exit_status(ec::interrupted);
   const signal_guard signals; // Before the first thread: threads inherit the mask.
+  if (options.service) {
+    service staying{options, signals};
+    const auto status = staying.run();
+    if (staying.is_stuck())
+      std::_Exit(status); // To free what is stuck would wait for it for ever.
+    return status;
+  }
   auto prepared = prepare(options);
   if (!prepared.update)
     return actors::exit_status(prepared.failed.code); // A dry run.

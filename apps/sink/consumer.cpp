@@ -3,7 +3,7 @@
 
 #include "apps/sink/consumer.hpp"
 
-#include "io/read/source_file.hpp"
+#include "io/extent.hpp"
 
 #include <algorithm>
 #include <cstring>

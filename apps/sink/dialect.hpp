@@ -6,6 +6,7 @@
 // answered. Knows texts, not connections or state. Pure; any thread.
 
 #include "apps/sink/update.hpp"
+#include "io/http/http_exchange.hpp"
 
 #include <cstdint>
 #include <map>
@@ -15,22 +16,9 @@
 
 namespace ckpt::apps::sink {
 
-/// One request, as far as the engines look at it.
-struct question {
-  std::string method; ///< "GET", "POST", …
-  std::string path;   ///< without the query
-  std::multimap<std::string, std::string> query;
-  std::string body;
-  std::string content_type;
-  std::string authorization;
-};
-
-struct answer {
-  /// How it goes over the connection: as HTTP, as its body and nothing else, or by closing without a word.
-  enum class form : std::uint8_t { http, bytes, close } is = form::http;
-  unsigned status = 200;
-  std::string body; ///< JSON, or empty
-};
+using question = io::http_question;
+using answer = io::http_answer;
+using exchange = io::http_exchange;
 
 /// What a route does.
 enum class action : std::uint8_t {

@@ -270,4 +270,16 @@ answer engine::update_state() const {
   return json_answer(200, body);
 }
 
+io::http_server listen(boost::asio::io_context& context, const sink_options& options, engine& stand_in) {
+  io::http_server_options limits;
+  limits.name = "ckpt-sink";
+  limits.timeout = options.timeout;
+  return {context,
+          {options.host, options.port, options.unix_socket_path},
+          limits,
+          [&stand_in](const question& asked, const std::shared_ptr<exchange>& waiting) {
+            stand_in.handle(asked, waiting);
+          }};
+}
+
 } // namespace ckpt::apps::sink

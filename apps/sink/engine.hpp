@@ -6,10 +6,10 @@
 // that runs the io_context; the workers' news come to it as posted handlers.
 
 #include "apps/sink/dialect.hpp"
-#include "apps/sink/exchange.hpp"
 #include "apps/sink/report.hpp"
 #include "apps/sink/request_gate.hpp"
 #include "apps/sink/update.hpp"
+#include "io/http/http_server.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -85,5 +85,9 @@ private:
   boost::asio::steady_timer patience_; ///< with a client that is never to be answered
   std::unique_ptr<running_update> current_;
 };
+
+/// Carries requests to `stand_in`, which outlives it. Throws what io::http_server throws.
+[[nodiscard]] io::http_server listen(boost::asio::io_context& context, const sink_options& options,
+                                     engine& stand_in);
 
 } // namespace ckpt::apps::sink

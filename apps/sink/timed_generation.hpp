@@ -6,7 +6,7 @@
 // held. It lives as long as the gate, its timer or the gate's waiting functions hold it; everything happens
 // on the thread that runs the io_context.
 
-#include "apps/sink/exchange.hpp"
+#include "apps/sink/dialect.hpp"
 #include "apps/sink/request_gate.hpp"
 
 #include <chrono>

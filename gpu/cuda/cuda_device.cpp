@@ -25,7 +25,7 @@ constexpr std::uint64_t block_bytes = 2 << 20;
 class cuda_device final : public device {
 public:
   cuda_device(int ordinal, cuda_options options, std::shared_ptr<pinned_memory> pinned)
-      : ordinal_{ordinal}, options_{std::move(options)}, pinned_{std::move(pinned)}, copies_{ordinal} {
+      : ordinal_{ordinal}, options_{std::move(options)}, pinned_{std::move(pinned)} {
     auto identity = describe_gpu(ordinal);
     uuid_ = std::move(identity.uuid);
     node_ = identity.memory_node;
@@ -38,12 +38,7 @@ public:
   cuda_device& operator=(const cuda_device&) = delete;
 
   ~cuda_device() noexcept override {
-    // To free what a worker has open is undefined: it stays until this process ends. Copies that are under
-    // way are waited for by cudaFree().
-    if (memory_ == nullptr || !is_released())
-      return;
-    use_gpu_if_possible(ordinal_);
-    static_cast<void>(cudaFree(memory_));
+    free_ring(); // Copies that are under way are waited for by cudaFree().
   }
 
   [[nodiscard]] const std::string& uuid() const noexcept override { return uuid_; }
@@ -68,16 +63,26 @@ public:
 
   [[nodiscard]] bool pins_only_writable() const noexcept override { return !pinned_->knows_read_only(); }
 
-  void allocate_ring(std::uint64_t bytes) override {
-    assert(memory_ == nullptr && bytes > 0);
+  void unpin(std::span<const std::byte> memory) noexcept override { pinned_->remove(memory); }
+
+  void begin_run(std::uint64_t bytes) override {
+    assert(bytes > 0);
+    copies_.reset();
+    copies_.emplace(ordinal_);
+    if (memory_ != nullptr && is_released() && bytes_ >= bytes)
+      return;
+    free_ring();
     use_gpu(ordinal_);
     bytes_ = (bytes + block_bytes - 1) / block_bytes * block_bytes;
     void* memory = nullptr;
     check_cuda(cudaMalloc(&memory, bytes_),
                "cudaMalloc of " + std::to_string(bytes_) + " bytes for the ring of " + description_);
     memory_ = static_cast<std::byte*>(memory);
+    is_exported_ = false;
     counter_.emplace(uuid_, options_.counter_directory);
   }
+
+  void end_run() noexcept override { copies_.reset(); }
 
   [[nodiscard]] ring_export export_ring() override {
     assert(memory_ != nullptr);
@@ -112,7 +117,7 @@ public:
   }
 
   ticket copy(const std::byte* source, std::span<const copy_piece> pieces) override {
-    return copies_.enqueue("cudaMemcpyAsync", [&](CUstream_st* stream) {
+    return copies_->enqueue("cudaMemcpyAsync", [&](CUstream_st* stream) {
       for (const auto& piece : pieces)
         if (const auto status = copy_piece_of(source, piece, stream); status != cudaSuccess)
           return status;
@@ -121,12 +126,23 @@ public:
   }
 
   [[nodiscard]] queue_progress wait(ticket seen, std::chrono::milliseconds timeout) override {
-    return copies_.wait(seen, timeout);
+    return copies_->wait(seen, timeout);
   }
 
   [[nodiscard]] cuda_ring ring() const noexcept { return {memory_, bytes_, ordinal_}; }
 
 private:
+  /// To free what a worker has open is undefined: it stays until this process ends.
+  void free_ring() noexcept {
+    if (memory_ == nullptr)
+      return;
+    if (is_released()) {
+      use_gpu_if_possible(ordinal_);
+      static_cast<void>(cudaFree(memory_));
+    }
+    memory_ = nullptr;
+  }
+
   /// One copy for each registration that the piece touches.
   [[nodiscard]] cudaError_t copy_piece_of(const std::byte* source, copy_piece piece, cudaStream_t stream) {
     assert(piece.ring_offset + piece.length <= bytes_);
@@ -155,7 +171,7 @@ private:
   std::optional<ipc_counter> counter_; ///< of the last export, or for the first
   bool is_exported_ = false;
   std::shared_ptr<pinned_memory> pinned_;
-  cuda_stream copies_; // Last: its operations use what is pinned.
+  std::optional<cuda_stream> copies_; // Last: its operations use what is pinned.
 };
 
 } // namespace

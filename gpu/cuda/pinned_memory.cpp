@@ -139,6 +139,21 @@ void pinned_memory::add(std::span<const std::byte> memory, access allowed) {
   check_cuda(status, "cudaHostRegister of " + std::to_string(memory.size()) + " bytes of host memory");
 }
 
+void pinned_memory::remove(std::span<const std::byte> memory) noexcept {
+  const std::lock_guard only_one{adding_};
+  const auto pages = pages_of(memory);
+  std::vector<part> parts;
+  {
+    const std::lock_guard lock{mutex_};
+    const auto first = parts_.lower_bound(pages.begin);
+    auto last = first;
+    for (; last != parts_.end() && last->second <= pages.end; ++last)
+      parts.push_back({last->first, last->second});
+    parts_.erase(first, last);
+  }
+  release(parts, ordinal_);
+}
+
 std::size_t pinned_memory::copyable(const std::byte* begin, std::size_t length) const {
   const std::lock_guard lock{mutex_};
   const auto at = reinterpret_cast<address>(begin);

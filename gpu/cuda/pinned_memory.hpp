@@ -34,6 +34,9 @@ public:
   /// has nothing more than before then.
   void add(std::span<const std::byte> memory, access allowed);
 
+  /// Releases what was registered within the pages of `memory`.
+  void remove(std::span<const std::byte> memory) noexcept;
+
   /// How many bytes from `begin` on, at most `length`, one copy may take.
   [[nodiscard]] std::size_t copyable(const std::byte* begin, std::size_t length) const;
 

@@ -31,30 +31,35 @@ unsigned remove_stale_rings(const std::filesystem::path& directory) noexcept {
 
 host_device::host_device(unsigned index, std::filesystem::path directory)
     : uuid_{random_uuid()}, description_{"host memory " + std::to_string(index)},
-      directory_{std::move(directory)}, stream_{"copy-" + std::to_string(index)} {}
+      directory_{std::move(directory)}, queue_name_{"copy-" + std::to_string(index)} {}
 
 host_device::host_device(unsigned index, std::string uuid, std::filesystem::path directory)
     : uuid_{std::move(uuid)}, description_{"host memory " + std::to_string(index)},
-      directory_{std::move(directory)}, stream_{"copy-" + std::to_string(index)} {
+      directory_{std::move(directory)}, queue_name_{"copy-" + std::to_string(index)} {
   mark_.emplace(uuid_, directory_);
 }
 
 host_device::~host_device() noexcept = default;
 
-void host_device::allocate_ring(std::uint64_t bytes) {
-  assert(!ring_);
+void host_device::begin_run(std::uint64_t ring_bytes) {
+  stream_.emplace(queue_name_);
+  // A file that has lost its name cannot get another one.
+  if (ring_ && !ring_->path().empty() && ring_->bytes().size() >= ring_bytes)
+    return;
+  ring_.reset(); // First: there may not be room for both.
   remove_stale_rings(directory_);
-  ring_.emplace(directory_, bytes, "the ring of " + description_);
+  ring_.emplace(directory_, ring_bytes, "the ring of " + description_);
 }
 
 ring_export host_device::export_ring() {
   assert(ring_);
-  ring_->publish(file_prefix + uuid_.substr(4) + "-" + random_text());
+  if (ring_->path().empty())
+    ring_->publish(file_prefix + uuid_.substr(4) + "-" + random_text());
   return exported_file{ring_->path().string(), ring_->bytes().size()};
 }
 
 void host_device::hide_export() noexcept {
-  if (ring_)
+  if (ring_ && !keeps_ring_)
     ring_->hide();
 }
 
@@ -65,11 +70,11 @@ ticket host_device::copy(const std::byte* source, std::span<const copy_piece> pi
     assert(piece.ring_offset + piece.length <= ring().size());
     transfers.push_back({ring().data() + piece.ring_offset, source + piece.source_offset, piece.length});
   }
-  return stream_.enqueue(std::move(transfers));
+  return stream_->enqueue(std::move(transfers));
 }
 
 queue_progress host_device::wait(ticket seen, std::chrono::milliseconds timeout) {
-  return stream_.wait(seen, timeout);
+  return stream_->wait(seen, timeout);
 }
 
 host_collective::host_collective(std::vector<const host_device*> devices)

@@ -30,6 +30,10 @@ public:
   host_device(unsigned index, std::string uuid, std::filesystem::path directory = "/dev/shm");
   ~host_device() noexcept override;
 
+  /// The ring keeps its name until this process ends, so that the next run can use it again. If the process is
+  /// killed the memory stays, until the next one makes a ring.
+  void keep_ring() noexcept { keeps_ring_ = true; }
+
   [[nodiscard]] const std::string& uuid() const noexcept override { return uuid_; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
   [[nodiscard]] bool was_abandoned() const noexcept override { return mark_ && mark_->was_abandoned(); }
@@ -40,11 +44,14 @@ public:
   // Host memory is what it copies from.
   void pin(std::span<std::byte>) override {}
   [[nodiscard]] bool pin_source(std::span<const std::byte>) noexcept override { return true; }
-  void allocate_ring(std::uint64_t bytes) override;
+  void unpin(std::span<const std::byte>) noexcept override {}
+  void begin_run(std::uint64_t ring_bytes) override;
+  void end_run() noexcept override { stream_.reset(); }
   [[nodiscard]] ring_export export_ring() override;
   void hide_export() noexcept override;
   void withdraw_export() noexcept override {
-    hide_export();
+    if (ring_)
+      ring_->hide();
     if (mark_)
       mark_->take_away();
   }
@@ -62,9 +69,11 @@ private:
   std::string uuid_;
   std::string description_;
   std::filesystem::path directory_;
+  std::string queue_name_;
   std::optional<work_mark> mark_; ///< of a device whose name the next process knows
   std::optional<owned_file> ring_;
-  host_stream stream_; // Last: it copies into the ring.
+  bool keeps_ring_ = false;
+  std::optional<host_stream> stream_; // Last: it copies into the ring.
 };
 
 /// Removes the ring files in `directory` whose owners are gone. Returns how many.

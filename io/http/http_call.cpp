@@ -131,7 +131,9 @@ http::request<http::string_body> compose(const http_endpoint& endpoint, const ht
                                          std::string_view bearer_key) {
   if (std::any_of(bearer_key.begin(), bearer_key.end(), [](unsigned char c) { return c < ' ' || c == 0x7f; }))
     throw std::invalid_argument{"the API key holds a control character (a line break?)"};
-  const auto verb = request.method == http_request::verb::post ? http::verb::post : http::verb::get;
+  const auto verb = request.method == http_request::verb::post     ? http::verb::post
+                    : request.method == http_request::verb::remove ? http::verb::delete_
+                                                                   : http::verb::get;
   http::request<http::string_body> message{verb, endpoint.base_path + request.target, 11};
   message.set(http::field::host, host_header(endpoint));
   message.set(http::field::user_agent, "ckpt-actor");

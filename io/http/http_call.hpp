@@ -20,7 +20,7 @@ namespace ckpt::io {
 inline constexpr std::uint64_t response_body_bytes_max = 4 << 20;
 
 struct http_request {
-  enum class verb : std::uint8_t { get, post } method = verb::get;
+  enum class verb : std::uint8_t { get, post, remove } method = verb::get;
   std::string target;                                         ///< path and query, such as "/ping"
   std::string body;                                           ///< JSON for POST
   std::uint64_t response_bytes_max = response_body_bytes_max; ///< a longer answer is an error of the call

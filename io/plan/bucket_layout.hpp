@@ -12,7 +12,6 @@
 // more group is known without laying it out again.
 
 #include "io/plan/bucket_plan.hpp"
-#include "io/read/source_file.hpp"
 
 #include <cstdint>
 #include <span>

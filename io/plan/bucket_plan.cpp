@@ -7,7 +7,6 @@
 #include "io/plan/bucket_plan.hpp"
 
 #include "io/plan/bucket_layout.hpp"
-#include "io/read/source_file.hpp"
 
 #include <algorithm>
 #include <cassert>

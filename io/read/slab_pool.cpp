@@ -62,8 +62,7 @@ slab_pool::slab_pool(std::uint32_t count, std::uint64_t slab_bytes)
   if (slab_bytes > std::uint64_t{std::numeric_limits<std::int64_t>::max()} / count)
     throw system_failure(ENOMEM, "mmap", "staging memory");
   free_.reserve(count);
-  for (auto slab = count; slab > 0; --slab)
-    free_.push_back(slab - 1);
+  take_all_back();
   base_ = map_aligned(count_ * slab_bytes_);
   // Advice only: small pages work as well.
   ::madvise(base_, count_ * slab_bytes_, MADV_HUGEPAGE);
@@ -108,6 +107,13 @@ void slab_pool::give_back(slab_index slab) {
   assert(slab < count_ && taken_[slab]);
   taken_[slab] = false;
   free_.push_back(slab);
+}
+
+void slab_pool::take_all_back() noexcept {
+  free_.clear();
+  for (auto slab = count_; slab > 0; --slab)
+    free_.push_back(slab - 1);
+  taken_.assign(count_, false);
 }
 
 std::span<std::byte> slab_pool::bytes(slab_index slab) noexcept {

@@ -43,6 +43,9 @@ public:
   /// Gives a slab back. Giving one back twice is a programmer's error.
   void give_back(slab_index slab);
 
+  /// All are free again: nobody uses any.
+  void take_all_back() noexcept;
+
   [[nodiscard]] std::span<std::byte> bytes(slab_index slab) noexcept;
 
   /// The whole mapping, for pinning.
@@ -50,6 +53,7 @@ public:
 
   /// Leaves the mapping in place for ever: for when a read that cannot be cancelled may still write to it.
   void abandon() noexcept { abandoned_ = true; }
+  [[nodiscard]] bool is_abandoned() const noexcept { return abandoned_; }
 
 private:
   std::byte* base_ = nullptr;

@@ -17,9 +17,6 @@
 
 namespace ckpt::io {
 
-/// Unit of windows, slabs and slots: the page size, and a multiple of every usual block size.
-inline constexpr std::uint64_t page_bytes = 4096;
-
 /// How much of a range of a file sits in the page cache.
 enum class residency : std::uint8_t { none, part, all, unknown };
 

@@ -114,7 +114,7 @@ void run(const probe_options& options) {
   std::vector<const host_device*> members;
   for (std::uint32_t device = 0; device < options.devices; ++device) {
     devices.push_back(std::make_unique<host_device>(device));
-    devices.back()->allocate_ring(options.ring_mib * mebibyte);
+    devices.back()->begin_run(options.ring_mib * mebibyte);
     members.push_back(devices.back().get());
   }
   fabric_collective hosts{members, options.fabric};

@@ -31,7 +31,7 @@ public:
     std::vector<const gpu::host_device*> members;
     for (unsigned index = 0; index < device_count; ++index) {
       devices_.push_back(std::make_unique<gpu::host_device>(index));
-      devices_.back()->allocate_ring(ring_bytes);
+      devices_.back()->begin_run(ring_bytes);
       members.push_back(devices_.back().get());
     }
     collective_ = std::make_unique<gpu::fabric_collective>(members, loopback_options());

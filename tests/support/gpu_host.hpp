@@ -32,7 +32,7 @@ public:
     devices_ = gpu::open_cuda_devices(numbers);
     std::vector<const gpu::device*> members;
     for (const auto& device : devices_) {
-      device->allocate_ring(ring_bytes);
+      device->begin_run(ring_bytes);
       members.push_back(device.get());
     }
     communicators_ = gpu::make_communicators(members, hosts);

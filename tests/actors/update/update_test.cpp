@@ -9,9 +9,10 @@ namespace ckpt::actors {
 namespace {
 
 TEST(update, a_slot_is_free_once_the_bucket_it_waits_for_is_acknowledged) {
-  update context;
-  context.plan.buckets.resize(4);
-  context.plan.buckets[3].waits_for = 1;
+  weights_version version;
+  version.plan.buckets.resize(4);
+  version.plan.buckets[3].waits_for = 1;
+  const update context{{}, {}, std::make_shared<const weights_version>(std::move(version))};
   EXPECT_TRUE(context.slot_is_free(0, 0)) << "nobody was there before";
   EXPECT_FALSE(context.slot_is_free(3, 0));
   EXPECT_FALSE(context.slot_is_free(3, 1)) << "only bucket 0 is acknowledged";

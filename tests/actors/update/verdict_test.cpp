@@ -14,6 +14,9 @@ namespace {
 
 using testing::HasSubstr;
 
+/// What a report tells of the weights themselves.
+const update nothing_read{{}, {}, std::make_shared<const weights_version>()};
+
 /// Two engines, of which the second failed in the middle.
 update_verdict half_failed() {
   update_verdict verdict;
@@ -48,7 +51,7 @@ std::vector<host_verdict> two_shares() {
 }
 
 TEST(verdict, is_written_as_json_with_cause_engines_and_rates) {
-  const auto report = boost::json::parse(report_text(half_failed(), update{}));
+  const auto report = boost::json::parse(report_text(half_failed(), nothing_read));
   EXPECT_EQ(report.at("outcome"), "failed");
   EXPECT_EQ(report.at("exit_status"), 4);
   EXPECT_EQ(report.at("cause").at("code"), "engine_failed");
@@ -64,8 +67,7 @@ TEST(verdict, is_written_as_json_with_cause_engines_and_rates) {
 TEST(verdict, tells_how_long_the_slowest_host_took_to_connect) {
   update_verdict verdict;
   verdict.hosts = two_shares();
-  update context;
-  context.layout.hosts = 2;
+  const update context{{}, {2, 0, 1, 1}, std::make_shared<const weights_version>()};
   const auto report = boost::json::parse(report_text(verdict, context));
   EXPECT_EQ(report.at("stages").at("broadcast").at("connect_seconds"), 3.0);
   EXPECT_EQ(report.at("hosts").at(1).at("stages").at("broadcast").at("connect_seconds"), 2.0);
@@ -73,7 +75,7 @@ TEST(verdict, tells_how_long_the_slowest_host_took_to_connect) {
 }
 
 TEST(verdict, tells_the_user_which_engine_serves_what) {
-  const auto text = describe(half_failed(), update{});
+  const auto text = describe(half_failed(), nothing_read);
   EXPECT_THAT(text, HasSubstr("engine A: updated to version v7"));
   EXPECT_THAT(text, HasSubstr("engine B: FAILED, serves MIXED weights: worker 1 of engine B failed"));
   EXPECT_THAT(text, HasSubstr("failed after 2.00 s (engine_failed)"));
@@ -156,11 +158,11 @@ TEST(verdict, names_what_may_hang_the_pause_and_the_remarks) {
   cause why{ec::timed_out, "worker 1 did not connect within 5 s", 0};
   why.detail = "the whole story";
   const auto verdict = conclude(why, hosts, one_engine_on_two_hosts, "v7");
-  const auto text = describe(verdict, update{});
+  const auto text = describe(verdict, nothing_read);
   EXPECT_THAT(text, HasSubstr("the engine may hang"));
   EXPECT_THAT(text, HasSubstr("paused (retract) for 0.25 s"));
   EXPECT_THAT(text, HasSubstr("note: it served dummy weights"));
-  const auto engine = boost::json::parse(report_text(verdict, update{})).at("engines").at(0);
+  const auto engine = boost::json::parse(report_text(verdict, nothing_read)).at("engines").at(0);
   EXPECT_EQ(engine.at("pause"), (boost::json::object{{"mode", "retract"}, {"seconds", 0.25}}));
   EXPECT_EQ(engine.at("remarks").at(0), "it served dummy weights");
   EXPECT_EQ(engine.at("error"), "the whole story");

@@ -37,9 +37,9 @@ protected:
   [[nodiscard]] tests::http_result update(const tests::running_sink& sink,
                                           const std::string& version = "v1") {
     tests::hand_pusher pusher;
-    auto answer = sink.start_update({&pusher}, version);
+    auto answered = sink.start_update({&pusher}, version);
     EXPECT_THAT(tests::push_all(pusher, source_), testing::Each(testing::IsEmpty()));
-    return answer.get();
+    return answered.get();
   }
 
   /// Like update(), again and again for as long as it is refused: the sink learns a little later than the
@@ -49,14 +49,14 @@ protected:
     const auto end = std::chrono::steady_clock::now() + tests::patience;
     while (status == 400U && std::chrono::steady_clock::now() < end) {
       tests::hand_pusher pusher;
-      auto answer = sink.start_update({&pusher});
+      auto answered = sink.start_update({&pusher});
       while (!pusher.connected()
-             && answer.wait_for(std::chrono::milliseconds{20}) == std::future_status::timeout) {
+             && answered.wait_for(std::chrono::milliseconds{20}) == std::future_status::timeout) {
       }
       if (pusher.connected()) {
         EXPECT_THAT(tests::push_all(pusher, source_), testing::Each(testing::IsEmpty()));
       }
-      status = answer.get().response.status;
+      status = answered.get().response.status;
     }
     return status;
   }

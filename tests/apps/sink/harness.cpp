@@ -132,7 +132,7 @@ running_sink::running_sink(apps::sink::sink_options options)
                   ? nullptr
                   : std::make_shared<const apps::sink::expectation>(options_.verify_path),
               report_},
-      server_{io_, options_, engine_}, thread_{[this] { io_.run(); }} {}
+      server_{apps::sink::listen(io_, options_, engine_)}, thread_{[this] { io_.run(); }} {}
 
 running_sink::~running_sink() {
   io_.stop();

@@ -6,10 +6,10 @@
 // hand, an HTTP client, and a sink that runs on a thread of its own.
 
 #include "apps/sink/engine.hpp"
-#include "apps/sink/http_server.hpp"
 #include "apps/sink/options.hpp"
 #include "apps/sink/report.hpp"
 #include "io/http/http_call.hpp"
+#include "io/http/http_server.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <array>
@@ -137,7 +137,7 @@ private:
   boost::asio::io_context io_{1};
   apps::sink::report report_;
   apps::sink::engine engine_;
-  apps::sink::http_server server_;
+  io::http_server server_;
   std::thread thread_;
 };
 

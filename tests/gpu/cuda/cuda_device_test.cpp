@@ -45,7 +45,7 @@ protected:
     devices_.clear();
     const std::uint32_t first[] = {0};
     devices_ = open_cuda_devices(first, options);
-    gpu().allocate_ring(ring_bytes);
+    gpu().begin_run(ring_bytes);
   }
 
   [[nodiscard]] device& gpu() { return *devices_.front(); }
@@ -136,7 +136,7 @@ TEST_F(cuda_device_test, says_how_much_memory_it_has_not) {
   const std::uint32_t first[] = {0};
   devices_ = open_cuda_devices(first);
   try {
-    gpu().allocate_ring(1ull << 50);
+    gpu().begin_run(1ull << 50);
     FAIL() << "there is no such memory";
   } catch (const cuda_error& error) {
     EXPECT_THAT(error.what(), HasSubstr(std::to_string(1ull << 50)));

@@ -40,7 +40,7 @@ protected:
     before_ = current_statistics(); // Other tests may have run in this process.
     const std::uint32_t both[] = {0, 1};
     devices_ = open_cuda_devices(both);
-    devices_[0]->allocate_ring(ring_bytes);
+    devices_[0]->begin_run(ring_bytes);
   }
 
   [[nodiscard]] device& gpu() { return *devices_[0]; }
@@ -132,12 +132,40 @@ TEST_F(source_test, that_lost_its_end_is_refused) {
   EXPECT_TRUE(gpu().pin_source(part(0, 1 << 20)));
 }
 
+TEST_F(cuda_stand_in_test, keeps_ring_and_registrations_from_run_to_run) {
+  mapped_memory source{1 << 20};
+  gpu().pin(source.bytes());
+  const copy_piece piece[] = {{0, 0, 1 << 20}};
+  ASSERT_EQ(wait_for(gpu(), gpu().copy(source.data(), piece)).completed, 1u);
+  const auto* memory = ring_of(gpu()).memory;
+  const auto allocated = allocations();
+  gpu().end_run();
+  gpu().begin_run(ring_bytes);
+  EXPECT_EQ(ring_of(gpu()).memory, memory);
+  EXPECT_EQ(allocations(), allocated);
+  ASSERT_EQ(wait_for(gpu(), gpu().copy(source.data(), piece)).completed, 1u) << "tickets begin anew";
+  EXPECT_EQ(pageable_bytes(), 0u) << "the memory is still registered";
+  gpu().unpin(source.bytes());
+  static_cast<void>(wait_for(gpu(), gpu().copy(source.data(), piece)));
+  EXPECT_EQ(pageable_bytes(), 1u << 20) << "and then no more";
+}
+
+TEST_F(cuda_stand_in_test, makes_another_ring_when_a_worker_still_has_the_last_one) {
+  static_cast<void>(gpu().export_ring());
+  const auto* memory = ring_of(gpu()).memory;
+  gpu().end_run();
+  gpu().begin_run(ring_bytes);
+  EXPECT_NE(ring_of(gpu()).memory, memory);
+  EXPECT_TRUE(gpu().is_released()) << "nobody has been told of the new one";
+}
+
 /// The pause before each copy: without one the failure is found by looking, with one a later call is answered
 /// with it.
 class failing_copy_test : public cuda_stand_in_test,
                           public testing::WithParamInterface<std::chrono::milliseconds> {};
 
 TEST_P(failing_copy_test, is_named_and_nothing_is_done_after_it) {
+  devices_[1]->begin_run(ring_bytes);
   mapped_memory source{1 << 20};
   source.fill(1);
   gpu().pin(source.bytes());
@@ -199,7 +227,7 @@ TEST_F(worker_test, that_sees_other_gpus_opens_nothing) {
 }
 
 TEST_F(worker_test, finds_its_gpu_whatever_number_it_has_there) {
-  devices_[1]->allocate_ring(ring_bytes);
+  devices_[1]->begin_run(ring_bytes);
   const ring_worker worker{std::map<std::string, std::string>{{"CUDA_VISIBLE_DEVICES", "1"}}};
   EXPECT_EQ(worker.open(*devices_[1]), "open");
   EXPECT_EQ(worker.close(), "closed");

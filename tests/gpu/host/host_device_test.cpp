@@ -74,7 +74,7 @@ TEST_F(host_device_test, has_a_uuid_of_its_own_in_the_form_that_engines_use) {
 
 TEST_F(host_device_test, copies_pieces_to_their_places) {
   host_device device{0, directory_};
-  device.allocate_ring(ring_bytes);
+  device.begin_run(ring_bytes);
   const auto source = pattern(10'000, 5);
   const std::vector<copy_piece> pieces{{0, 4096, 100}, {200, 9000, 9800}};
   const auto last = device.copy(source.data(), pieces);
@@ -85,7 +85,7 @@ TEST_F(host_device_test, copies_pieces_to_their_places) {
 
 TEST_F(host_device_test, completes_copies_in_the_order_of_their_tickets) {
   host_device device{0, directory_};
-  device.allocate_ring(ring_bytes);
+  device.begin_run(ring_bytes);
   const auto source = pattern(4096, 1);
   ticket last = 0;
   for (int turn = 0; turn < 200; ++turn) {
@@ -97,14 +97,44 @@ TEST_F(host_device_test, completes_copies_in_the_order_of_their_tickets) {
   EXPECT_EQ(wait_for(device, last).completed, last);
 }
 
+TEST_F(host_device_test, keeps_its_ring_from_run_to_run_if_it_is_to) {
+  host_device device{0, directory_};
+  device.keep_ring();
+  device.begin_run(ring_bytes);
+  const auto first = std::get<exported_file>(device.export_ring()).path;
+  device.hide_export();
+  const auto* memory = device.ring().data();
+  device.end_run();
+  device.begin_run(ring_bytes / 2);
+  EXPECT_EQ(std::get<exported_file>(device.export_ring()).path, first);
+  EXPECT_EQ(device.ring().data(), memory);
+  EXPECT_EQ(device.wait(0, 1ms).completed, 0u) << "copies of the run before are forgotten";
+  device.begin_run(2 * ring_bytes);
+  EXPECT_NE(std::get<exported_file>(device.export_ring()).path, first) << "it was too short";
+  EXPECT_FALSE(std::filesystem::exists(first));
+  device.withdraw_export();
+  EXPECT_TRUE(std::filesystem::is_empty(directory_));
+}
+
+TEST_F(host_device_test, makes_another_ring_for_each_run_otherwise) {
+  host_device device{0, directory_};
+  device.begin_run(ring_bytes);
+  const auto first = std::get<exported_file>(device.export_ring()).path;
+  device.hide_export();
+  device.end_run();
+  device.begin_run(ring_bytes);
+  EXPECT_NE(std::get<exported_file>(device.export_ring()).path, first);
+}
+
 TEST_F(host_device_test, waiting_for_nothing_ends_at_its_deadline) {
   host_device device{0, directory_};
+  device.begin_run(ring_bytes);
   EXPECT_EQ(device.wait(0, 1ms).completed, 0u);
 }
 
 TEST_F(host_device_test, reports_a_source_that_went_away_and_copies_nothing_more) {
   host_device device{0, directory_};
-  device.allocate_ring(ring_bytes);
+  device.begin_run(ring_bytes);
   const int file = ::memfd_create("source", MFD_CLOEXEC);
   ASSERT_EQ(::ftruncate(file, 8192), 0);
   auto* mapped = static_cast<std::byte*>(::mmap(nullptr, 8192, PROT_READ, MAP_SHARED, file, 0));
@@ -124,7 +154,7 @@ TEST_F(host_device_test, reports_a_source_that_went_away_and_copies_nothing_more
 
 TEST_F(host_device_test, another_process_sees_the_ring_under_its_exported_path) {
   host_device device{0, directory_};
-  device.allocate_ring(ring_bytes);
+  device.begin_run(ring_bytes);
   const auto exported = std::get<exported_file>(device.export_ring());
   EXPECT_EQ(exported.bytes, ring_bytes);
   EXPECT_EQ(fs::file_size(exported.path), ring_bytes);
@@ -137,7 +167,7 @@ TEST_F(host_device_test, another_process_sees_the_ring_under_its_exported_path) 
 TEST_F(host_device_test, leaves_no_file_once_the_export_is_hidden_or_the_device_gone) {
   {
     host_device device{0, directory_};
-    device.allocate_ring(ring_bytes);
+    device.begin_run(ring_bytes);
     EXPECT_EQ(file_count(), 0u) << "nobody needs to find a ring that is not exported";
     static_cast<void>(device.export_ring());
     EXPECT_EQ(file_count(), 1u);
@@ -146,7 +176,7 @@ TEST_F(host_device_test, leaves_no_file_once_the_export_is_hidden_or_the_device_
   }
   {
     host_device device{0, directory_};
-    device.allocate_ring(ring_bytes);
+    device.begin_run(ring_bytes);
     static_cast<void>(device.export_ring());
   }
   EXPECT_EQ(file_count(), 0u);
@@ -157,7 +187,7 @@ TEST_F(host_device_test, does_not_wait_for_what_others_have_put_there) {
   fs::create_directory(directory_ / "ckpt-actor-ring-directory");
   fs::create_symlink("/nowhere", directory_ / "ckpt-actor-ring-link");
   host_device device{0, directory_};
-  device.allocate_ring(ring_bytes);
+  device.begin_run(ring_bytes);
   EXPECT_EQ(file_count(), 3u);
 }
 
@@ -165,7 +195,7 @@ TEST_F(host_device_test, removes_what_a_killed_process_left_and_nothing_that_is_
   const auto child = ::fork();
   if (child == 0) {
     host_device device{0, directory_};
-    device.allocate_ring(ring_bytes);
+    device.begin_run(ring_bytes);
     static_cast<void>(device.export_ring());
     ::_exit(0); // Like a kill: no destructor runs.
   }
@@ -173,7 +203,7 @@ TEST_F(host_device_test, removes_what_a_killed_process_left_and_nothing_that_is_
   ASSERT_EQ(::waitpid(child, &status, 0), child);
   ASSERT_EQ(file_count(), 1u);
   host_device alive{0, directory_};
-  alive.allocate_ring(ring_bytes); // Sweeps.
+  alive.begin_run(ring_bytes); // Sweeps.
   EXPECT_EQ(file_count(), 0u);
   const auto exported = std::get<exported_file>(alive.export_ring());
   std::ofstream{directory_ / "somebody-elses-file"} << "x";
@@ -214,7 +244,7 @@ TEST_F(host_device_test, of_a_killed_process_is_known_to_the_next_one_under_its_
 TEST_F(host_device_test, says_how_much_did_not_fit_where) {
   host_device device{0, directory_};
   try {
-    device.allocate_ring(1ull << 50);
+    device.begin_run(1ull << 50);
     FAIL() << "a petabyte was allocated";
   } catch (const std::system_error& error) {
     EXPECT_THAT(error.what(), testing::HasSubstr(directory_.string()));
@@ -227,7 +257,7 @@ TEST_F(host_device_test, broadcasts_from_any_rank_to_all_others) {
   std::vector<const host_device*> members;
   for (unsigned rank = 0; rank < 3; ++rank) {
     devices.push_back(std::make_unique<host_device>(rank, directory_));
-    devices.back()->allocate_ring(ring_bytes);
+    devices.back()->begin_run(ring_bytes);
     members.push_back(devices.back().get());
   }
   host_collective collective{members};

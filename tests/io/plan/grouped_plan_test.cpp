@@ -3,9 +3,9 @@
 
 // Plans for checkpoints whose groups are scattered: over a file, over files, between each other.
 
+#include "io/extent.hpp"
 #include "io/plan/bucket_plan.hpp"
 #include "io/plan/plan_digest.hpp"
-#include "io/read/source_file.hpp"
 #include "tests/io/plan/plan_checks.hpp"
 
 #include <algorithm>

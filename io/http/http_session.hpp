@@ -2,11 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// One connection: reads requests one after another, lets the engine answer each, and notices when the client
-// goes away while an answer is outstanding. Owned by its own pending operations; lives on the io_context's
-// thread.
+// One connection of an HTTP server: reads requests one after another, lets the handler answer each, and
+// notices when the client goes away while an answer is outstanding. Owned by its own pending operations; lives
+// on the io_context's thread.
 
-#include "apps/sink/engine.hpp"
+#include "io/http/http_exchange.hpp"
+#include "io/http/http_server.hpp"
 
 #include <chrono>
 #include <memory>
@@ -18,17 +19,21 @@
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 
-namespace ckpt::apps::sink {
+namespace ckpt::io {
 
 class http_session : public std::enable_shared_from_this<http_session> {
 public:
   using protocol = boost::asio::generic::stream_protocol;
+  using clock = std::chrono::steady_clock;
 
-  /// `timeout` bounds each read and write, not the engine's work. `answers` outlives the session's
-  /// operations.
-  http_session(protocol::socket socket, std::chrono::milliseconds timeout, engine& answers);
+  http_session(protocol::socket socket, http_server_options options, http_handler handler);
 
   void start() { read(); }
+
+  /// Since when nothing has been asked on it; nothing while an answer is outstanding.
+  [[nodiscard]] std::optional<clock::time_point> silent_since() const noexcept { return silent_since_; }
+
+  void close();
 
 private:
   class one_exchange;
@@ -36,16 +41,17 @@ private:
   void read();
   void dispatch();
   void watch_client(const std::shared_ptr<one_exchange>& waiting);
-  void write(const answer& what);
-  void close();
+  void refuse(unsigned status, const std::string& why);
+  void write(const http_answer& what);
 
   boost::beast::basic_stream<protocol> stream_;
-  std::chrono::milliseconds timeout_;
-  engine& answers_;
+  http_server_options options_;
+  http_handler handler_;
+  std::optional<clock::time_point> silent_since_;
   boost::beast::flat_buffer buffer_;
   std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
   boost::beast::http::response<boost::beast::http::string_body> response_;
   std::string raw_;
 };
 
-} // namespace ckpt::apps::sink
+} // namespace ckpt::io

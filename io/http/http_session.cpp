@@ -1,25 +1,26 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "apps/sink/http_session.hpp"
+#include "io/http/http_session.hpp"
 
 #include <utility>
 
 #include <boost/asio/write.hpp>
+#include <boost/json.hpp>
 
-namespace ckpt::apps::sink {
+namespace ckpt::io {
 namespace {
 
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = beast::http;
 
-constexpr std::uint64_t body_bytes_max = 4 << 20;
+constexpr std::uint32_t header_bytes_max = 16 << 10;
 
 using boost::system::error_code;
 
 /// Splits "path?a=b&c=d". Percent signs stay as they are: no route or tag of an engine needs them.
-void split_target(std::string_view target, question& asked) {
+void split_target(std::string_view target, http_question& asked) {
   const auto mark = target.find('?');
   asked.path = target.substr(0, mark);
   while (!target.empty() && mark != std::string_view::npos) {
@@ -39,11 +40,11 @@ void split_target(std::string_view target, question& asked) {
 
 /// Lets the engine keep one request's answer apart from the connection, which may be gone or busy with the
 /// next.
-class http_session::one_exchange : public exchange {
+class http_session::one_exchange : public http_exchange {
 public:
   explicit one_exchange(std::shared_ptr<http_session> session) : session_{std::move(session)} {}
 
-  void respond(const answer& what) override {
+  void respond(const http_answer& what) override {
     if (auto session = std::exchange(session_, nullptr)) {
       error_code ignored;
       session->stream_.socket().cancel(ignored); // Ends watch_client().
@@ -63,37 +64,40 @@ private:
   std::shared_ptr<http_session> session_;
 };
 
-http_session::http_session(protocol::socket socket, std::chrono::milliseconds timeout, engine& answers)
-    : stream_{std::move(socket)}, timeout_{timeout}, answers_{answers} {}
+http_session::http_session(protocol::socket socket, http_server_options options, http_handler handler)
+    : stream_{std::move(socket)}, options_{std::move(options)}, handler_{std::move(handler)} {}
 
 void http_session::read() {
   parser_.emplace();
-  parser_->body_limit(body_bytes_max);
-  stream_.expires_after(timeout_);
+  parser_->header_limit(header_bytes_max);
+  parser_->body_limit(options_.body_bytes_max);
+  silent_since_ = clock::now();
+  stream_.expires_after(options_.timeout);
   http::async_read(stream_, buffer_, *parser_,
                    [self = shared_from_this()](const error_code& error, std::size_t) {
                      if (!error)
                        return self->dispatch();
                      if (error == http::error::body_limit)
-                       return self->write(plain_error(413, "the body is too long"));
+                       return self->refuse(413, "the body is too long");
                      if (error.category() == http::make_error_code(http::error::bad_method).category()
                          && error != http::error::end_of_stream && error != http::error::partial_message)
-                       return self->write(plain_error(400, "the request is not HTTP: " + error.message()));
+                       return self->refuse(400, "the request is not HTTP: " + error.message());
                      self->close();
                    });
 }
 
 void http_session::dispatch() {
   const auto& request = parser_->get();
-  question asked;
+  http_question asked;
   asked.method = request.method_string();
   split_target(request.target(), asked);
   asked.body = request.body();
   asked.content_type = request[http::field::content_type];
   asked.authorization = request[http::field::authorization];
   stream_.expires_never();
+  silent_since_.reset();
   const auto waiting = std::make_shared<one_exchange>(shared_from_this());
-  answers_.handle(asked, waiting);
+  handler_(asked, waiting);
   if (waiting->is_waiting())
     watch_client(waiting);
 }
@@ -114,18 +118,23 @@ void http_session::watch_client(const std::shared_ptr<one_exchange>& waiting) {
       });
 }
 
-void http_session::write(const answer& what) {
-  if (what.is == answer::form::close)
+void http_session::refuse(unsigned status, const std::string& why) {
+  write({http_answer::form::http, status,
+         boost::json::serialize(boost::json::object{{"error", boost::json::string_view{why}}})});
+}
+
+void http_session::write(const http_answer& what) {
+  if (what.is == http_answer::form::close)
     return close();
-  stream_.expires_after(timeout_);
-  if (what.is == answer::form::bytes) {
+  stream_.expires_after(options_.timeout);
+  if (what.is == http_answer::form::bytes) {
     raw_ = what.body;
     return asio::async_write(stream_, asio::buffer(raw_),
                              [self = shared_from_this()](const error_code&, std::size_t) { self->close(); });
   }
   response_ = {static_cast<http::status>(what.status), 11};
-  response_.set(http::field::server, "ckpt-sink");
-  response_.set(http::field::content_type, "application/json");
+  response_.set(http::field::server, options_.name);
+  response_.set(http::field::content_type, what.content_type);
   response_.body() = what.body;
   response_.keep_alive(parser_->is_done() && parser_->get().keep_alive());
   response_.prepare_payload();
@@ -142,4 +151,4 @@ void http_session::close() {
   stream_.close();
 }
 
-} // namespace ckpt::apps::sink
+} // namespace ckpt::io

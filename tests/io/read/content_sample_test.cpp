@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "io/plan/content_sample.hpp"
+#include "io/read/content_sample.hpp"
 
 #include "io/error.hpp"
 #include "io/read/source_file.hpp"

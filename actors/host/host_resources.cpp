@@ -1,0 +1,69 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/host/host_resources.hpp"
+
+#include "actors/update/verdict.hpp"
+#include "io/error.hpp"
+
+#include <fstream>
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace ckpt::actors {
+namespace {
+
+/// What the kernel says is "0" where there is one, and "0-1" or "0,2" where there are several.
+[[nodiscard]] bool has_several_memory_nodes() {
+  std::string nodes;
+  std::ifstream{"/sys/devices/system/node/has_memory"} >> nodes;
+  return nodes.find_first_of(",-") != std::string::npos;
+}
+
+void make_ring(gpu::device& device, const io::bucket_plan& plan) {
+  try {
+    device.begin_run(plan.ring_bytes);
+  } catch (const std::exception& error) {
+    throw std::runtime_error{std::string{error.what()} + "; the ring has to hold the largest group, "
+                             + io::printable(plan.largest.name) + " (" + std::to_string(plan.largest.bytes)
+                             + " bytes), and two buckets of " + describe_bytes(plan.bucket_bytes)
+                             + ": a smaller --bucket-size takes less"};
+  }
+}
+
+} // namespace
+
+host_resources::host_resources(std::vector<std::unique_ptr<gpu::device>> devices,
+                               collective_opener open_collective)
+    : devices_{std::move(devices)}, open_collective_{std::move(open_collective)} {}
+
+void host_resources::begin_run(const io::bucket_plan& plan, std::uint32_t slab_count,
+                               std::uint64_t slab_bytes) {
+  if (!slabs_ || slabs_->is_abandoned() || slabs_->slab_bytes() != slab_bytes || slabs_->count() < slab_count)
+    make_slabs(slab_count, slab_bytes);
+  slabs_->take_all_back();
+  for (const auto& device : devices_)
+    make_ring(*device, plan);
+}
+
+void host_resources::make_slabs(std::uint32_t count, std::uint64_t bytes) {
+  if (slabs_ && !slabs_->is_abandoned())
+    for (const auto& device : devices_)
+      device->unpin(slabs_->memory());
+  slabs_.reset();
+  auto made = std::make_unique<io::slab_pool>(count, bytes);
+  std::vector<unsigned> nodes; // Every device finds slabs next to it.
+  for (const auto& device : devices_)
+    if (const auto node = device->memory_node())
+      nodes.push_back(*node);
+  if (!nodes.empty() && has_several_memory_nodes() && !made->place_on(nodes))
+    spdlog::warn("staging memory cannot be placed next to the devices: copies may cross memory nodes");
+  for (const auto& device : devices_)
+    device->pin(made->memory());
+  slabs_ = std::move(made);
+}
+
+} // namespace ckpt::actors

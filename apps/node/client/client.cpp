@@ -1,0 +1,216 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/node/client/client.hpp"
+
+#include "actors/error.hpp"
+#include "apps/node/key_file.hpp"
+#include "apps/node/service/service_options.hpp"
+#include "io/http/http_call.hpp"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <filesystem>
+#include <iostream>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#include <CLI/CLI.hpp>
+#include <boost/json.hpp>
+
+namespace ckpt::apps {
+namespace {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+using verb = io::http_request::verb;
+
+constexpr std::array<std::string_view, 6> commands{"publish",  "commit",   "status",
+                                                   "versions", "rollback", "drop"};
+
+/// How long a node may take to answer what it can answer at once.
+constexpr auto answer_time = 30s;
+
+/// How long one question for the end of an update may stay open.
+constexpr auto poll_seconds = 30;
+
+struct client_flags {
+  std::string node = default_listen_address();
+  std::string key_file;
+  std::string directory;
+  std::string version;
+  std::string id;
+  std::string pause;
+  bool waits = false;
+  bool only_prepares = false;
+};
+
+/// The node has said no, or is not there; carries the exit status.
+class refusal : public std::runtime_error {
+public:
+  refusal(const std::string& what, actors::ec code) : runtime_error{what}, code_{code} {}
+  [[nodiscard]] actors::ec code() const noexcept { return code_; }
+
+private:
+  actors::ec code_;
+};
+
+class client {
+public:
+  explicit client(const client_flags& flags) : flags_{flags} {
+    const auto address = parse_listen_address(flags.node);
+    endpoint_ = address.unix_socket_path.empty()
+                    ? io::parse_endpoint("http://" + flags.node, {})
+                    : io::parse_endpoint("http://localhost", address.unix_socket_path);
+    if (!flags.key_file.empty())
+      key_ = read_key_file("--listen-key-file", flags.key_file);
+  }
+
+  [[nodiscard]] json::value ask(verb method, const std::string& target, const json::object& body = {}) const {
+    const io::http_request request{method, target, method == verb::post ? json::serialize(body) : ""};
+    io::http_call call{endpoint_, request, key_, answer_time + std::chrono::seconds{poll_seconds}};
+    while (!call.wait(1s)) {
+    }
+    if (call.error())
+      throw refusal{"the node at " + flags_.node + ": " + call.error().message(), actors::ec::unspecified};
+    boost::system::error_code error;
+    auto answer = json::parse(call.response().body, error);
+    if (error)
+      throw refusal{"the node at " + flags_.node + " does not answer in JSON", actors::ec::unspecified};
+    if (call.response().status >= 300) {
+      const auto* why = answer.is_object() ? answer.as_object().if_contains("error") : nullptr;
+      throw refusal{why != nullptr && why->is_string() ? std::string{why->as_string()}
+                                                       : json::serialize(answer),
+                    actors::ec::usage};
+    }
+    return answer;
+  }
+
+  /// The update once it is over, or prepared and waits for its commit.
+  [[nodiscard]] json::object wait_for(const std::string& id) const {
+    for (;;) {
+      auto update = ask(verb::get, "/v1/updates/" + id + "?wait=" + std::to_string(poll_seconds)).as_object();
+      if (update.at("over").as_bool() || update.at("waits_for_commit").as_bool())
+        return update;
+    }
+  }
+
+private:
+  const client_flags& flags_;
+  io::http_endpoint endpoint_;
+  std::string key_;
+};
+
+/// What a one-shot update would have ended with.
+[[nodiscard]] int exit_status_of(const json::object& update) {
+  if (update.at("state").as_string() == "updated" || update.at("waits_for_commit").as_bool())
+    return 0;
+  if (const auto& report = update.at("report"); report.is_object())
+    return report.at("exit_status").to_number<int>();
+  return actors::exit_status(update.at("state").as_string() == "cancelled" ? actors::ec::interrupted
+                                                                           : actors::ec::checkpoint_invalid);
+}
+
+void print(const json::value& answer) { std::cout << answer << std::endl; }
+
+/// `answer` describes an update that has just been asked for.
+int follow(const client& node, const client_flags& flags, json::object answer) {
+  if (flags.waits)
+    answer = node.wait_for(std::string{answer.at("id").as_string()});
+  print(answer);
+  if (flags.waits && answer.at("error").is_string())
+    std::cerr << "ckpt-actor-node: " << answer.at("error").as_string() << '\n';
+  return flags.waits ? exit_status_of(answer) : 0;
+}
+
+int publish(const client& node, const client_flags& flags) {
+  json::object body{
+      {"checkpoint_path", std::filesystem::absolute(flags.directory).lexically_normal().string()},
+      {"version", flags.version},
+      {"prepare_only", flags.only_prepares}};
+  if (!flags.pause.empty())
+    body["pause"] = flags.pause;
+  return follow(node, flags, node.ask(verb::post, "/v1/updates", body).as_object());
+}
+
+int commit(const client& node, const client_flags& flags) {
+  static_cast<void>(node.ask(verb::post, "/v1/updates/" + flags.id + "/commit"));
+  return follow(node, flags, node.ask(verb::get, "/v1/updates/" + flags.id).as_object());
+}
+
+int roll_back(const client& node, const client_flags& flags) {
+  json::object body;
+  if (!flags.version.empty())
+    body["version"] = flags.version;
+  return follow(node, flags, node.ask(verb::post, "/v1/rollback", body).as_object());
+}
+
+} // namespace
+
+bool is_client_command(int argc, const char* const* argv) noexcept {
+  return argc > 1 && std::ranges::find(commands, std::string_view{argv[1]}) != commands.end();
+}
+
+int run_client_command(int argc, const char* const* argv) {
+  client_flags flags;
+  CLI::App app{"Asks a resident node (ckpt-actor-node serve) for something.", "ckpt-actor-node"};
+  app.require_subcommand(1);
+  const auto add = [&](const char* name, const char* help) {
+    auto* command = app.add_subcommand(name, help);
+    command->add_option("--node", flags.node, "Where it listens: unix:PATH or ADDRESS:PORT")
+        ->capture_default_str();
+    command->add_option("--listen-key-file", flags.key_file, "File with the key that it wants over TCP");
+    return command;
+  };
+  const auto add_wait = [&](CLI::App* command) {
+    command->add_flag("--wait", flags.waits, "Until it is over; the exit status is the update's");
+  };
+  auto* publish_it = add("publish", "Bring a checkpoint into the engines, as this version");
+  publish_it->add_option("DIR", flags.directory, "Directory of the checkpoint, or one file")->required();
+  publish_it->add_option("--version", flags.version, "What the engines shall report afterwards")->required();
+  publish_it->add_option("--pause", flags.pause, "How requests are stopped, instead of as the node does it");
+  publish_it->add_flag("--prepare", flags.only_prepares, "Only prepare it; commit lets it happen");
+  add_wait(publish_it);
+  auto* commit_it = add("commit", "Let a prepared update happen");
+  commit_it->add_option("ID", flags.id, "Of the update")->required();
+  add_wait(commit_it);
+  auto* status = add("status", "Say how one update stands, or which there are");
+  status->add_option("ID", flags.id, "Of the update");
+  auto* versions = add("versions", "Say which versions are known, and which are in memory");
+  auto* rollback = add("rollback", "Bring back the version before, or the one named");
+  rollback->add_option("--version", flags.version, "Which one");
+  add_wait(rollback);
+  auto* drop = add("drop", "Forget a version");
+  drop->add_option("VERSION", flags.version, "Which one")->required();
+  try {
+    app.parse(argc, argv);
+    const client node{flags};
+    if (publish_it->parsed())
+      return publish(node, flags);
+    if (commit_it->parsed())
+      return commit(node, flags);
+    if (rollback->parsed())
+      return roll_back(node, flags);
+    if (versions->parsed())
+      print(node.ask(verb::get, "/v1/versions"));
+    if (status->parsed())
+      print(node.ask(verb::get, flags.id.empty() ? "/v1/updates" : "/v1/updates/" + flags.id));
+    if (drop->parsed())
+      print(node.ask(verb::remove, "/v1/versions/" + flags.version));
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    const bool asked = error.get_exit_code() == 0;
+    app.exit(error);
+    return asked ? 0 : actors::exit_status(actors::ec::usage);
+  } catch (const refusal& error) {
+    std::cerr << "ckpt-actor-node: " << error.what() << '\n';
+    return actors::exit_status(error.code());
+  } catch (const std::invalid_argument& error) {
+    std::cerr << "ckpt-actor-node: " << error.what() << '\n';
+    return actors::exit_status(actors::ec::usage);
+  }
+}
+
+} // namespace ckpt::apps

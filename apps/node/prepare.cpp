@@ -1,0 +1,249 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/node/prepare.hpp"
+
+#include "actors/cluster/gate.hpp"
+#include "actors/update/meter.hpp"
+#include "actors/update/verdict.hpp"
+#include "apps/node/accelerators.hpp"
+#include "apps/node/dry_run.hpp"
+#include "apps/node/earlier_report.hpp"
+#include "apps/node/resources.hpp"
+#include "io/engine/engine_checksums.hpp"
+#include "io/error.hpp"
+#include "io/read/content_sample.hpp"
+
+#include <chrono>
+#include <future>
+#include <iostream>
+#include <optional>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace ckpt::apps {
+namespace {
+
+using actors::cause;
+using actors::ec;
+
+/// Ends a run before the actors start; carries why.
+class early_end : public std::exception {
+public:
+  explicit early_end(cause why) : why_{std::move(why)} {}
+  [[nodiscard]] const char* what() const noexcept override { return why_.what.c_str(); }
+  [[nodiscard]] const cause& why() const noexcept { return why_; }
+
+private:
+  cause why_;
+};
+
+/// Runs `work`; what it throws ends the run with code `otherwise`, unless the exception says better.
+template <class Function>
+auto step(ec otherwise, Function work) {
+  try {
+    return work();
+  } catch (const std::exception& error) {
+    throw early_end{actors::to_cause(error, otherwise)};
+  }
+}
+
+[[nodiscard]] std::vector<io::update_lock> lock_engines(const node_options& options) {
+  std::vector<io::update_lock> locks;
+  for (const auto& endpoint : options.update.endpoints) {
+    try {
+      const auto& lock = locks.emplace_back(endpoint);
+      if (!lock.stranger().empty())
+        spdlog::warn("engine {}: {} holds the name that keeps updates apart; going on without it",
+                     endpoint.url, lock.stranger());
+    } catch (const std::system_error& error) {
+      if (error.code() == std::errc::address_in_use)
+        throw early_end{{ec::engine_failed, "engine " + endpoint.url
+                                                + " is being updated by another process on this host; "
+                                                  "wait for it or end it"}};
+      throw early_end{actors::to_cause(error)};
+    }
+  }
+  return locks;
+}
+
+/// Hosts compare what is in their files; meanwhile devices are opened. Nothing where there is one host.
+[[nodiscard]] std::future<std::vector<std::uint64_t>> begin_sampling(const node_options& options,
+                                                                     const io::checkpoint& checkpoint) {
+  if (options.layout.hosts == 1)
+    return {};
+  return std::async(std::launch::async, [files = checkpoint.files, timeout = options.update.timeout] {
+    return io::sample_content(files, timeout);
+  });
+}
+
+[[nodiscard]] needed_resources needs_of(const node_options& options, const io::checkpoint& checkpoint,
+                                        const io::bucket_plan& plan) {
+  // Counted in the program; a few more do no harm.
+  constexpr std::uint64_t threads_of_all = 16, threads_of_device = 3;
+  constexpr std::uint64_t descriptors_of_all = 40, descriptors_of_file = 3, descriptors_of_device = 6;
+  constexpr std::uint64_t memory_of_all = 64 << 20;
+  const std::uint64_t devices = options.layout.devices_per_host;
+  needed_resources needs;
+  needs.threads = threads_of_all + threads_of_device * devices + options.update.endpoints.size();
+  needs.descriptors =
+      descriptors_of_all + descriptors_of_file * checkpoint.files.size() + descriptors_of_device * devices;
+  needs.memory_bytes =
+      memory_of_all
+      + actors::slab_count(options.update.host_memory_bytes, plan, options.update.chunk_bytes, options.layout)
+            * options.update.chunk_bytes;
+  if (options.layout.hosts > 1) {
+    needs.threads += 2; // for connections, and for the resolver
+    needs.descriptors += 8;
+  }
+  if (options.layout.hosts > 1 && options.layout.host == 0) { // Where the others come to: see network_thread.
+    needs.descriptors +=
+        actors::gate_for_hosts(options.layout.hosts).strangers_max + 3 * options.layout.hosts;
+    needs.memory_bytes += (128u << 10) * std::uint64_t{options.layout.hosts};
+  }
+  if (options.device == device_kind::host)
+    needs.memory_bytes += plan.ring_bytes * devices;
+  return needs;
+}
+
+/// Time since it was asked the last time.
+class stopwatch {
+public:
+  [[nodiscard]] double seconds() {
+    const auto before = std::exchange(last_, actors::meter::clock::now());
+    return std::chrono::duration<double>{last_ - before}.count();
+  }
+
+private:
+  actors::meter::clock::time_point last_ = actors::meter::clock::now();
+};
+
+/// What is in the files, and the order in which it travels. Throws early_end.
+[[nodiscard]] actors::weights_version read_headers(const node_options& options) {
+  actors::weights_version read;
+  read.checkpoint = step(ec::checkpoint_invalid, [&] {
+    auto opened = io::open_checkpoint(options.checkpoint_path);
+    io::require_sendable(opened);
+    return opened;
+  });
+  read.plan = step(ec::usage, [&] {
+    return io::plan_buckets(read.checkpoint,
+                            {options.bucket_bytes, options.update.chunk_bytes, options.layout.rank_count(),
+                             options.layout.devices_per_host, options.keep_together});
+  });
+  return read;
+}
+
+void describe(const actors::weights_version& read) {
+  const auto& checkpoint = read.checkpoint;
+  for (const auto& remark : checkpoint.remarks)
+    spdlog::warn("{}", remark);
+  spdlog::info("{}: {} tensors, {} in {} file(s), {} buckets", checkpoint.path.string(),
+               checkpoint.tensors.size(), actors::describe_bytes(checkpoint.tensor_bytes),
+               checkpoint.files.size(), read.plan.buckets.size());
+}
+
+/// What is missing on this host, the user asked for; what does not fit, nobody could know. Throws early_end.
+[[nodiscard]] actors::startup_report begin_run(const node_options& options, const io::bucket_plan& plan,
+                                               std::shared_ptr<actors::host_resources>& resources) {
+  stopwatch watch;
+  if (!resources) {
+    resources = step(ec::usage, [&] { return open_accelerators(options); });
+    for (const auto& device : resources->devices())
+      spdlog::info("{}: {}", device->uuid(), device->description());
+  }
+  const auto devices_seconds = watch.seconds();
+  step(ec::unspecified, [&] {
+    resources->begin_run(plan,
+                         actors::slab_count(options.update.host_memory_bytes, plan,
+                                            options.update.chunk_bytes, options.layout),
+                         options.update.chunk_bytes);
+  });
+  return {devices_seconds, watch.seconds()};
+}
+
+/// One that says why there is none.
+[[nodiscard]] prepared_update nothing_prepared(const node_options& options, const early_end& end) {
+  spdlog::error("{}", end.what());
+  actors::weights_version unread;
+  unread.checkpoint.path = options.checkpoint_path;
+  return {
+      {},
+      std::make_shared<actors::update>(options.update, options.layout,
+                                       std::make_shared<const actors::weights_version>(std::move(unread))),
+      end.why()};
+}
+
+} // namespace
+
+prepared_update prepare(const node_options& options) {
+  try {
+    std::optional<io::engine_checksums> expected;
+    if (!options.prove_against.empty() && options.layout.host == 0)
+      expected = step(ec::usage, [&] {
+        return read_earlier_checksums(options.prove_against, options.update.engine,
+                                      options.layout.devices_per_engine);
+      });
+    auto read = read_headers(options);
+    prepared_update prepared;
+    if (options.dry_run) {
+      std::cout << describe_plan(options, read.checkpoint, read.plan) << std::endl;
+      prepared.failed.code = std::cout ? ec::none : ec::unspecified;
+      return prepared;
+    }
+    describe(read);
+    step(ec::unspecified, [&] { require_resources(needs_of(options, read.checkpoint, read.plan)); });
+    prepared.locks = lock_engines(options);
+    auto content = begin_sampling(options, read.checkpoint);
+    std::shared_ptr<actors::host_resources> resources;
+    const auto startup = begin_run(options, read.plan, resources);
+    if (content.valid())
+      step(ec::checkpoint_invalid, [&] {
+        const auto digests = content.get();
+        for (std::size_t file = 0; file < digests.size(); ++file)
+          read.checkpoint.files[file].content_digest = digests[file];
+      });
+    prepared.update = step(ec::unspecified, [&] {
+      return std::make_shared<actors::update>(
+          options.update, options.layout, std::make_shared<const actors::weights_version>(std::move(read)),
+          resources);
+    });
+    spdlog::info("broadcasts: {}", prepared.update->collective->description());
+    prepared.update->expected_checksums = std::move(expected);
+    prepared.update->startup = startup;
+    return prepared;
+  } catch (const early_end& end) {
+    return nothing_prepared(options, end);
+  }
+}
+
+opened_version open_version(const node_options& options) {
+  try {
+    opened_version opened;
+    opened.version = std::make_shared<actors::weights_version>(read_headers(options));
+    describe(*opened.version);
+    return opened;
+  } catch (const early_end& end) {
+    return {nullptr, end.why()};
+  }
+}
+
+prepared_update prepare(const node_options& options, const actors::version_ptr& version,
+                        std::shared_ptr<actors::host_resources>& resources) {
+  try {
+    prepared_update prepared;
+    step(ec::unspecified, [&] { require_resources(needs_of(options, version->checkpoint, version->plan)); });
+    prepared.locks = lock_engines(options);
+    const auto startup = begin_run(options, version->plan, resources);
+    prepared.update = step(ec::unspecified, [&] {
+      return std::make_shared<actors::update>(options.update, options.layout, version, resources);
+    });
+    prepared.update->startup = startup;
+    return prepared;
+  } catch (const early_end& end) {
+    return nothing_prepared(options, end);
+  }
+}
+
+} // namespace ckpt::apps

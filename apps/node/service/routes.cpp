@@ -1,0 +1,279 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/node/service/routes.hpp"
+
+#include "apps/node/service/service.hpp"
+#include "io/utf8.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <optional>
+#include <stdexcept>
+
+#include <boost/asio/post.hpp>
+#include <boost/json.hpp>
+#include <spdlog/spdlog.h>
+
+namespace ckpt::apps {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::size_t body_bytes_max = 64 << 10;
+constexpr std::size_t waiters_max = 128;
+constexpr double wait_seconds_max = 3'600;
+constexpr std::size_t version_length_max = 256;
+
+/// The request makes no sense; carries why.
+class bad_request : public std::runtime_error {
+  using runtime_error::runtime_error;
+};
+
+[[nodiscard]] io::http_answer reply(unsigned status, const json::value& body) {
+  return {io::http_answer::form::http, status, json::serialize(body)};
+}
+
+[[nodiscard]] io::http_answer refuse(unsigned status, std::string_view why) {
+  return reply(status, json::object{{"error", json::string_view{why}}});
+}
+
+[[nodiscard]] io::http_answer reply(const std::optional<update_book::refusal>& refused) {
+  return refused ? refuse(refused->http_status, refused->why) : reply(200, json::object{});
+}
+
+/// In a time that tells nothing of where they differ.
+[[nodiscard]] bool is_same(std::string_view left, std::string_view right) noexcept {
+  unsigned difference = left.size() == right.size() ? 0 : 1;
+  for (std::size_t at = 0; at < std::min(left.size(), right.size()); ++at)
+    difference |= static_cast<unsigned char>(left[at]) ^ static_cast<unsigned char>(right[at]);
+  return difference == 0;
+}
+
+/// The fields of a request's body, none of which is unknown.
+class fields {
+public:
+  fields(const std::string& body, std::initializer_list<std::string_view> known) {
+    boost::system::error_code error;
+    auto parsed = json::parse(body.empty() ? "{}" : body, error);
+    if (error || !parsed.is_object())
+      throw bad_request{"the body is no JSON object"};
+    values_ = std::move(parsed.as_object());
+    for (const auto& field : values_)
+      if (std::ranges::find(known, std::string_view{field.key()}) == known.end())
+        throw bad_request{"unknown field \"" + std::string{field.key()} + "\""};
+  }
+
+  [[nodiscard]] std::optional<std::string> text(std::string_view name) const {
+    const auto* value = values_.if_contains(name);
+    if (value == nullptr || value->is_null())
+      return std::nullopt;
+    if (!value->is_string())
+      throw bad_request{"\"" + std::string{name} + "\" has to be a text"};
+    return std::string{value->as_string()};
+  }
+
+  [[nodiscard]] bool flag(std::string_view name) const {
+    const auto* value = values_.if_contains(name);
+    if (value == nullptr || value->is_null())
+      return false;
+    if (!value->is_bool())
+      throw bad_request{"\"" + std::string{name} + "\" has to be true or false"};
+    return value->as_bool();
+  }
+
+private:
+  json::object values_;
+};
+
+[[nodiscard]] std::string require_version(const std::optional<std::string>& version) {
+  if (!version || version->empty() || version->size() > version_length_max
+      || io::valid_utf8(*version) != *version)
+    throw bad_request{"\"version\" has to be a text of 1 to 256 bytes of UTF-8"};
+  return *version;
+}
+
+[[nodiscard]] double wait_of(const io::http_question& asked) {
+  const auto found = asked.query.find("wait");
+  if (found == asked.query.end())
+    return 0;
+  char* end = nullptr;
+  const double seconds = std::strtod(found->second.c_str(), &end);
+  if (found->second.empty() || *end != '\0' || !std::isfinite(seconds) || seconds < 0
+      || seconds > wait_seconds_max)
+    throw bad_request{"\"wait\" has to be a number of seconds, at most 3600"};
+  return seconds;
+}
+
+/// What is worth waiting for.
+[[nodiscard]] bool is_settled(const json::object& described) {
+  return described.at("over").as_bool() || described.at("waits_for_commit").as_bool();
+}
+
+} // namespace
+
+http_side::http_side(service& answers, const std::vector<io::http_listen_address>& where, std::string key)
+    : service_{answers}, key_{std::move(key)} {
+  io::http_server_options options;
+  options.name = "ckpt-actor-node";
+  options.body_bytes_max = body_bytes_max;
+  options.is_private = true;
+  for (const auto& address : where)
+    servers_.emplace_back(context_, address, options,
+                          [this, is_trusted = !address.unix_socket_path.empty()](
+                              const io::http_question& asked, const exchange_ptr& waiting) {
+                            answer(asked, waiting, is_trusted);
+                          });
+  thread_ = std::thread{[this] { context_.run(); }};
+}
+
+http_side::~http_side() noexcept {
+  context_.stop();
+  thread_.join();
+}
+
+std::string http_side::addresses() const {
+  std::string all;
+  for (const auto& server : servers_)
+    all += (all.empty() ? "" : ", ") + server.address();
+  return all;
+}
+
+void http_side::changed() {
+  boost::asio::post(context_, [this] { look_after_waiters(); });
+}
+
+void http_side::answer(const io::http_question& asked, const exchange_ptr& waiting, bool is_trusted) {
+  const bool is_public = asked.path == "/healthz" || asked.path == "/readyz";
+  if (!is_trusted && !is_public && !is_same(asked.authorization, "Bearer " + key_))
+    return waiting->respond(refuse(401, "a bearer key is needed, and it is another one"));
+  try {
+    const auto reply = route(asked, waiting);
+    if (reply.status != 0) // 0: it is answered later.
+      waiting->respond(reply);
+  } catch (const bad_request& error) {
+    waiting->respond(refuse(400, error.what()));
+  } catch (const std::exception& error) {
+    spdlog::error("{} {}: {}", asked.method, asked.path, error.what());
+    waiting->respond(refuse(500, error.what()));
+  }
+}
+
+io::http_answer http_side::route(const io::http_question& asked, const exchange_ptr& waiting) {
+  const auto is = [&](std::string_view method, std::string_view path) {
+    return asked.method == method && asked.path == path;
+  };
+  if (is("GET", "/healthz") || is("GET", "/readyz"))
+    return reply(200, json::object{});
+  if (is("GET", "/metrics"))
+    return {io::http_answer::form::http, 200, service_.metrics(), "text/plain; version=0.0.4"};
+  if (is("POST", "/v1/updates"))
+    return file_update(asked);
+  if (is("GET", "/v1/updates"))
+    return reply(200, service_.updates().describe_all());
+  if (is("POST", "/v1/rollback"))
+    return roll_back(asked);
+  if (is("GET", "/v1/versions"))
+    return reply(200, service_.versions().describe());
+  constexpr std::string_view updates = "/v1/updates/", versions = "/v1/versions/";
+  if (asked.path.starts_with(updates))
+    return about_update(asked, asked.path.substr(updates.size()), waiting);
+  if (asked.path.starts_with(versions))
+    return about_version(asked, asked.path.substr(versions.size()));
+  return refuse(404, "no such route");
+}
+
+io::http_answer http_side::file_update(const io::http_question& asked) {
+  const fields body{asked.body, {"checkpoint_path", "version", "prepare_only", "pause"}};
+  update_request request;
+  request.version = require_version(body.text("version"));
+  request.checkpoint_path = body.text("checkpoint_path").value_or("");
+  if (!request.checkpoint_path.is_absolute())
+    throw bad_request{"\"checkpoint_path\" has to be an absolute path"};
+  request.waits_for_commit = body.flag("prepare_only");
+  if (const auto pause = body.text("pause"))
+    try {
+      request.pause = service_.parse_pause(*pause);
+    } catch (const std::invalid_argument& error) {
+      throw bad_request{error.what()};
+    }
+  const auto filed = service_.updates().file(request);
+  if (filed.refused)
+    return reply(filed.refused);
+  return reply(202, service_.updates().describe(filed.id).value());
+}
+
+/// To the version before, or to one that is named: an update of its own.
+io::http_answer http_side::roll_back(const io::http_question& asked) {
+  const fields body{asked.body, {"version"}};
+  const auto name = body.text("version").value_or(service_.versions().previous());
+  const auto version = service_.versions().find(name);
+  if (!version)
+    return refuse(404, name.empty() ? "there is no version before the one that is served"
+                                    : "no version " + name + " is known");
+  update_request request;
+  request.version = name;
+  request.checkpoint_path = version->checkpoint.path;
+  request.is_rollback = true;
+  const auto filed = service_.updates().file(request);
+  if (filed.refused)
+    return reply(filed.refused);
+  return reply(202, service_.updates().describe(filed.id).value());
+}
+
+io::http_answer http_side::about_update(const io::http_question& asked, std::string rest,
+                                        const exchange_ptr& waiting) {
+  auto& updates = service_.updates();
+  constexpr std::string_view commit = "/commit";
+  if (asked.method == "POST" && rest.ends_with(commit))
+    return reply(updates.commit(rest.substr(0, rest.size() - commit.size())));
+  if (asked.method == "DELETE")
+    return reply(updates.cancel(rest));
+  if (asked.method != "GET")
+    return refuse(405, "GET, DELETE, or POST …/commit");
+  const auto described = updates.describe(rest);
+  if (!described)
+    return refuse(404, "no update " + rest);
+  const auto seconds = wait_of(asked);
+  if (seconds == 0 || is_settled(*described))
+    return reply(200, *described);
+  if (waiters_.size() >= waiters_max)
+    return refuse(429, "too many wait already");
+  auto& one = waiters_.emplace_back(context_, std::move(rest), waiting);
+  one.timer.expires_after(std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1000)});
+  one.timer.async_wait([this](const boost::system::error_code& ended) {
+    if (!ended)
+      look_after_waiters();
+  });
+  return {io::http_answer::form::http, 0, {}};
+}
+
+void http_side::look_after_waiters() {
+  const auto now = std::chrono::steady_clock::now();
+  std::erase_if(waiters_, [&](waiter& one) {
+    if (!one.waiting->is_waiting())
+      return true;
+    const auto described = service_.updates().describe(one.id);
+    if (described && !is_settled(*described) && now < one.timer.expiry())
+      return false;
+    one.waiting->respond(described ? reply(200, *described) : refuse(404, "no update " + one.id));
+    return true;
+  });
+}
+
+io::http_answer http_side::about_version(const io::http_question& asked, const std::string& name) {
+  if (asked.method != "DELETE")
+    return refuse(405, "DELETE");
+  switch (service_.versions().drop(name)) {
+  case version_shelf::dropped::yes:
+    return reply(200, json::object{});
+  case version_shelf::dropped::is_served:
+    return refuse(409, "version " + name + " is what engines serve");
+  case version_shelf::dropped::unknown:
+    break;
+  }
+  return refuse(404, "no version " + name + " is known");
+}
+
+} // namespace ckpt::apps

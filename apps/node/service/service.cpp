@@ -1,0 +1,208 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/node/service/service.hpp"
+
+#include "actors/update/verdict.hpp"
+#include "apps/node/prepare.hpp"
+#include "apps/node/service/routes.hpp"
+#include "apps/node/take_part.hpp"
+#include "io/error.hpp"
+
+#include <atomic>
+#include <cerrno>
+#include <system_error>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+#include <sys/eventfd.h>
+
+namespace ckpt::apps {
+namespace {
+
+namespace json = boost::json;
+using namespace std::chrono_literals;
+using actors::cause;
+using actors::ec;
+
+/// How long the service waits for a signal or for work at a time: both wake it.
+constexpr auto look_every = std::chrono::milliseconds{10'000};
+
+/// The chunks that this host reads and copies to its devices.
+[[nodiscard]] std::vector<std::uint32_t> owned_chunks(const actors::cluster_layout& layout,
+                                                      const io::bucket_plan& plan) {
+  std::vector<std::uint32_t> chunks;
+  for (const auto& bucket : plan.buckets)
+    if (layout.ranks_of_host(layout.host).contains(bucket.owner))
+      for (auto chunk = bucket.chunks.begin; chunk < bucket.chunks.end; ++chunk)
+        chunks.push_back(chunk);
+  return chunks;
+}
+
+} // namespace
+
+service::service(const node_options& options, const signal_guard& signals)
+    : options_{options}, signals_{signals}, shelf_{options.service->resident_memory_bytes} {}
+
+int service::run() {
+  const io::fd wakeup{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+  if (!wakeup)
+    throw io::system_failure(errno, "eventfd", "the service");
+  std::atomic<http_side*> listeners = nullptr;
+  book_.on_change([this, &wakeup, &listeners] {
+    ::eventfd_write(wakeup.number(), 1);
+    if (auto* side = listeners.load())
+      side->changed();
+    const std::lock_guard lock{mutex_};
+    if (!preparing_.empty() && book_.is_cancelled(preparing_))
+      stop_preparing_.request_stop();
+  });
+  http_side listening{*this, options_.service->listen, options_.service->listen_key};
+  listeners = &listening;
+  spdlog::info("listening at {}", listening.addresses());
+  while (!is_ending_) {
+    eventfd_t count = 0;
+    ::eventfd_read(wakeup.number(), &count);
+    while (const auto next = is_ending_ ? std::nullopt : book_.take_work())
+      work(*next);
+    if (!is_ending_ && signals_.wait(look_every, wakeup.number()) != 0)
+      is_ending_ = true;
+  }
+  spdlog::info("ending");
+  return is_stuck_ ? actors::exit_status(ec::unspecified) : 0;
+}
+
+void service::work(const update_book::work& next) {
+  try {
+    next.is_commit ? commit(next) : prepare_update(next);
+  } catch (const std::exception& error) {
+    const auto why = actors::to_cause(error);
+    spdlog::error("update {}: {}", next.id, why.what);
+    book_.end(next.id, update_state::failed, why.what, {});
+  }
+}
+
+void service::prepare_update(const update_book::work& next) {
+  if (shelf_.find(next.asked.version) != nullptr) {
+    book_.is_prepared(next.id);
+    return;
+  }
+  std::stop_token stop;
+  {
+    const std::lock_guard lock{mutex_};
+    preparing_ = next.id;
+    stop_preparing_ = {};
+    stop = stop_preparing_.get_token();
+  }
+  auto opened = open_version(options_for(next.asked));
+  if (opened.version && options_.service->resident_memory_bytes > 0)
+    keep_in_memory(*opened.version, stop);
+  {
+    const std::lock_guard lock{mutex_};
+    preparing_.clear();
+  }
+  if (!opened.version) {
+    book_.end(next.id, update_state::failed, opened.failed.what, {});
+    return;
+  }
+  shelf_.put(next.asked.version, std::move(opened.version));
+  book_.is_prepared(next.id);
+}
+
+/// Where there is no room it is read when it is pushed.
+void service::keep_in_memory(actors::weights_version& opened, const std::stop_token& stop) {
+  const auto chunks = owned_chunks(options_.layout, opened.plan);
+  std::uint64_t bytes = 0;
+  for (const auto chunk : chunks)
+    bytes += opened.plan.chunks[chunk].window.length;
+  if (!shelf_.make_room(bytes)) {
+    spdlog::warn("{}: {} do not fit into --resident-memory; it is read while engines wait",
+                 opened.checkpoint.path.string(), actors::describe_bytes(bytes));
+    return;
+  }
+  io::resident_options options;
+  options.reader.in_flight_max = options_.update.reads_in_flight_max;
+  options.reader.request_bytes_max = options_.update.chunk_bytes;
+  options.timeout = options_.update.timeout;
+  options.bytes_per_second_max = options_.service->read_bytes_per_second_max;
+  opened.resident =
+      std::make_unique<const io::resident_chunks>(opened.checkpoint, opened.plan, chunks, options, stop);
+}
+
+void service::commit(const update_book::work& next) {
+  const auto options = options_for(next.asked);
+  const auto version = shelf_.find(next.asked.version);
+  if (!version) {
+    book_.end(next.id, update_state::failed, "version " + next.asked.version + " has been dropped", {});
+    return;
+  }
+  json::object report;
+  const auto verdict = push(next, options, version, report);
+  const bool is_updated = verdict.first_cause.code == ec::none;
+  {
+    const std::lock_guard lock{mutex_};
+    ++(is_updated ? updated_ : failed_);
+    for (const auto& engine : verdict.engines)
+      paused_seconds_ += engine.account.pause_seconds;
+  }
+  if (is_updated)
+    shelf_.serve(next.asked.version);
+  else if (verdict.first_cause.code == ec::interrupted)
+    is_ending_ = true;
+  book_.end(next.id, is_updated ? update_state::updated : update_state::failed, verdict.first_cause.what,
+            std::move(report));
+  if (verdict.parts_left) {
+    spdlog::error("something is stuck in the kernel or a library: this process cannot go on");
+    is_ending_ = is_stuck_ = true;
+  }
+}
+
+actors::update_verdict service::push(const update_book::work& next, const node_options& options,
+                                     const actors::version_ptr& version, json::object& report) {
+  auto prepared = prepare(options, version, resources_);
+  book_.now_runs(next.id, prepared.update);
+  actors::update_verdict verdict;
+  const auto conclude = [&](const actors::update_verdict& reached) {
+    verdict = reached;
+    return 0;
+  };
+  if (prepared.failed.code != ec::none)
+    verdict = actors::conclude(
+        prepared.failed,
+        {actors::untouched(prepared.failed, options.layout, actors::endpoint_urls(options.update))},
+        options.layout, options.update.weight_version);
+  else
+    static_cast<void>(take_part(options, prepared.update, {}, signals_, conclude));
+  spdlog::info("{}", actors::describe(verdict, *prepared.update));
+  report = json::parse(actors::report_text(verdict, *prepared.update)).as_object();
+  return verdict;
+}
+
+node_options service::options_for(const update_request& asked) const {
+  auto options = options_;
+  options.checkpoint_path = asked.checkpoint_path;
+  options.update.checkpoint_name = asked.version;
+  options.update.weight_version = asked.version;
+  if (asked.pause)
+    options.update.pause = *asked.pause;
+  return options;
+}
+
+std::string service::metrics() const {
+  const std::lock_guard lock{mutex_};
+  std::string text;
+  const auto add = [&](std::string_view name, std::string_view kind, std::string_view help,
+                       const std::string& value) {
+    text += "# HELP " + std::string{name} + " " + std::string{help} + "\n# TYPE " + std::string{name} + " "
+            + std::string{kind} + "\n" + std::string{name} + " " + value + "\n";
+  };
+  add("ckpt_actor_updates_succeeded_total", "counter", "Updates after which every engine serves the version",
+      std::to_string(updated_));
+  add("ckpt_actor_updates_failed_total", "counter", "Updates that failed", std::to_string(failed_));
+  add("ckpt_actor_pause_seconds_total", "counter", "Seconds for which engines were paused",
+      std::to_string(paused_seconds_));
+  add("ckpt_actor_resident_bytes", "gauge", "Memory of versions", std::to_string(shelf_.memory_bytes()));
+  return text;
+}
+
+} // namespace ckpt::apps

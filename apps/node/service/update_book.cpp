@@ -1,0 +1,230 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/node/service/update_book.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <ranges>
+#include <utility>
+
+namespace ckpt::apps {
+namespace {
+
+namespace json = boost::json;
+
+/// Updates that nobody has begun with.
+constexpr std::size_t waiting_max = 64;
+
+/// Entries in all. The oldest that is over goes first.
+constexpr std::size_t entries_max = 1'024;
+
+[[nodiscard]] std::string id_prefix() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  char text[24];
+  std::snprintf(
+      text, sizeof text, "%llx-",
+      static_cast<unsigned long long>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()));
+  return text;
+}
+
+[[nodiscard]] double unix_seconds(std::chrono::system_clock::time_point when) {
+  return std::chrono::duration<double>{when.time_since_epoch()}.count();
+}
+
+} // namespace
+
+std::string_view name(update_state state) noexcept {
+  switch (state) {
+  case update_state::queued:
+    return "queued";
+  case update_state::preparing:
+    return "preparing";
+  case update_state::prepared:
+    return "prepared";
+  case update_state::committing:
+    return "committing";
+  case update_state::updated:
+    return "updated";
+  case update_state::failed:
+    return "failed";
+  case update_state::cancelled:
+    break;
+  }
+  return "cancelled";
+}
+
+update_book::update_book() : prefix_{id_prefix()} {}
+
+update_book::filed update_book::file(const update_request& asked) {
+  std::unique_lock lock{mutex_};
+  for (auto& known : entries_ | std::views::reverse) {
+    if (known.asked.version != asked.version || asked.is_rollback || known.asked.is_rollback)
+      continue;
+    if (known.state == update_state::failed || known.state == update_state::cancelled)
+      continue;
+    if (known.asked.checkpoint_path != asked.checkpoint_path)
+      return {
+          known.id, false,
+          refusal{409, "version " + asked.version + " is known as " + known.asked.checkpoint_path.string()}};
+    if (!asked.waits_for_commit)
+      known.may_commit = true;
+    auto id = known.id;
+    lock.unlock();
+    changed_();
+    return {std::move(id), false, std::nullopt};
+  }
+  const auto waiting =
+      std::ranges::count(entries_, update_state::queued, [](const entry& one) { return one.state; });
+  if (static_cast<std::size_t>(waiting) >= waiting_max)
+    return {{}, false, refusal{429, "too many updates wait: " + std::to_string(waiting)}};
+  forget_oldest();
+  auto& made = entries_.emplace_back();
+  made.id = prefix_ + std::to_string(++count_);
+  made.asked = asked;
+  made.may_commit = !asked.waits_for_commit;
+  made.since = std::chrono::system_clock::now();
+  auto id = made.id;
+  lock.unlock();
+  changed_();
+  return {std::move(id), true, std::nullopt};
+}
+
+void update_book::forget_oldest() {
+  if (entries_.size() < entries_max)
+    return;
+  const auto oldest = std::ranges::find_if(entries_, [](const entry& one) { return is_over(one.state); });
+  if (oldest != entries_.end())
+    entries_.erase(oldest);
+}
+
+std::optional<update_book::refusal> update_book::commit(const std::string& id) {
+  {
+    const std::lock_guard lock{mutex_};
+    auto* one = find(id);
+    if (one == nullptr)
+      return refusal{404, "no update " + id};
+    if (one->state == update_state::failed || one->state == update_state::cancelled)
+      return refusal{409, "update " + id + " is over: " + std::string{name(one->state)}};
+    one->may_commit = true;
+  }
+  changed_();
+  return std::nullopt;
+}
+
+std::optional<update_book::refusal> update_book::cancel(const std::string& id) {
+  {
+    const std::lock_guard lock{mutex_};
+    auto* one = find(id);
+    if (one == nullptr)
+      return refusal{404, "no update " + id};
+    if (one->state == update_state::cancelled)
+      return std::nullopt;
+    if (one->state >= update_state::committing)
+      return refusal{409, "update " + id + " cannot be cancelled any more: " + std::string{name(one->state)}};
+    set(*one, update_state::cancelled);
+  }
+  changed_();
+  return std::nullopt;
+}
+
+std::optional<json::object> update_book::describe(const std::string& id) const {
+  const std::lock_guard lock{mutex_};
+  const auto* one = find(id);
+  if (one == nullptr)
+    return std::nullopt;
+  json::object described{{"id", one->id},
+                         {"version", one->asked.version},
+                         {"checkpoint_path", one->asked.checkpoint_path.string()},
+                         {"rollback", one->asked.is_rollback},
+                         {"state", name(one->state)},
+                         {"since", unix_seconds(one->since)},
+                         {"waits_for_commit", one->state == update_state::prepared && !one->may_commit},
+                         {"over", is_over(one->state)},
+                         {"error", one->why.empty() ? json::value(nullptr) : json::value(one->why)},
+                         {"progress", nullptr},
+                         {"report", one->report.empty() ? json::value(nullptr) : json::value(one->report)}};
+  if (one->running)
+    described["progress"] = json::object{{"bytes", one->running->acknowledged_bytes.load()},
+                                         {"of", one->running->checkpoint.tensor_bytes}};
+  return described;
+}
+
+json::array update_book::describe_all() const {
+  const std::lock_guard lock{mutex_};
+  json::array all;
+  for (const auto& one : entries_)
+    all.push_back(json::object{{"id", one.id},
+                               {"version", one.asked.version},
+                               {"state", name(one.state)},
+                               {"since", unix_seconds(one.since)}});
+  return all;
+}
+
+void update_book::on_change(std::function<void()> changed) { changed_ = std::move(changed); }
+
+std::optional<update_book::work> update_book::take_work() {
+  std::unique_lock lock{mutex_};
+  for (auto& one : entries_) {
+    const bool is_commit = one.state == update_state::prepared && one.may_commit;
+    if (!is_commit && one.state != update_state::queued)
+      continue;
+    set(one, is_commit ? update_state::committing : update_state::preparing);
+    work next{one.id, one.asked, is_commit};
+    lock.unlock();
+    changed_();
+    return next;
+  }
+  return std::nullopt;
+}
+
+void update_book::now_runs(const std::string& id, std::shared_ptr<const actors::update> running) {
+  const std::lock_guard lock{mutex_};
+  if (auto* one = find(id))
+    one->running = std::move(running);
+}
+
+void update_book::is_prepared(const std::string& id) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (auto* one = find(id); one != nullptr && one->state == update_state::preparing)
+      set(*one, update_state::prepared);
+  }
+  changed_();
+}
+
+void update_book::end(const std::string& id, update_state state, std::string why, json::object report) {
+  {
+    const std::lock_guard lock{mutex_};
+    if (auto* one = find(id); one != nullptr && one->state != update_state::cancelled) {
+      set(*one, state);
+      one->running.reset();
+      one->why = std::move(why);
+      one->report = std::move(report);
+    }
+  }
+  changed_();
+}
+
+bool update_book::is_cancelled(const std::string& id) const {
+  const std::lock_guard lock{mutex_};
+  const auto* one = find(id);
+  return one == nullptr || one->state == update_state::cancelled;
+}
+
+update_book::entry* update_book::find(const std::string& id) {
+  const auto found = std::ranges::find(entries_, id, &entry::id);
+  return found == entries_.end() ? nullptr : &*found;
+}
+
+const update_book::entry* update_book::find(const std::string& id) const {
+  const auto found = std::ranges::find(entries_, id, &entry::id);
+  return found == entries_.end() ? nullptr : &*found;
+}
+
+void update_book::set(entry& which, update_state state) {
+  which.state = state;
+  which.since = std::chrono::system_clock::now();
+}
+
+} // namespace ckpt::apps

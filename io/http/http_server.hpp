@@ -1,0 +1,77 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Listens on a TCP port or a Unix socket, and carries requests to a handler and answers back. Runs on the
+// thread that runs the io_context. Bounds: connections, the length of a request, and the time in which it has
+// to come. When all connections are taken, the one that has been silent longest makes room.
+
+#include "io/http/http_exchange.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <string>
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+namespace ckpt::io {
+
+class http_session;
+
+/// Where a server listens.
+struct http_listen_address {
+  std::string host; ///< name or address
+  std::uint16_t port = 0;
+  std::string unix_socket_path; ///< when set, there and nowhere else
+};
+
+struct http_server_options {
+  std::string name;                          ///< of the program, for its answers
+  std::chrono::milliseconds timeout{10'000}; ///< of each read and write, not of the handler's work
+  std::size_t connections_max = 256;
+  std::uint64_t body_bytes_max = 4 << 20;
+  bool is_private = false; ///< a Unix socket's file is for its owner alone
+};
+
+class http_server {
+public:
+  /// Listens. Throws boost::system::system_error, or std::runtime_error when a living process listens on the
+  /// Unix socket; the socket file of a dead one is replaced. `context` outlives the server.
+  http_server(boost::asio::io_context& context, http_listen_address where, http_server_options options,
+              http_handler handler);
+  http_server(const http_server&) = delete;
+  http_server& operator=(const http_server&) = delete;
+  ~http_server() noexcept;
+
+  /// Where it listens, for people and programs: "http://127.0.0.1:8000" or "unix:/path".
+  [[nodiscard]] std::string address() const;
+
+  /// 0 on a Unix socket.
+  [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
+
+private:
+  using protocol = boost::asio::generic::stream_protocol;
+
+  void listen_on(const protocol::endpoint& endpoint);
+  void listen_on_unix_socket();
+  void listen_on_port();
+  void accept();
+  void make_room();
+
+  boost::asio::io_context& context_;
+  http_listen_address where_;
+  http_server_options options_;
+  http_handler handler_;
+  boost::asio::basic_socket_acceptor<protocol> acceptor_;
+  boost::asio::steady_timer accept_again_;
+  std::list<std::weak_ptr<http_session>> sessions_; ///< the oldest first
+  std::uint16_t port_ = 0;
+};
+
+} // namespace ckpt::io

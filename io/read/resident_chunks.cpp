@@ -1,0 +1,171 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "io/read/resident_chunks.hpp"
+
+#include "io/error.hpp"
+#include "io/read/source_file.hpp"
+
+#include <cerrno>
+#include <map>
+#include <string>
+#include <thread>
+
+#include <sys/mman.h>
+#include <xxhash.h>
+
+namespace ckpt::io {
+namespace {
+
+using namespace std::chrono_literals;
+using clock = std::chrono::steady_clock;
+
+/// How often a wait for reads looks whether it is to end.
+constexpr auto look_every = 50ms;
+
+/// How long reads under way may take to end when it has failed.
+constexpr auto drain_wait = 5s;
+
+[[nodiscard]] std::span<std::byte> map_memory(std::uint64_t bytes) {
+  if (bytes == 0)
+    return {};
+  void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED)
+    throw system_failure(errno, "mmap", std::to_string(bytes) + " bytes to keep a version in memory");
+  ::madvise(memory, bytes, MADV_HUGEPAGE); // Advice only: small pages work as well.
+  // A child that copied a page on write would take it away from the reads that are under way into it.
+  ::madvise(memory, bytes, MADV_DONTFORK);
+  return {static_cast<std::byte*>(memory), bytes};
+}
+
+/// The files that are read now. A file is open from its first chunk to its last.
+class open_files {
+public:
+  open_files(const checkpoint& source, const bucket_plan& plan, std::span<const std::uint32_t> chunks)
+      : source_{source} {
+    for (const auto chunk : chunks)
+      ++chunks_left_[plan.chunks[chunk].file];
+  }
+
+  const source_file& open(std::uint32_t file) {
+    auto& opened = files_[file];
+    if (!opened)
+      opened = std::make_unique<source_file>(source_.files[file]);
+    return *opened;
+  }
+
+  void one_is_read(std::uint32_t file) {
+    if (--chunks_left_[file] == 0)
+      files_.erase(file);
+  }
+
+private:
+  const checkpoint& source_;
+  std::map<std::uint32_t, std::uint32_t> chunks_left_;
+  std::map<std::uint32_t, std::unique_ptr<source_file>> files_;
+};
+
+} // namespace
+
+resident_chunks::resident_chunks(const checkpoint& source, const bucket_plan& plan,
+                                 std::span<const std::uint32_t> chunks, const resident_options& options,
+                                 const std::stop_token& stop)
+    : places_(plan.chunks.size()) {
+  std::uint64_t bytes = 0;
+  for (const auto chunk : chunks) {
+    places_[chunk] = {bytes, plan.chunks[chunk].needed_bytes, 0};
+    bytes += plan.chunks[chunk].window.length;
+  }
+  memory_ = map_memory(bytes);
+  try {
+    read_all(source, plan, chunks, options, stop);
+    for (const auto& file : source.files)
+      require_unchanged(file);
+  } catch (...) {
+    if (!memory_.empty())
+      ::munmap(memory_.data(), memory_.size());
+    throw;
+  }
+}
+
+resident_chunks::~resident_chunks() noexcept {
+  if (!memory_.empty())
+    ::munmap(memory_.data(), memory_.size());
+}
+
+void resident_chunks::read_all(const checkpoint& source, const bucket_plan& plan,
+                               std::span<const std::uint32_t> chunks, const resident_options& options,
+                               const std::stop_token& stop) {
+  open_files files{source, plan, chunks}; // Outlives the reader.
+  auto settings = options.reader;
+  for (const auto chunk : chunks)
+    settings.request_bytes_max = std::max(settings.request_bytes_max, plan.chunks[chunk].window.length);
+  const auto reader = make_chunk_reader(settings, [](std::string_view) {});
+  const auto began = clock::now();
+  auto last_completion = began;
+  std::uint64_t submitted_bytes = 0;
+  std::size_t next = 0, done = 0;
+  std::vector<read_result> results;
+  const auto is_early = [&] {
+    if (options.bytes_per_second_max == 0)
+      return false;
+    const std::chrono::duration<double> due{static_cast<double>(submitted_bytes)
+                                            / static_cast<double>(options.bytes_per_second_max)};
+    return clock::now() - began < due;
+  };
+  // Nothing writes to the memory any more, or it stays for ever.
+  const auto end_reads = [&] {
+    if (!reader->drain(drain_wait))
+      memory_ = {};
+  };
+  while (done < chunks.size()) {
+    if (stop.stop_requested()) {
+      end_reads();
+      throw system_failure(ECANCELED, "read", source.path.native());
+    }
+    for (; next < chunks.size() && !is_early(); ++next) {
+      const auto& planned = plan.chunks[chunks[next]];
+      const auto& place = places_[chunks[next]];
+      if (!reader->submit({&files.open(planned.file), planned.window, planned.needed_bytes,
+                           memory_.data() + place.offset, chunks[next]}))
+        break;
+      submitted_bytes += planned.window.length;
+    }
+    results.clear();
+    if (reader->in_flight() == 0)
+      std::this_thread::sleep_for(1ms); // Held back by the limit.
+    else if (reader->wait(look_every, results) > 0)
+      last_completion = clock::now();
+    else if (clock::now() - last_completion > options.timeout) {
+      end_reads();
+      throw system_failure(ETIMEDOUT, "read", source.path.native());
+    }
+    for (const auto& result : results) {
+      const auto chunk = static_cast<std::uint32_t>(result.tag);
+      const auto& planned = plan.chunks[chunk];
+      const auto& file = source.files[planned.file];
+      if (result.error) {
+        end_reads();
+        require_unchanged(file); // That would be the better cause.
+        throw checkpoint_error{file.path.native(), "reading " + std::to_string(planned.window.length)
+                                                       + " bytes at " + std::to_string(planned.window.offset)
+                                                       + " failed: " + result.error.message()};
+      }
+      auto& place = places_[chunk];
+      place.digest = XXH3_64bits(memory_.data() + place.offset, place.bytes);
+      files.one_is_read(planned.file);
+      ++done;
+    }
+  }
+}
+
+const std::byte* resident_chunks::find(std::uint32_t chunk) const noexcept {
+  return places_[chunk].bytes == 0 ? nullptr : memory_.data() + places_[chunk].offset;
+}
+
+bool resident_chunks::is_intact(std::uint32_t chunk) const noexcept {
+  const auto& place = places_[chunk];
+  return XXH3_64bits(memory_.data() + place.offset, place.bytes) == place.digest;
+}
+
+} // namespace ckpt::io

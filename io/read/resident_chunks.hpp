@@ -1,0 +1,62 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The chunks of a version that this host keeps in its memory: read once, checked, and then copied to the
+// devices from here, as often as they are wanted. Written while it is made, const afterwards; any thread.
+
+#include "io/checkpoint/checkpoint.hpp"
+#include "io/plan/bucket_plan.hpp"
+#include "io/read/chunk_reader.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <stop_token>
+#include <vector>
+
+namespace ckpt::io {
+
+struct resident_options {
+  chunk_reader_options reader;
+  std::chrono::milliseconds timeout{300'000}; ///< for any single read
+  std::uint64_t bytes_per_second_max = 0;     ///< 0: as fast as it goes
+};
+
+class resident_chunks {
+public:
+  /// Reads `chunks`, which are numbers of chunks of `plan`, and makes sure that no file of `source` has changed
+  /// meanwhile. Throws checkpoint_error that names the file, std::system_error (std::errc::timed_out when a
+  /// read does not come back, std::errc::operation_canceled when `stop` is asked for).
+  resident_chunks(const checkpoint& source, const bucket_plan& plan, std::span<const std::uint32_t> chunks,
+                  const resident_options& options, const std::stop_token& stop);
+  resident_chunks(const resident_chunks&) = delete;
+  resident_chunks& operator=(const resident_chunks&) = delete;
+  ~resident_chunks() noexcept;
+
+  /// Where the window of `chunk` lies; null for a chunk that is not kept here.
+  [[nodiscard]] const std::byte* find(std::uint32_t chunk) const noexcept;
+
+  /// False when the window of `chunk`, which is kept here, is not what was read.
+  [[nodiscard]] bool is_intact(std::uint32_t chunk) const noexcept;
+
+  /// All of it, for pinning.
+  [[nodiscard]] std::span<std::byte> memory() const noexcept { return memory_; }
+
+private:
+  struct kept {
+    std::uint64_t offset = 0; ///< from the start of the memory
+    std::uint64_t bytes = 0;  ///< 0: not kept
+    std::uint64_t digest = 0;
+  };
+
+  void read_all(const checkpoint& source, const bucket_plan& plan, std::span<const std::uint32_t> chunks,
+                const resident_options& options, const std::stop_token& stop);
+
+  std::vector<kept> places_; ///< by chunk
+  std::span<std::byte> memory_;
+};
+
+} // namespace ckpt::io

@@ -1,0 +1,209 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A node that stays: one update after the other, prepared while the engine serves, and rolled back.
+
+#include "tests/apps/node/service_fixture.hpp"
+
+#include "io/http/http_call.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <fstream>
+
+#include <sys/stat.h>
+
+namespace ckpt::tests {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+using testing::HasSubstr;
+
+/// Changes one byte of the weights: the engine finds out at the end of the update.
+void spoil(const fs::path& checkpoint) {
+  for (const auto& entry : fs::directory_iterator{checkpoint})
+    if (entry.path().extension() == ".safetensors") {
+      std::fstream file{entry.path(), std::ios::in | std::ios::out | std::ios::binary};
+      file.seekg(-1, std::ios::end);
+      const auto last = static_cast<char>(file.get());
+      file.seekp(-1, std::ios::end);
+      file.put(static_cast<char>(last ^ 1));
+      return;
+    }
+}
+
+class resident_test : public service_test {
+protected:
+  void SetUp() override {
+    checkpoint_ = make_checkpoint();
+    start_serving(checkpoint_, "sglang", {"--workers", "2"});
+    node_arguments_ = {"--inference-parallel-size", "2"};
+  }
+
+  [[nodiscard]] fs::path copy(const std::string& name) const {
+    const auto to = scratch_.path() / name;
+    fs::copy(checkpoint_, to);
+    return to;
+  }
+
+  fs::path checkpoint_;
+};
+
+TEST_F(resident_test, makes_one_update_after_the_other_from_memory) {
+  start_service({"--resident-memory", "200MiB"});
+  for (int number = 1; number <= 4; ++number) {
+    const auto version = "step-" + std::to_string(number);
+    ASSERT_EQ(publish(checkpoint_, version), 0) << said_ << node_->output();
+    EXPECT_EQ(state(), "updated");
+    EXPECT_EQ(served_version(), version);
+    EXPECT_TRUE(has_taken_all());
+    const auto disk = answer().at("report").at("stages").at("disk");
+    EXPECT_EQ(disk.at("in_place_bytes"), disk.at("bytes"))
+        << "all of it was in memory before the engine was asked";
+  }
+  ASSERT_EQ(ask_node("versions"), 0);
+  const auto versions = answer().as_array();
+  ASSERT_EQ(versions.size(), 4u);
+  EXPECT_TRUE(versions.back().at("served").as_bool());
+  EXPECT_TRUE(versions.back().at("resident").as_bool());
+  node_->send_signal(SIGTERM);
+  EXPECT_EQ(node_->wait(patience), 0);
+  EXPECT_FALSE(fs::exists(socket_));
+  expect_nothing_left();
+}
+
+TEST_F(resident_test, reads_the_files_where_there_is_no_memory_for_them) {
+  start_service();
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  ASSERT_EQ(publish(checkpoint_, "v2"), 0) << said_;
+  EXPECT_TRUE(has_taken_all());
+  EXPECT_EQ(served_version(), "v2");
+}
+
+TEST_F(resident_test, touches_no_engine_before_the_commit) {
+  start_service({"--resident-memory", "100MiB"});
+  ASSERT_EQ(publish(checkpoint_, "v1", {"--prepare", "--wait"}), 0) << said_;
+  EXPECT_EQ(state(), "prepared");
+  EXPECT_TRUE(read_report(scratch_.path() / "engine.json").at("updates").as_array().empty());
+  fs::remove_all(checkpoint_ / "model.safetensors.index.json"); // What is in memory needs no file.
+  ASSERT_EQ(ask_node("commit", {id(), "--wait"}), 0) << said_;
+  EXPECT_EQ(state(), "updated");
+  EXPECT_EQ(served_version(), "v1");
+}
+
+TEST_F(resident_test, can_be_cancelled_before_the_commit_only) {
+  start_service();
+  ASSERT_EQ(publish(checkpoint_, "v1", {"--prepare", "--wait"}), 0) << said_;
+  const auto which = id();
+  const io::http_endpoint node = io::parse_endpoint("http://localhost", socket_.string());
+  io::http_call cancel{node, {io::http_request::verb::remove, "/v1/updates/" + which, {}}, {}, patience};
+  while (!cancel.wait(patience)) {
+  }
+  ASSERT_FALSE(cancel.error()) << cancel.error().message();
+  EXPECT_EQ(cancel.response().status, 200u);
+  ASSERT_EQ(ask_node("status", {which}), 0);
+  EXPECT_EQ(state(), "cancelled");
+  EXPECT_NE(ask_node("commit", {which}), 0);
+  EXPECT_THAT(said_, HasSubstr("cancelled"));
+}
+
+TEST_F(resident_test, is_asked_twice_and_makes_one_update) {
+  start_service();
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  const auto first = id();
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  EXPECT_EQ(id(), first);
+  EXPECT_EQ(publish(copy("other"), "v1"), 2);
+  EXPECT_THAT(said_, HasSubstr("is known as " + checkpoint_.string()));
+  EXPECT_EQ(read_report(scratch_.path() / "engine.json").at("updates").as_array().size(), 1u);
+}
+
+TEST_F(resident_test, rolls_back_to_the_version_before_after_a_failure_or_without_one) {
+  start_service({"--resident-memory", "200MiB"});
+  EXPECT_EQ(ask_node("rollback"), 2);
+  EXPECT_THAT(said_, HasSubstr("no version before"));
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  ASSERT_EQ(publish(copy("second"), "v2"), 0) << said_;
+  const auto spoilt = copy("third");
+  spoil(spoilt);
+  EXPECT_EQ(publish(spoilt, "v3"), 4);
+  EXPECT_THAT(said_, HasSubstr(endpoint_));
+  ASSERT_EQ(ask_node("rollback", {"--version", "v2", "--wait"}), 0) << said_;
+  EXPECT_EQ(served_version(), "v2");
+  EXPECT_TRUE(has_taken_all());
+  ASSERT_EQ(ask_node("rollback", {"--wait"}), 0) << said_;
+  EXPECT_EQ(served_version(), "v1");
+}
+
+TEST_F(resident_test, says_what_is_wrong_with_a_checkpoint_and_goes_on) {
+  start_service({"--resident-memory", "100MiB"});
+  EXPECT_EQ(publish(scratch_.path() / "nowhere", "v1"), 3);
+  EXPECT_THAT(said_, HasSubstr("nowhere"));
+  EXPECT_EQ(state(), "failed");
+  EXPECT_EQ(publish(checkpoint_, "v1"), 0) << "a version that failed may be asked for again: " << said_;
+}
+
+TEST_F(resident_test, keeps_no_more_in_memory_than_it_may) {
+  start_service({"--resident-memory", "60MiB"}); // Two versions of 24 MiB.
+  for (const auto* version : {"v1", "v2", "v3"})
+    ASSERT_EQ(publish(checkpoint_, version), 0) << said_;
+  ASSERT_EQ(ask_node("versions"), 0);
+  std::uint64_t bytes = 0;
+  const auto versions = answer().as_array();
+  for (const auto& version : versions)
+    bytes += version.at("memory_bytes").to_number<std::uint64_t>();
+  EXPECT_LE(bytes, 60u << 20);
+  EXPECT_EQ(ask_node("drop", {"v3"}), 2);
+  EXPECT_THAT(said_, HasSubstr("what engines serve"));
+}
+
+TEST_F(resident_test, lets_in_its_own_user_alone) {
+  start_service();
+  struct stat status {};
+  ASSERT_EQ(::stat(socket_.c_str(), &status), 0);
+  EXPECT_EQ(status.st_mode & 0777, 0600u);
+}
+
+TEST_F(resident_test, ends_in_the_middle_of_an_update_when_it_is_told_to) {
+  start_serving(checkpoint_, "sglang", {"--workers", "2", "--worker-seconds-per-gib", "100"});
+  start_service();
+  ASSERT_EQ(publish(checkpoint_, "v1", {}), 0) << said_;
+  ASSERT_TRUE(eventually([&] { return ask_node("status", {id()}) == 0 && state() == "committing"; }));
+  node_->send_signal(SIGTERM);
+  EXPECT_EQ(node_->wait(patience), 0) << node_->output();
+  expect_nothing_left();
+}
+
+/// The same process, the same devices, rings and staging memory: a failed update disturbs no later one.
+class resident_fault_test : public resident_test, public testing::WithParamInterface<const char*> {};
+
+TEST_P(resident_fault_test, disturbs_no_later_update_of_the_same_node) {
+  start_serving(checkpoint_, "sglang", {"--workers", "2", "--fault", GetParam(), "--fault-updates", "1"});
+  start_service({"--timeout", "5", "--resident-memory", "100MiB"});
+  EXPECT_NE(publish(checkpoint_, "v1"), 0) << node_->output();
+  EXPECT_THAT(said_, HasSubstr(endpoint_)) << "the engine is named";
+  if (engine_->wait(std::chrono::milliseconds{0})) {
+    const auto port = endpoint_.substr(endpoint_.rfind(':') + 1);
+    start_engine(checkpoint_, {"--workers", "2", "--port", port});
+  }
+  EXPECT_EQ(publish(checkpoint_, "v2"), 0) << said_ << node_->output();
+  EXPECT_EQ(publish(checkpoint_, "v3"), 0) << said_ << node_->output();
+  EXPECT_EQ(served_version(), "v3");
+}
+
+INSTANTIATE_TEST_SUITE_P(of, resident_fault_test,
+                         testing::Values("http-status:500", "http-status-during:500:2",
+                                         "http-status-after:500", "drop-connection:2", "die-at:middle",
+                                         "wrong-version", "handle-error", "bucket-error:first",
+                                         "bucket-error:last", "post-hook-raises", "worker-dies:middle",
+                                         "hang-at:first", "hang-at:post-hook", "never-start-workers"),
+                         [](const auto& one) {
+                           std::string name = one.param;
+                           std::ranges::replace_if(
+                               name, [](char letter) { return letter == ':' || letter == '-'; }, '_');
+                           return name;
+                         });
+
+} // namespace
+} // namespace ckpt::tests
