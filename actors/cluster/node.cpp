@@ -119,6 +119,7 @@ void greet(self_pointer self) {
           [self, where](std::uint32_t version, const std::string& program) {
             self->state.heard = meter::clock::now();
             if (version == self->state.options.protocol) {
+              self->state.is_introduced = true;
               self->send(self->state.coordinator, self->state.options.introduction);
               self->send(self, tick_atom_v);
               return;
@@ -160,6 +161,8 @@ void on_failure(self_pointer self, const cause& why) {
   } else if (state.at == phase::dialing) {
     spdlog::error("{}", why.what);
     deliver(self, why, {});
+  } else if (state.at == phase::joining && !state.is_introduced) {
+    state.options.introduction.failed_before = why; // The coordinator hears of it in a moment.
   } else if (state.at == phase::joining) {
     self->send(state.coordinator, part_failed{why}); // Its answer is to give up.
   } else if (state.at == phase::running && !state.coordinator_lost) {

@@ -54,7 +54,8 @@ struct node_state {
   node_options options;
   phase at = phase::dialing;
   coordinator_actor coordinator;
-  caf::actor dialing; ///< the dialer
+  bool is_introduced = false; ///< the coordinator listens to this host
+  caf::actor dialing;         ///< the dialer
   conductor_actor conductor;
   meter::clock::time_point heard; ///< from the coordinator
   attention looks;

@@ -27,7 +27,7 @@ using self_pointer = conductor_actor::stateful_pointer<conductor_state>;
 using phase = conductor_state::phase;
 
 /// What sessions and notifiers get beyond the grace that they give themselves, and all parts to end.
-constexpr auto give_up_margin = std::chrono::milliseconds{3'000};
+constexpr auto give_up_margin = std::chrono::milliseconds{12'000};
 constexpr auto end_wait = std::chrono::milliseconds{8'000};
 
 template <class Parts, class Predicate>

@@ -22,7 +22,8 @@ constexpr auto say_wait_after = 2s;
 /// running requests end first even then, which paused ones never do.
 constexpr auto resume_early_after = 5s;
 
-/// How long a server that does not answer is asked to resume after a failure.
+/// How long a server that does not answer is asked to resume after a failure, beyond the time in which its
+/// workers may still keep it busy.
 constexpr auto resume_time_max = std::chrono::milliseconds{10'000};
 
 /// How long a server is asked for its version after a failure.
@@ -125,7 +126,8 @@ void leave(self_pointer self) {
     return;
   }
   if (state.at != step::resuming)
-    state.deadline = meter::clock::now() + std::min(state.context->options.timeout, resume_time_max);
+    state.deadline = meter::clock::now() + abort_grace(state.context->options.timeout)
+                     + std::min(state.context->options.timeout, resume_time_max);
   state.at = step::resuming;
   start_call(self, *resume, question_time(state));
 }

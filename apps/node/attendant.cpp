@@ -63,7 +63,10 @@ int signal_guard::wait(std::chrono::milliseconds timeout, int wakeup) const noex
   std::array<pollfd, 2> sources{{{signals_.number(), POLLIN, 0}, {wakeup, POLLIN, 0}}};
   ::poll(sources.data(), sources.size(), static_cast<int>(timeout.count()));
   signalfd_siginfo info{};
-  return ::read(signals_.number(), &info, sizeof info) == sizeof info ? static_cast<int>(info.ssi_signo) : 0;
+  if (::read(signals_.number(), &info, sizeof info) != sizeof info)
+    return 0;
+  has_come_ = true;
+  return static_cast<int>(info.ssi_signo);
 }
 
 attendant::attendant(const signal_guard& signals, const actors::update& update,

@@ -8,6 +8,7 @@
 #include "actors/update/update.hpp"
 #include "io/fd.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <functional>
@@ -27,9 +28,13 @@ public:
   /// Waits up to `timeout` for one of the signals, or until `wakeup` becomes readable. 0 when no signal came.
   [[nodiscard]] int wait(std::chrono::milliseconds timeout, int wakeup = -1) const noexcept;
 
+  /// True once one has come, whoever has waited for it.
+  [[nodiscard]] bool has_come() const noexcept { return has_come_; }
+
 private:
   sigset_t before_{};
   io::fd signals_;
+  mutable std::atomic<bool> has_come_ = false;
 };
 
 /// On a terminal a line that is rewritten (bytes, rate, time left), elsewhere a log line every few seconds.

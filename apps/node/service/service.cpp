@@ -63,8 +63,10 @@ int service::run() {
   while (!is_ending_) {
     eventfd_t count = 0;
     ::eventfd_read(wakeup.number(), &count);
-    while (const auto next = is_ending_ ? std::nullopt : book_.take_work())
+    while (const auto next = is_ending_ ? std::nullopt : book_.take_work()) {
       work(*next);
+      is_ending_ = is_ending_ || signals_.has_come(); // An update may have ended well all the same.
+    }
     if (!is_ending_ && signals_.wait(look_every, wakeup.number()) != 0)
       is_ending_ = true;
   }
@@ -147,8 +149,6 @@ void service::commit(const update_book::work& next) {
   }
   if (is_updated)
     shelf_.serve(next.asked.version);
-  else if (verdict.first_cause.code == ec::interrupted)
-    is_ending_ = true;
   book_.end(next.id, is_updated ? update_state::updated : update_state::failed, verdict.first_cause.what,
             std::move(report));
   if (verdict.parts_left) {

@@ -180,7 +180,7 @@ class resident_fault_test : public resident_test, public testing::WithParamInter
 
 TEST_P(resident_fault_test, disturbs_no_later_update_of_the_same_node) {
   start_serving(checkpoint_, "sglang", {"--workers", "2", "--fault", GetParam(), "--fault-updates", "1"});
-  start_service({"--timeout", "5", "--resident-memory", "100MiB"});
+  start_service({"--timeout", "8", "--resident-memory", "100MiB"});
   EXPECT_NE(publish(checkpoint_, "v1"), 0) << node_->output();
   EXPECT_THAT(said_, HasSubstr(endpoint_)) << "the engine is named";
   if (engine_->wait(std::chrono::milliseconds{0})) {
