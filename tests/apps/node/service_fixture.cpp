@@ -3,11 +3,19 @@
 
 #include "tests/apps/node/service_fixture.hpp"
 
+#include <csignal>
 #include <sstream>
 
 namespace ckpt::tests {
 
 namespace json = boost::json;
+
+void service_test::TearDown() {
+  if (!node_)
+    return;
+  node_->send_signal(SIGTERM);
+  EXPECT_EQ(node_->wait(patience), 0) << node_->output();
+}
 
 void service_test::start_service(const arguments& more) {
   arguments command{

@@ -16,6 +16,10 @@ namespace ckpt::tests {
 
 class service_test : public serving_test {
 protected:
+  /// Ends the node in order: one that is killed leaves marks, which a later engine at the same port would be
+  /// taken for.
+  void TearDown() override;
+
   /// Starts the node and waits until it listens.
   void start_service(const arguments& more = {});
 
