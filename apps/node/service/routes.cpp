@@ -198,7 +198,7 @@ io::http_answer http_side::file_update(const io::http_question& asked) {
     } catch (const std::invalid_argument& error) {
       throw bad_request{error.what()};
     }
-  const auto filed = service_.updates().file(request);
+  const auto filed = service_.updates().file(request, service_.versions().describe_change(request.version));
   if (filed.refused)
     return reply(filed.refused);
   return reply(202, service_.updates().describe(filed.id).value());

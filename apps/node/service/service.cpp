@@ -85,7 +85,8 @@ void service::work(const update_book::work& next) {
 }
 
 void service::prepare_update(const update_book::work& next) {
-  if (shelf_.find(next.asked.version) != nullptr) {
+  // What is asked for anew is read anew: an earlier try under this name may have been of other content.
+  if (next.asked.is_rollback && shelf_.find(next.asked.version) != nullptr) {
     book_.is_prepared(next.id);
     return;
   }

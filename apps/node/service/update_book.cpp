@@ -56,7 +56,7 @@ std::string_view name(update_state state) noexcept {
 
 update_book::update_book() : prefix_{id_prefix()} {}
 
-update_book::filed update_book::file(const update_request& asked) {
+update_book::filed update_book::file(const update_request& asked, const std::string& change) {
   std::unique_lock lock{mutex_};
   for (auto& known : entries_ | std::views::reverse) {
     if (known.asked.version != asked.version || asked.is_rollback || known.asked.is_rollback)
@@ -67,6 +67,9 @@ update_book::filed update_book::file(const update_request& asked) {
       return {
           known.id, false,
           refusal{409, "version " + asked.version + " is known as " + known.asked.checkpoint_path.string()}};
+    if (!change.empty())
+      return {known.id, false,
+              refusal{409, "version " + asked.version + " is known with other content: " + change}};
     if (!asked.waits_for_commit)
       known.may_commit = true;
     auto id = known.id;

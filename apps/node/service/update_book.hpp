@@ -64,7 +64,8 @@ public:
   update_book();
 
   /// The same version from the same place is the same update, unless that has failed or was cancelled.
-  [[nodiscard]] filed file(const update_request& asked);
+  /// `change`: why what lies there now is not that version any more; then it is refused.
+  [[nodiscard]] filed file(const update_request& asked, const std::string& change = {});
 
   /// Lets a prepared update happen; nothing when it does, or will.
   [[nodiscard]] std::optional<refusal> commit(const std::string& id);

@@ -3,8 +3,13 @@
 
 #include "apps/node/service/version_shelf.hpp"
 
+#include "io/checkpoint/file_stamp.hpp"
+#include "io/fd.hpp"
+
 #include <algorithm>
 #include <utility>
+
+#include <fcntl.h>
 
 namespace ckpt::apps {
 namespace {
@@ -34,6 +39,23 @@ bool version_shelf::make_room(std::uint64_t bytes) {
     each = stays ? std::next(each) : entries_.erase(each);
   }
   return bytes_in_memory() + bytes <= memory_bytes_max_;
+}
+
+std::string version_shelf::describe_change(const std::string& name) const {
+  const auto known = find(name);
+  if (!known)
+    return {};
+  for (const auto& file : known->checkpoint.files) {
+    const io::fd opened{::open(file.path.c_str(), O_RDONLY | O_CLOEXEC)};
+    if (!opened)
+      continue;
+    const auto now = io::stamp_of(opened.number(), file.path.native());
+    if (now.device != file.stamp.device || now.inode != file.stamp.inode)
+      return file.path.native() + ": it is another file now";
+    if (const auto change = io::describe_change(file.stamp, now); !change.empty())
+      return file.path.native() + ": " + change;
+  }
+  return {};
 }
 
 void version_shelf::put(const std::string& name, actors::version_ptr version) {

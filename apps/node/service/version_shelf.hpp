@@ -36,6 +36,10 @@ public:
   /// served, nor `previous()`. False when there is not enough.
   [[nodiscard]] bool make_room(std::uint64_t bytes);
 
+  /// Why the files of version `name` are not those that it was made of; empty when they are, when they are
+  /// gone, or when the version is not known.
+  [[nodiscard]] std::string describe_change(const std::string& name) const;
+
   void put(const std::string& name, actors::version_ptr version);
 
   /// `name` is what the engines serve from now on.

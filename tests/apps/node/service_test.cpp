@@ -119,6 +119,22 @@ TEST_F(resident_test, is_asked_twice_and_makes_one_update) {
   EXPECT_EQ(read_report(scratch_.path() / "engine.json").at("updates").as_array().size(), 1u);
 }
 
+TEST_F(resident_test, takes_other_content_under_a_known_name_for_what_it_is) {
+  start_service({"--resident-memory", "200MiB"});
+  const auto directory = copy("step");
+  spoil(directory);
+  ASSERT_EQ(publish(directory, "v1"), 4) << "not what the engine expects";
+  fs::remove_all(directory);
+  fs::copy(checkpoint_, directory);
+  ASSERT_EQ(publish(directory, "v1"), 0) << "a name whose update failed is read anew: " << said_;
+  EXPECT_TRUE(has_taken_all());
+  spoil(directory);
+  EXPECT_EQ(publish(directory, "v1"), 2) << "nothing has been done with what is there now";
+  EXPECT_THAT(said_, HasSubstr("known with other content"));
+  fs::remove_all(directory);
+  EXPECT_EQ(publish(directory, "v1"), 0) << "it is served, and its files are gone: " << said_;
+}
+
 TEST_F(resident_test, rolls_back_to_the_version_before_after_a_failure_or_without_one) {
   start_service({"--resident-memory", "200MiB"});
   EXPECT_EQ(ask_node("rollback"), 2);
