@@ -92,8 +92,9 @@ TEST_F(cuda_runtime_test, registers_only_what_is_there_and_may_be_written) {
   EXPECT_EQ(cudaHostRegister(mapped, 3 * page, 0), cudaSuccess);
   EXPECT_EQ(::mprotect(mapped, 4 * page, PROT_READ), 0);
   EXPECT_EQ(cudaHostUnregister(mapped), cudaSuccess);
-  ::munmap(mapped, 4 * page);
+  EXPECT_EQ(::mprotect(mapped, 4 * page, PROT_NONE), 0);
   EXPECT_EQ(cudaHostRegister(mapped, page, 0), cudaErrorInvalidValue);
+  ::munmap(mapped, 4 * page);
   EXPECT_EQ(cudaHostRegister(nullptr, page, 0), cudaErrorInvalidValue);
 }
 
@@ -175,7 +176,8 @@ TEST_F(cuda_runtime_death_test, freeing_what_another_process_has_open_ends_this_
 TEST_F(cuda_runtime_death_test, releasing_what_was_unmapped_ends_this_process) {
   const auto unmap_and_release = [&] {
     static_cast<void>(cudaHostRegister(host_, page, 0));
-    ::munmap(host_, page);
+    // Kept free: AddressSanitizer's runtime, for one, would map something of its own there.
+    ::mmap(host_, page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
     static_cast<void>(cudaHostUnregister(host_));
   };
   EXPECT_DEATH(unmap_and_release(), "unmapped before");

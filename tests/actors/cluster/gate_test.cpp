@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <thread>
 
@@ -163,10 +165,16 @@ TEST_P(any_gate_test, waits_quietly_while_there_are_no_descriptors) {
   {
     const few_descriptors none{2};
     for (const auto& one : strangers)
-      EXPECT_TRUE(connect(one, gate_->port()));
-    const auto before = processor_seconds();
-    std::this_thread::sleep_for(1s); // So long is watched.
-    EXPECT_LT(processor_seconds() - before, 0.5);
+      EXPECT_TRUE(connect(one, gate_->port())) << std::strerror(errno);
+    // One that keeps asking uses all of every period; one that waits may be charged for a machine that stood still.
+    double used = 0;
+    const auto is_quiet = [&] {
+      const auto before = processor_seconds();
+      std::this_thread::sleep_for(500ms);
+      used = processor_seconds() - before;
+      return used < 0.1;
+    };
+    EXPECT_TRUE(eventually(is_quiet)) << used << " s of a processor in the last half second";
   }
   expect_sound_caller_gets_in();
 }
