@@ -7,6 +7,7 @@
 #include "apps/node/command_line.hpp"
 #include "apps/node/run.hpp"
 
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 
@@ -15,7 +16,12 @@ int main(int argc, char** argv) {
     if (ckpt::apps::is_client_command(argc, argv))
       return ckpt::apps::run_client_command(argc, argv);
     const auto command = ckpt::apps::parse_command_line(argc, argv);
-    return command.options ? ckpt::apps::run(*command.options) : command.exit_status;
+    if (!command.options)
+      return command.exit_status;
+    const auto end = ckpt::apps::run(*command.options);
+    if (end.at_once)
+      std::_Exit(end.exit_status);
+    return end.exit_status;
   } catch (const std::exception& error) {
     std::cerr << "ckpt-actor-node: " << error.what() << '\n';
     return 1;

@@ -12,10 +12,10 @@
 //     │ <──────────────────────── start_update  │   once all hosts are here and agree
 //     │ milestone_reached ────────────────────> │   six times
 //     │ <────────────────────────────── proceed │   when all hosts have reached it
-//     │ part_failed ──────────────────────────> │   the first one ends the update everywhere
+//     │ host_failed ──────────────────────────> │   the first one ends the update everywhere
 //     │ <────────────────────────────── give_up │
 //     │ engine_settled ───────────────────────> │   in a failed update, for engines on several hosts:
-//     │ <─────────────────────── engine_settled │   none of its workers comes any more
+//     │ <────────────────────── no_more_workers │   none of its workers comes any more
 //     │ host_verdict ─────────────────────────> │
 //     │ <────────────────────────── update_over │   the outcome of the whole
 //     │ goodbye ──────────────────────────────> │
@@ -37,7 +37,7 @@
 namespace ckpt::actors {
 
 /// Changes whenever a message between hosts does.
-inline constexpr std::uint32_t protocol_version = 8;
+inline constexpr std::uint32_t protocol_version = 9;
 
 /// A host introduces itself.
 struct join_request {
@@ -70,11 +70,6 @@ struct file_table {
   std::vector<io::file_identity> files;
 };
 
-/// The update has failed: end it.
-struct give_up {
-  cause why;
-};
-
 /// The update is over on every host.
 struct update_over {
   cause first_cause;
@@ -105,11 +100,6 @@ typename Inspector::result_type inspect(Inspector& f, file_table& x) {
 }
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, give_up& x) {
-  return f(caf::meta::type_name("give_up"), x.why);
-}
-
-template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, update_over& x) {
   return f(caf::meta::type_name("update_over"), x.first_cause, x.hosts);
 }
@@ -129,7 +119,6 @@ CAF_BEGIN_TYPE_ID_BLOCK(ckpt_cluster, first_custom_type_id + 100)
 CAF_ADD_TYPE_ID(ckpt_cluster, (ckpt::actors::join_request))
 CAF_ADD_TYPE_ID(ckpt_cluster, (ckpt::actors::start_update))
 CAF_ADD_TYPE_ID(ckpt_cluster, (ckpt::actors::file_table))
-CAF_ADD_TYPE_ID(ckpt_cluster, (ckpt::actors::give_up))
 CAF_ADD_TYPE_ID(ckpt_cluster, (ckpt::actors::update_over))
 CAF_ADD_TYPE_ID(ckpt_cluster, (ckpt::actors::dialed))
 CAF_ADD_ATOM(ckpt_cluster, ckpt::actors, hello_atom, "hello")
@@ -151,14 +140,14 @@ using node_actor = caf::typed_actor<
     // The dialer has reached the coordinator, or given up.
     reacts_to<dialed>,
     // From the coordinator.
-    reacts_to<start_update>, reacts_to<proceed>, reacts_to<engine_settled>, reacts_to<give_up>,
+    reacts_to<start_update>, reacts_to<proceed>, reacts_to<no_more_workers>, reacts_to<give_up>,
     reacts_to<update_over>, reacts_to<alive_atom>,
     // The coordinator has another plan: what are your files?
     replies_to<compare_atom>::with<file_table>,
     // From the conductor, for the coordinator.
-    reacts_to<milestone_reached>,
-    // The conductor has seen something fail, or the user interrupts.
-    reacts_to<part_failed>,
+    reacts_to<milestone_reached>, reacts_to<engine_settled>, reacts_to<host_failed>,
+    // The user does not want it any more.
+    reacts_to<interrupted>,
     // To itself.
     reacts_to<tick_atom>>;
 
@@ -168,7 +157,7 @@ using coordinator_actor = caf::typed_actor<
     // Answers with its own protocol version and program version.
     replies_to<hello_atom, std::uint32_t, std::uint32_t, std::string>::with<std::uint32_t, std::string>,
     // From the nodes; who sent it tells which host it is.
-    reacts_to<join_request>, reacts_to<milestone_reached>, reacts_to<engine_settled>, reacts_to<part_failed>,
+    reacts_to<join_request>, reacts_to<milestone_reached>, reacts_to<engine_settled>, reacts_to<host_failed>,
     reacts_to<host_verdict>, reacts_to<alive_atom>, reacts_to<goodbye_atom>,
     // To itself.
     reacts_to<tick_atom>>;

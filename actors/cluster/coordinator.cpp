@@ -263,7 +263,7 @@ void on_settled(self_pointer self, std::uint32_t leader, std::uint32_t engine) {
   const auto hosts = state.options.layout.hosts_of_engine(engine);
   for (auto host = hosts.begin; host < hosts.end; ++host)
     if (is_reachable(state.members[host]))
-      self->send(state.members[host].node, engine_settled{engine});
+      self->send(state.members[host].node, no_more_workers{engine});
 }
 
 void on_failure(self_pointer self, std::uint32_t host, cause why) {
@@ -373,7 +373,7 @@ coordinator_actor::behavior_type coordinator(self_pointer self, coordinator_opti
       [self](const engine_settled& settled) {
         from_host(self, [&](std::uint32_t host) { on_settled(self, host, settled.engine); });
       },
-      [self](const part_failed& failed) {
+      [self](const host_failed& failed) {
         from_host(self, [&](std::uint32_t host) { on_failure(self, host, failed.why); });
       },
       [self](const host_verdict& verdict) {

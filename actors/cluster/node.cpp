@@ -64,7 +64,7 @@ void end_update(self_pointer self, const cause& why) {
   if (state.given_up.code == ec::none)
     state.given_up = why;
   if (state.at == phase::running)
-    self->send(state.conductor, part_failed{state.given_up});
+    self->send(state.conductor, give_up{state.given_up});
   else if (state.at == phase::joining)
     on_ended_here(self, nothing_begun(state, state.given_up));
 }
@@ -84,14 +84,14 @@ void lose_coordinator(self_pointer self, const std::string& why) {
   end_update(self, lost);
 }
 
-void run_loader(self_pointer self, const start_update& start) {
+void run_conductor(self_pointer self, const start_update& start) {
   auto& state = self->state;
   state.at = phase::running;
   try {
     state.conductor = state.options.begin(start, node_actor{self});
   } catch (const std::exception& error) {
     const auto why = to_cause(error);
-    self->send(state.coordinator, part_failed{why});
+    self->send(state.coordinator, host_failed{why});
     on_ended_here(self, nothing_begun(state, why));
     return;
   }
@@ -101,7 +101,7 @@ void run_loader(self_pointer self, const start_update& start) {
             [self](const caf::error& error) {
               const cause why{ec::unspecified,
                               "the conductor ended unexpectedly: " + self->system().render(error)};
-              self->send(self->state.coordinator, part_failed{why});
+              self->send(self->state.coordinator, host_failed{why});
               on_ended_here(self, nothing_begun(self->state, why));
             });
 }
@@ -150,23 +150,19 @@ void on_dialed(self_pointer self, const dialed& result) {
   greet(self);
 }
 
-/// What the conductor has seen is for the coordinator; an interruption by the user is for the conductor,
-/// which ends and says so.
-void on_failure(self_pointer self, const cause& why) {
+/// The coordinator's answer is to give up, everywhere; here that need not wait for it.
+void on_interruption(self_pointer self, const cause& why) {
   auto& state = self->state;
-  const bool from_conductor = state.conductor && self->current_sender() != nullptr
-                              && self->current_sender()->address() == state.conductor.address();
-  if (state.at == phase::running && !from_conductor) {
-    self->send(state.conductor, part_failed{why});
-  } else if (state.at == phase::dialing) {
+  if (state.at == phase::dialing) {
     spdlog::error("{}", why.what);
     deliver(self, why, {});
   } else if (state.at == phase::joining && !state.is_introduced) {
     state.options.introduction.failed_before = why; // The coordinator hears of it in a moment.
-  } else if (state.at == phase::joining) {
-    self->send(state.coordinator, part_failed{why}); // Its answer is to give up.
-  } else if (state.at == phase::running && !state.coordinator_lost) {
-    self->send(state.coordinator, part_failed{why});
+  } else if (state.at == phase::joining || state.at == phase::running) {
+    if (!state.coordinator_lost)
+      self->send(state.coordinator, host_failed{why});
+    if (state.at == phase::running)
+      self->send(state.conductor, give_up{why});
   }
 }
 
@@ -185,21 +181,12 @@ void look(self_pointer self) {
   self->delayed_send(self, alive_interval, tick_atom_v);
 }
 
-/// An engine on several hosts has settled: from the conductor that leads it to the coordinator, and from
-/// there to the conductors with its workers.
-template <class Function>
-void pass_on(self_pointer self, const engine_settled& message, Function heard) {
-  auto& state = self->state;
-  const bool from_conductor = state.conductor && self->current_sender() != nullptr
-                              && self->current_sender()->address() == state.conductor.address();
-  if (!from_conductor)
-    heard();
-  if (state.at != phase::running)
-    return;
-  if (from_conductor)
+/// What the conductor has to say to the coordinator.
+template <class Message>
+void pass_up(self_pointer self, const Message& message) {
+  const auto& state = self->state;
+  if (state.at == phase::running && !state.coordinator_lost)
     self->send(state.coordinator, message);
-  else
-    self->send(state.conductor, message);
 }
 
 void on_run(self_pointer self) {
@@ -229,14 +216,18 @@ node_actor::behavior_type node(self_pointer self, node_options options) {
       [self, heard](const start_update& start) {
         heard();
         if (self->state.at == phase::joining)
-          run_loader(self, start);
+          run_conductor(self, start);
       },
       [self, heard](const proceed& message) {
         heard();
         if (self->state.at == phase::running)
           self->send(self->state.conductor, message);
       },
-      [self, heard](const engine_settled& message) { pass_on(self, message, heard); },
+      [self, heard](const no_more_workers& message) {
+        heard();
+        if (self->state.at == phase::running)
+          self->send(self->state.conductor, message);
+      },
       [self, heard](const give_up& message) {
         heard();
         end_update(self, message.why);
@@ -250,8 +241,10 @@ node_actor::behavior_type node(self_pointer self, node_options options) {
         heard();
         return file_table{self->state.options.files};
       },
-      [self](const milestone_reached& message) { self->send(self->state.coordinator, message); },
-      [self](const part_failed& message) { on_failure(self, message.why); },
+      [self](const milestone_reached& message) { pass_up(self, message); },
+      [self](const engine_settled& message) { pass_up(self, message); },
+      [self](const host_failed& message) { pass_up(self, message); },
+      [self](const interrupted& message) { on_interruption(self, message.why); },
       [self](tick_atom) { look(self); },
   };
 }

@@ -83,9 +83,11 @@ void look_for_completions(self_pointer self) {
     return;
   }
   state.failed = true;
-  // Between hosts it is nearly always the other end that has gone.
-  const auto code = state.context->layout.hosts > 1 ? ec::host_lost : ec::unspecified;
-  self->send(state.conductor, part_failed{{code, "broadcast: " + progress.failure->what}});
+  const auto what = "broadcast: " + progress.failure->what;
+  if (state.context->layout.hosts > 1) // Nearly always it is the other end that has gone.
+    self->send(state.conductor, neighbour_suspected{{ec::host_lost, what}});
+  else
+    self->send(state.conductor, part_failed{{ec::unspecified, what}});
 }
 
 } // namespace

@@ -4,8 +4,7 @@
 #include "actors/update/conductor.hpp"
 
 #include "actors/update/broadcaster.hpp"
-#include "actors/update/conductor_verdict.hpp"
-#include "actors/update/deadlines.hpp"
+#include "actors/update/conductor_steps.hpp"
 #include "actors/update/disk_reader.hpp"
 #include "actors/update/server_notifier.hpp"
 #include "actors/update/stager.hpp"
@@ -22,18 +21,7 @@
 namespace ckpt::actors {
 namespace {
 
-using namespace std::chrono_literals;
-using self_pointer = conductor_actor::stateful_pointer<conductor_state>;
-using phase = conductor_state::phase;
-
-/// What sessions and notifiers get beyond the grace that they give themselves, and all parts to end.
-constexpr auto give_up_margin = std::chrono::milliseconds{12'000};
-constexpr auto end_wait = std::chrono::milliseconds{8'000};
-
-template <class Parts, class Predicate>
-[[nodiscard]] bool all(const Parts& parts, Predicate predicate) {
-  return std::ranges::all_of(parts, predicate);
-}
+using namespace conducting;
 
 template <class Handle>
 Handle keep(self_pointer self, Handle part) {
@@ -67,87 +55,6 @@ void spawn_parts(self_pointer self) {
     self->send(part.stager, start_atom_v);
   }
   state.reader = keep(self, self->spawn<caf::detached>(disk_reader, context, me, std::move(stagers)));
-}
-
-void deliver(self_pointer self) {
-  auto& state = self->state;
-  state.at = phase::over;
-  state.promise.deliver(judge_host(state));
-  self->quit();
-}
-
-/// Threads that were promised could not be had after all. No engine has been asked for anything; what has
-/// been started, and what CAF takes for started, ends with the process.
-void give_up_at_once(self_pointer self, const std::string& why) {
-  auto& state = self->state;
-  state.first_cause = {ec::unspecified, "the update cannot be started here: " + why};
-  state.at = phase::over;
-  auto verdict = judge_host(state);
-  verdict.parts_left = true;
-  state.promise.deliver(std::move(verdict));
-}
-
-/// Everybody has said what there is to say; when the last part is gone, the verdict goes out.
-void end(self_pointer self) {
-  auto& state = self->state;
-  state.at = phase::ending;
-  for (const auto& address : state.living)
-    self->send_exit(address, caf::exit_reason::user_shutdown);
-  self->delayed_send(self, end_wait, give_up_atom_v, static_cast<std::uint8_t>(phase::ending));
-  if (state.living.empty())
-    deliver(self);
-}
-
-void end_if_all_told(self_pointer self) {
-  auto& state = self->state;
-  if (state.at == phase::aborting && all(state.devices, [](const auto& device) { return device.closed; })
-      && all(state.engines, [](const auto& engine) { return engine.ended; }))
-    end(self);
-}
-
-/// True for what may be another host's fault, which that host or the coordinator can tell better.
-[[nodiscard]] bool is_suspicion(self_pointer self, const cause& why) {
-  return why.code == ec::host_lost && self->current_sender() != nullptr
-         && self->current_sender()->address() == self->state.broadcaster.address();
-}
-
-/// How long workers of `engine` may still be started once this update has failed. Whoever leads it knows when
-/// its server is through; where that host is lost, nobody does.
-[[nodiscard]] std::chrono::milliseconds late_workers_time(const conductor_state& state, std::uint32_t engine,
-                                                          const cause& why) {
-  if (state.at < phase::clearing)
-    return 0ms;
-  const auto& options = state.context->options;
-  const bool leads = state.context->layout.leader_of_engine(engine) == state.context->layout.host;
-  return why.code == ec::host_lost && !leads ? abort_grace(options.timeout) : options.stay_time;
-}
-
-/// The first failure ends the update: nothing more is read or copied, workers and servers are told at once.
-void on_failure(self_pointer self, const cause& why) {
-  auto& state = self->state;
-  if (state.at >= phase::aborting)
-    return;
-  if (is_suspicion(self, why)) {
-    self->send(state.node, part_failed{why}); // It comes back as the failure that it is.
-    return;
-  }
-  state.first_cause = why;
-  spdlog::error("{}", headline(why));
-  self->send(state.node, part_failed{why});
-  self->send_exit(state.reader, caf::exit_reason::user_shutdown);
-  for (std::uint32_t device = 0; device < state.devices.size(); ++device) {
-    self->send_exit(state.devices[device].stager, caf::exit_reason::user_shutdown);
-    self->send(state.devices[device].session,
-               abort_update{headline(why), late_workers_time(state, state.context->engine_of(device), why)});
-  }
-  self->send_exit(state.broadcaster, caf::exit_reason::user_shutdown);
-  for (std::uint32_t index = 0; index < state.engines.size(); ++index)
-    self->send(state.engines[index].notifier,
-               abort_update{headline(why), late_workers_time(state, state.led_engine(index), why)});
-  state.at = phase::aborting;
-  self->delayed_send(
-      self, state.context->options.stay_time + abort_grace(state.context->options.timeout) + give_up_margin,
-      give_up_atom_v, static_cast<std::uint8_t>(phase::aborting));
 }
 
 /// All servers that this host leads would take the update, and the channels for its workers are bound.
@@ -350,22 +257,6 @@ void on_session(self_pointer self, const session_progress& progress) {
   }
 }
 
-/// In a failed update: the server of `engine` starts no worker any more.
-void settle(self_pointer self, std::uint32_t engine) {
-  auto& state = self->state;
-  if (state.at == phase::aborting)
-    for (const auto& worker : state.workers_of(engine))
-      self->send(worker.session, settled_atom_v);
-}
-
-/// Workers of `engine` may wait for a node that is gone: the next one looks for them.
-void leave_marks(self_pointer self, std::uint32_t engine) {
-  const auto& context = *self->state.context;
-  const auto here = context.layout.devices_of_engine(engine);
-  for (auto device = here.begin; device < here.end; ++device)
-    context.devices[device]->stay_abandoned(true);
-}
-
 void on_server(self_pointer self, const server_progress& progress) {
   auto& state = self->state;
   auto& engine = state.engines[progress.engine];
@@ -414,16 +305,6 @@ void on_server(self_pointer self, const server_progress& progress) {
   }
 }
 
-void on_down(self_pointer self, const caf::down_msg& down) {
-  auto& state = self->state;
-  std::erase(state.living, down.source);
-  if (state.at < phase::aborting)
-    on_failure(self,
-               {ec::unspecified, "a part of the pipeline ended unexpectedly: " + to_string(down.reason)});
-  if (state.at == phase::ending && state.living.empty())
-    deliver(self);
-}
-
 } // namespace
 
 conductor_actor::behavior_type conductor(self_pointer self, update_ptr context, node_actor node) {
@@ -447,8 +328,10 @@ conductor_actor::behavior_type conductor(self_pointer self, update_ptr context, 
         return state.promise;
       },
       [self](const part_failed& failed) { on_failure(self, failed.why); },
+      [self](const neighbour_suspected& suspected) { on_suspicion(self, suspected.why); },
+      [self](const give_up& message) { abort(self, message.why); },
       [self](const proceed& message) { on_proceed(self, message.past); },
-      [self](const engine_settled& message) { settle(self, message.engine); },
+      [self](const no_more_workers& message) { settle(self, message.engine); },
       [self](const session_progress& progress) { on_session(self, progress); },
       [self](const server_progress& progress) { on_server(self, progress); },
       [self](checked_atom) { on_checked(self); },

@@ -57,8 +57,30 @@ struct buckets_acknowledged {
   std::uint32_t count = 0;
 };
 
-/// Something failed. The first one decides how the update ends.
+/// A part of this host has failed. The first one decides how the update ends.
 struct part_failed {
+  cause why;
+};
+
+/// A neighbour does not do its share of the broadcasts: it may be lost, or may have failed and be about to say
+/// why.
+struct neighbour_suspected {
+  cause why;
+};
+
+/// The update has failed on this host: what its conductor, or its node, tells the coordinator.
+struct host_failed {
+  cause why;
+};
+
+/// The update has failed, whoever's fault it is: what the coordinator tells the nodes, and these their
+/// conductors.
+struct give_up {
+  cause why;
+};
+
+/// The user has interrupted the update on this host.
+struct interrupted {
   cause why;
 };
 
@@ -85,6 +107,11 @@ struct proceed {
 /// In a failed update: the server of an engine whose workers sit on several hosts will start none of them
 /// any more.
 struct engine_settled {
+  std::uint32_t engine = 0;
+};
+
+/// The same for those that drive its workers.
+struct no_more_workers {
   std::uint32_t engine = 0;
 };
 
@@ -133,8 +160,13 @@ typename Inspector::result_type inspect(Inspector& f, cause& x) {
 }
 
 template <class Inspector>
-typename Inspector::result_type inspect(Inspector& f, part_failed& x) {
-  return f(caf::meta::type_name("part_failed"), x.why);
+typename Inspector::result_type inspect(Inspector& f, host_failed& x) {
+  return f(caf::meta::type_name("host_failed"), x.why);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, give_up& x) {
+  return f(caf::meta::type_name("give_up"), x.why);
 }
 
 template <class Inspector>
@@ -150,6 +182,11 @@ typename Inspector::result_type inspect(Inspector& f, proceed& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, engine_settled& x) {
   return f(caf::meta::type_name("engine_settled"), x.engine);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, no_more_workers& x) {
+  return f(caf::meta::type_name("no_more_workers"), x.engine);
 }
 
 template <class Inspector>
@@ -195,6 +232,10 @@ CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::bucket_staged))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::bucket_ready))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::buckets_acknowledged))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::part_failed))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::neighbour_suspected))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::host_failed))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::give_up))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::interrupted))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::session_progress))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::server_progress))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::abort_update))
@@ -203,6 +244,7 @@ CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::update_verdict))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::milestone_reached))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::proceed))
 CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::engine_settled))
+CAF_ADD_TYPE_ID(ckpt_actors, (ckpt::actors::no_more_workers))
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, start_atom, "start")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, check_atom, "check")
 CAF_ADD_ATOM(ckpt_actors, ckpt::actors, checked_atom, "checked")
@@ -225,6 +267,9 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::slab_free)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::bucket_staged)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::bucket_ready)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::buckets_acknowledged)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::part_failed)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::neighbour_suspected)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::interrupted)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::session_progress)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::server_progress)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::abort_update)
@@ -311,12 +356,11 @@ using server_notifier_actor = caf::typed_actor<
 using conductor_actor = caf::typed_actor<
     // Run the update. Answers once, when it is over and nothing of it is left.
     replies_to<run_atom>::with<host_verdict>,
-    // A part failed, or the node says that the update has failed.
-    reacts_to<part_failed>,
-    // From the node: all hosts have got that far.
-    reacts_to<proceed>,
-    // From the node: the workers of this engine that have not come will not.
-    reacts_to<engine_settled>,
+    // From the parts.
+    reacts_to<part_failed>, reacts_to<neighbour_suspected>,
+    // From the node: the update has failed, or all hosts have got that far, or the workers of this engine that
+    // have not come will not.
+    reacts_to<give_up>, reacts_to<proceed>, reacts_to<no_more_workers>,
     // From the sessions and the notifiers.
     reacts_to<session_progress>, reacts_to<server_progress>,
     // From the disk reader: the files are as they were when they were opened.

@@ -3,11 +3,7 @@
 
 #include "actors/update/proofs.hpp"
 
-#include "actors/update/update.hpp"
-
 #include <utility>
-
-#include <boost/json.hpp>
 
 namespace ckpt::actors {
 namespace {
@@ -55,15 +51,6 @@ cause judge_proofs(std::vector<host_verdict>& hosts, const expected_proof& expec
                  static_cast<int>(share.engine)};
     }
   return first;
-}
-
-boost::json::value describe_proof(const engine_proof& proof, std::size_t index, const update& context) {
-  if (proof.parameters == 0)
-    return nullptr;
-  boost::json::value checksums = nullptr;
-  if (index < context.checksums.size())
-    checksums = boost::json::value_from(context.checksums[index]);
-  return boost::json::object{{"seconds", proof.seconds}, {"checksums", std::move(checksums)}};
 }
 
 } // namespace ckpt::actors

@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-#include <boost/json/value.hpp>
 
 namespace ckpt::actors {
 
@@ -26,10 +25,5 @@ struct expected_proof {
 /// wrong with it, and drops the digests. Returns the first failure. Where engines of this update differ among
 /// themselves, all of them are in doubt. Engines that nothing can be compared with are remarked on.
 [[nodiscard]] cause judge_proofs(std::vector<host_verdict>& hosts, const expected_proof& expected);
-
-/// As it stands in the report; null when there is none. Of engines that other hosts lead the checksums are
-/// not known here: this host names its own ones first, and this is engine number `index`.
-[[nodiscard]] boost::json::value describe_proof(const engine_proof& proof, std::size_t index,
-                                                const update& context);
 
 } // namespace ckpt::actors

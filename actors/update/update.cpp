@@ -34,7 +34,9 @@ update::update(update_options asked, const cluster_layout& place, version_ptr we
 update::update(update_options asked, const cluster_layout& place, version_ptr weights)
     : update{std::move(asked), place, std::move(weights), std::make_shared<host_resources>()} {}
 
-update::~update() noexcept {
+void update::release() noexcept {
+  if (std::exchange(is_released, true))
+    return;
   collective.reset(); // It uses the rings.
   for (const auto& device : devices)
     device->end_run();
@@ -42,6 +44,7 @@ update::~update() noexcept {
     if (source.file && source.file->mapping() != nullptr)
       for (const auto& device : devices)
         device->unpin({source.file->mapping(), source.file->bytes()});
+  files.clear();
 }
 
 } // namespace ckpt::actors

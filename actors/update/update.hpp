@@ -96,8 +96,11 @@ struct update {
   update(const update&) = delete;
   update& operator=(const update&) = delete;
 
-  /// Waits for copies that are under way.
-  ~update() noexcept;
+  ~update() noexcept { release(); }
+
+  /// Waits for copies that are under way, and gives the host's resources back: another run may have them.
+  /// Called when nothing of the run is left; actors that have ended may keep the rest of this for a moment.
+  void release() noexcept;
 
   update_options options;
   cluster_layout layout;
@@ -128,6 +131,7 @@ struct update {
   /// until that is over.
   std::vector<io::engine_checksums> checksums;
 
+  bool is_released = false;                                      ///< whoever runs the update
   std::atomic<bool> is_running = false;                          ///< all hosts are here and agree; the node's
   meter disk_meter;                                              ///< the disk reader's
   std::atomic<std::uint64_t> page_cache_bytes = 0;               ///< of what the disk reader read

@@ -16,8 +16,6 @@
 
 namespace ckpt::actors {
 
-struct update;
-
 /// What an engine serves after the update.
 enum class served_weights : std::uint8_t {
   unchanged, ///< nothing was handed to it: what it had before
@@ -129,12 +127,6 @@ struct update_verdict {
 
 /// The stages of all hosts together: bytes of all, busy seconds of the busiest.
 [[nodiscard]] std::vector<stage_report> merge_stages(const std::vector<host_verdict>& hosts);
-
-/// The verdict as one line of JSON.
-[[nodiscard]] std::string report_text(const update_verdict& verdict, const update& context);
-
-/// One line per engine and one for the whole, without a line end at the end.
-[[nodiscard]] std::string describe(const update_verdict& verdict, const update& context);
 
 /// "12.3 GiB".
 [[nodiscard]] std::string describe_bytes(std::uint64_t bytes);

@@ -69,13 +69,13 @@ int signal_guard::wait(std::chrono::milliseconds timeout, int wakeup) const noex
   return static_cast<int>(info.ssi_signo);
 }
 
-attendant::attendant(const signal_guard& signals, const actors::update& update,
-                     std::function<void(actors::cause)> interrupt)
+attendant::attendant(const signal_guard& signals, const actors::update& update, end_handler interrupt,
+                     end_handler abandon)
     : stop_{::eventfd(0, EFD_CLOEXEC)} {
   if (!stop_)
     throw std::system_error{errno, std::generic_category(), "eventfd"};
-  thread_ = std::thread{
-      [this, &signals, &update, interrupt = std::move(interrupt)] { attend(signals, update, interrupt); }};
+  thread_ = std::thread{[this, &signals, &update, interrupt = std::move(interrupt),
+                         abandon = std::move(abandon)] { attend(signals, update, interrupt, abandon); }};
 }
 
 attendant::~attendant() noexcept {
@@ -84,18 +84,18 @@ attendant::~attendant() noexcept {
 }
 
 void attendant::attend(const signal_guard& signals, const actors::update& update,
-                       const std::function<void(actors::cause)>& interrupt) const {
+                       const end_handler& interrupt, const end_handler& abandon) const {
   const bool on_terminal = ::isatty(STDERR_FILENO) == 1;
   const auto started = std::chrono::steady_clock::now();
   auto logged = started;
   bool interrupted = false;
   for (pollfd stop{stop_.number(), POLLIN, 0}; ::poll(&stop, 1, 0) == 0;) {
     if (const int signal_number = signals.wait(look_every, stop_.number()); signal_number != 0) {
-      if (interrupted)
-        std::_Exit(actors::exit_status(actors::ec::interrupted));
-      interrupted = true;
-      interrupt({actors::ec::interrupted,
-                 std::string{"interrupted by "} + (signal_number == SIGINT ? "SIGINT" : "SIGTERM")});
+      const auto by = std::string{"interrupted by "} + (signal_number == SIGINT ? "SIGINT" : "SIGTERM");
+      if (std::exchange(interrupted, true))
+        abandon({actors::ec::interrupted, by + " twice: what the engines serve is not known"});
+      else
+        interrupt({actors::ec::interrupted, by});
     }
     const auto now = std::chrono::steady_clock::now();
     const auto seconds = std::chrono::duration<double>{now - started}.count();

@@ -38,19 +38,21 @@ private:
 };
 
 /// On a terminal a line that is rewritten (bytes, rate, time left), elsewhere a log line every few seconds.
-/// The first signal calls `interrupt`; a second one ends the process at once.
+/// The first signal calls `interrupt`, a second one `abandon`: do not wait for anything any more.
 class attendant {
 public:
-  /// `signals` and `update` outlive the attendant. `interrupt` is called on the attendant's thread.
-  attendant(const signal_guard& signals, const actors::update& update,
-            std::function<void(actors::cause)> interrupt);
+  using end_handler = std::function<void(actors::cause)>;
+
+  /// `signals` and `update` outlive the attendant. Both handlers are called on the attendant's thread.
+  attendant(const signal_guard& signals, const actors::update& update, end_handler interrupt,
+            end_handler abandon);
   attendant(const attendant&) = delete;
   attendant& operator=(const attendant&) = delete;
   ~attendant() noexcept;
 
 private:
-  void attend(const signal_guard& signals, const actors::update& update,
-              const std::function<void(actors::cause)>& interrupt) const;
+  void attend(const signal_guard& signals, const actors::update& update, const end_handler& interrupt,
+              const end_handler& abandon) const;
 
   io::fd stop_; // Readable once the update is over.
   std::thread thread_;

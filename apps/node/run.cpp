@@ -4,16 +4,17 @@
 #include "apps/node/run.hpp"
 
 #include "actors/update/verdict.hpp"
+#include "apps/node/actor_runtime.hpp"
 #include "apps/node/attendant.hpp"
 #include "apps/node/doctor.hpp"
 #include "apps/node/prepare.hpp"
+#include "apps/node/report.hpp"
 #include "apps/node/resources.hpp"
 #include "apps/node/service/service.hpp"
 #include "apps/node/take_part.hpp"
 
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <memory>
@@ -46,10 +47,10 @@ using actors::ec;
 /// False when the report cannot be written.
 [[nodiscard]] bool report(const actors::update_verdict& verdict, const actors::update& update,
                           const node_options& options) {
-  std::cout << actors::describe(verdict, update) << std::endl;
+  std::cout << summary_of(verdict, update) << std::endl;
   try {
     if (options.report)
-      options.report->write(actors::report_text(verdict, update));
+      options.report->write(boost::json::serialize(report_of(verdict, update)) + '\n');
     return true;
   } catch (const std::exception& error) {
     spdlog::error("--report: {}", error.what());
@@ -57,12 +58,62 @@ using actors::ec;
   }
 }
 
+/// What an update of this process stands on, and what it was.
+struct one_update {
+  explicit one_update(const node_options& asked) : options{asked} {}
+
+  node_options options;
+  prepared_update prepared;
+  std::unique_ptr<actor_runtime> runtime; ///< goes first: its actors use the update
+};
+
+[[nodiscard]] ending update_once(const node_options& asked, const signal_guard& signals) {
+  const auto kept = std::make_shared<one_update>(asked);
+  const auto& options = kept->options;
+  auto& prepared = kept->prepared;
+  prepared = prepare(options);
+  if (!prepared.update)
+    return {actors::exit_status(prepared.failed.code)}; // A dry run.
+  std::optional<doctor> examination;
+  if (options.doctor && prepared.failed.code == ec::none)
+    prepared.failed = examination.emplace(options, signals).begin();
+  actors::update_verdict verdict;
+  if (options.layout.hosts == 1 && prepared.failed.code != ec::none) {
+    verdict = actors::conclude(
+        prepared.failed,
+        {actors::untouched(prepared.failed, options.layout, actors::endpoint_urls(options.update))},
+        options.layout, options.update.weight_version);
+  } else { // A host that cannot take part still tells the others.
+    kept->runtime = std::make_unique<actor_runtime>(options);
+    verdict = take_part(*kept->runtime, options, prepared.update, prepared.failed, signals);
+  }
+  if (examination)
+    examination->judge(verdict, *prepared.update);
+  auto status = actors::exit_status(verdict.first_cause.code);
+  if (!report(verdict, *prepared.update, options) && status == 0)
+    status = actors::exit_status(ec::unspecified);
+  // What serves to find the rings goes away also when this process ends without more ado.
+  for (const auto& device : prepared.update->devices)
+    device->withdraw_export();
+  if (verdict.parts_left)
+    spdlog::error("something is stuck, or is not to be waited for; ending without it");
+  else if (status == 0 && options.sleep_seconds > 0)
+    static_cast<void>(signals.wait(std::chrono::seconds{options.sleep_seconds}));
+  return {status, verdict.parts_left, verdict.parts_left ? kept : nullptr};
+}
+
+[[nodiscard]] ending serve(const node_options& asked, const signal_guard& signals) {
+  const auto kept = std::make_shared<service>(asked, signals);
+  const auto status = kept->run();
+  return {status, kept->is_stuck(), kept->is_stuck() ? kept : nullptr};
+}
+
 } // namespace
 
-int run(const node_options& options) {
+ending run(const node_options& options) {
   if (const auto file = weights_in_place_of(options); !file.empty()) {
     std::cerr << "ckpt-actor-node: --report would replace " << file.string() << '\n';
-    return actors::exit_status(ec::usage);
+    return {actors::exit_status(ec::usage)};
   }
   spdlog::set_default_logger(spdlog::stderr_color_mt("ckpt-actor-node"));
   spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
@@ -71,46 +122,9 @@ int run(const node_options& options) {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   if (options.doctor && !options.dry_run && !is_wanted(options)) // Before signals are kept for later.
-    return actors::exit_status(ec::interrupted);
+    return {actors::exit_status(ec::interrupted)};
   const signal_guard signals; // Before the first thread: threads inherit the mask.
-  if (options.service) {
-    service staying{options, signals};
-    const auto status = staying.run();
-    if (staying.is_stuck())
-      std::_Exit(status); // To free what is stuck would wait for it for ever.
-    return status;
-  }
-  auto prepared = prepare(options);
-  if (!prepared.update)
-    return actors::exit_status(prepared.failed.code); // A dry run.
-  std::optional<doctor> examination;
-  if (options.doctor && prepared.failed.code == ec::none)
-    prepared.failed = examination.emplace(options, signals).begin();
-  const auto conclude = [&](actors::update_verdict verdict) {
-    if (examination)
-      examination->judge(verdict, *prepared.update);
-    const bool is_reported = report(verdict, *prepared.update, options);
-    auto status = actors::exit_status(verdict.first_cause.code);
-    if (status == 0 && !is_reported)
-      status = actors::exit_status(ec::unspecified);
-    // What serves to find the rings goes away also when this process ends without more ado.
-    for (const auto& device : prepared.update->devices)
-      device->withdraw_export();
-    if (verdict.parts_left) {
-      spdlog::error("something is stuck in the kernel or a library; ending without waiting for it");
-      std::_Exit(status); // The actor system would wait for it for ever.
-    }
-    if (status == 0 && options.sleep_seconds > 0)
-      static_cast<void>(signals.wait(std::chrono::seconds{options.sleep_seconds}));
-    return status;
-  };
-  // A host that cannot take part still tells the others, where there are any.
-  const bool is_over = options.layout.hosts == 1 && prepared.failed.code != ec::none;
-  return is_over ? conclude(actors::conclude(
-             prepared.failed,
-             {actors::untouched(prepared.failed, options.layout, actors::endpoint_urls(options.update))},
-             options.layout, options.update.weight_version))
-                 : take_part(options, prepared.update, prepared.failed, signals, conclude);
+  return options.service ? serve(options, signals) : update_once(options, signals);
 }
 
 } // namespace ckpt::apps

@@ -6,10 +6,19 @@
 
 #include "apps/node/command_line.hpp"
 
+#include <memory>
+
 namespace ckpt::apps {
 
-/// Plans, and unless it is a dry run, updates; prints the verdict and writes the report. Returns the exit
-/// status.
-[[nodiscard]] int run(const node_options& options);
+/// How the process is to end.
+struct ending {
+  int exit_status = 0;
+  bool at_once = false; ///< without giving up anything: something is stuck, and would be waited for
+  std::shared_ptr<void> kept = nullptr; ///< what is not to be given up then
+};
+
+/// Plans, and unless it is a dry run, updates; prints the verdict and writes the report. As a service, does so
+/// until it is told to end.
+[[nodiscard]] ending run(const node_options& options);
 
 } // namespace ckpt::apps

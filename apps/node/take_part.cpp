@@ -6,6 +6,7 @@
 #include "actors/cluster/coordinator.hpp"
 #include "actors/cluster/node.hpp"
 #include "actors/update/conductor.hpp"
+#include "apps/node/actor_runtime.hpp"
 #include "apps/node/control_network.hpp"
 
 #include <algorithm>
@@ -13,8 +14,6 @@
 #include <utility>
 
 #include <caf/actor_system.hpp>
-#include <caf/actor_system_config.hpp>
-#include <caf/io/middleman.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -28,17 +27,6 @@ namespace {
 using actors::cause;
 using actors::ec;
 using actors::update_verdict;
-
-struct system_config : caf::actor_system_config {
-  explicit system_config(const node_options& options) {
-    add_message_types<caf::id_block::ckpt_actors>();
-    add_message_types<caf::id_block::ckpt_cluster>();
-    // Only node, conductor and coordinator are scheduled; the data path has its own threads.
-    set("scheduler.max-threads", std::size_t{2});
-    if (options.layout.hosts > 1)
-      load<caf::io::middleman>();
-  }
-};
 
 /// Where this process runs, for messages.
 [[nodiscard]] std::string host_name() {
@@ -147,42 +135,36 @@ struct system_config : caf::actor_system_config {
   return node;
 }
 
-/// Closes the network before the actors end, whichever way they do.
-class closing_in_time {
-public:
-  explicit closing_in_time(control_network& network) : network_{network} {}
-  ~closing_in_time() { network_.close(); }
-
-private:
-  control_network& network_;
-};
-
 } // namespace
 
-int take_part(const node_options& options, const actors::update_ptr& update, const cause& failed_before,
-              const signal_guard& signals, const std::function<int(const update_verdict&)>& conclude) {
-  system_config config{options};
-  control_network network{options}; // Outlives the system: what is said last still has to go out.
-  caf::actor_system system{config};
-  const closing_in_time close{network};
+update_verdict take_part(actor_runtime& runtime, const node_options& options,
+                         const actors::update_ptr& update, const cause& failed_before,
+                         const signal_guard& signals) {
+  auto& system = runtime.system();
   update_verdict verdict;
   try {
-    auto described = describe_node(system, network, options, update, failed_before);
+    auto described = describe_node(system, runtime.network(), options, update, failed_before);
     const auto coordinator = described.coordinator.here;
     const auto node = system.spawn(actors::node, std::move(described));
     caf::scoped_actor self{system};
+    self->monitor(node);
     {
-      const attendant beside{signals, *update,
-                             [&](cause why) { caf::anon_send(node, actors::part_failed{std::move(why)}); }};
+      const attendant beside{
+          signals, *update, [&](cause why) { caf::anon_send(node, actors::interrupted{std::move(why)}); },
+          [&](cause why) { caf::anon_send(caf::actor{self}, actors::give_up{std::move(why)}); }};
+      self->send(node, actors::run_atom_v);
       // No deadline here: every wait inside has one, and the node always answers.
-      self->request(node, caf::infinite, actors::run_atom_v)
-          .receive([&](update_verdict& answer) { verdict = std::move(answer); },
-                   [&](const caf::error& error) {
-                     verdict.first_cause = {ec::unspecified,
-                                            "the node ended unexpectedly: " + system.render(error)};
-                   });
+      self->receive(
+          [&](update_verdict& answer) { verdict = std::move(answer); },
+          [&](const actors::give_up& at_once) {
+            verdict.first_cause = at_once.why;
+            verdict.parts_left = true;
+          },
+          [&](const caf::down_msg& down) {
+            verdict.first_cause = {ec::unspecified, "the node ended unexpectedly: " + to_string(down.reason)};
+          });
     }
-    if (coordinator)
+    if (coordinator && !verdict.parts_left)
       self->wait_for(coordinator); // Until the other hosts know the outcome.
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
@@ -191,7 +173,7 @@ int take_part(const node_options& options, const actors::update_ptr& update, con
         actors::conclude(why, {actors::untouched(why, options.layout, actors::endpoint_urls(options.update))},
                          options.layout, options.update.weight_version);
   }
-  return conclude(verdict);
+  return verdict;
 }
 
 } // namespace ckpt::apps

@@ -7,18 +7,18 @@
 
 #include "actors/update/update.hpp"
 #include "actors/update/verdict.hpp"
+#include "apps/node/actor_runtime.hpp"
 #include "apps/node/attendant.hpp"
 #include "apps/node/command_line.hpp"
 
-#include <functional>
-
 namespace ckpt::apps {
 
-/// `failed_before` says why this host cannot take part, if it cannot: the others are told. Once the update is
-/// over on all hosts, or its outcome cannot be learned, calls `conclude` with the verdict, while whatever is
-/// left of the update still stands, and returns what it returns.
-[[nodiscard]] int take_part(const node_options& options, const actors::update_ptr& update,
-                            const actors::cause& failed_before, const signal_guard& signals,
-                            const std::function<int(const actors::update_verdict&)>& conclude);
+/// `failed_before` says why this host cannot take part, if it cannot: the others are told. Returns once the
+/// update is over on all hosts, or its outcome cannot be learned. Where parts of it are left, which the verdict
+/// says, neither `runtime` nor what the update stands on may be given up: they would be waited for.
+[[nodiscard]] actors::update_verdict take_part(actor_runtime& runtime, const node_options& options,
+                                               const actors::update_ptr& update,
+                                               const actors::cause& failed_before,
+                                               const signal_guard& signals);
 
 } // namespace ckpt::apps

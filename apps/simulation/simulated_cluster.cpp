@@ -14,13 +14,13 @@ namespace {
 
 using namespace actors;
 
-struct loader_stand_in_state {
-  static inline const char* name = "loader_stand_in";
+struct conductor_stand_in_state {
+  static inline const char* name = "conductor_stand_in";
   host_verdict verdict;
   caf::typed_response_promise<host_verdict> promise;
 };
 
-using self_pointer = conductor_actor::stateful_pointer<loader_stand_in_state>;
+using self_pointer = conductor_actor::stateful_pointer<conductor_stand_in_state>;
 
 void end(self_pointer self, const cause& why) {
   self->state.verdict.first_cause = why;
@@ -43,15 +43,15 @@ void end(self_pointer self, const cause& why) {
   return shares;
 }
 
-conductor_actor::behavior_type loader_stand_in(self_pointer self, cluster_layout layout, node_actor node,
-                                               cause failure) {
+conductor_actor::behavior_type conductor_stand_in(self_pointer self, cluster_layout layout, node_actor node,
+                                                  cause failure) {
   return {
       [=](run_atom) -> caf::result<host_verdict> {
         auto& state = self->state;
         state.promise = self->make_response_promise<host_verdict>();
         state.verdict.host = layout.host;
         if (failure.code != ec::none) {
-          self->send(node, part_failed{failure});
+          self->send(node, host_failed{failure});
           end(self, failure);
         } else {
           state.verdict.engines = shares_of(layout);
@@ -60,13 +60,15 @@ conductor_actor::behavior_type loader_stand_in(self_pointer self, cluster_layout
         return state.promise;
       },
       [self](const part_failed& failed) { end(self, failed.why); },
+      [self](const neighbour_suspected& suspected) { end(self, suspected.why); },
+      [self](const give_up& message) { end(self, message.why); },
       [=](const proceed& message) {
         if (message.past == milestone::answered)
           end(self, {});
         else
           self->send(node, milestone_reached{static_cast<milestone>(static_cast<int>(message.past) + 1)});
       },
-      [](const engine_settled&) {},
+      [](const no_more_workers&) {},
       [](const session_progress&) {},
       [](const server_progress&) {},
       [](checked_atom) {},
@@ -117,7 +119,7 @@ simulated_outcome simulated_cluster::run(const simulated_cluster_options& option
     described.introduction = introduce(described.layout);
     described.begin = [&, where = described.layout](const start_update&, const node_actor& self) {
       last_start_ns = std::chrono::nanoseconds{meter::clock::now() - started}.count();
-      return system_.spawn(loader_stand_in, where, self, options.fail(where.host));
+      return system_.spawn(conductor_stand_in, where, self, options.fail(where.host));
     };
     if (options.prepare(described))
       nodes.push_back(system_.spawn(node, std::move(described)));

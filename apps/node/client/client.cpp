@@ -7,6 +7,7 @@
 #include "apps/node/key_file.hpp"
 #include "apps/node/service/service_options.hpp"
 #include "io/http/http_call.hpp"
+#include "io/http/percent.hpp"
 
 #include <algorithm>
 #include <array>
@@ -27,7 +28,7 @@ namespace json = boost::json;
 using namespace std::chrono_literals;
 using verb = io::http_request::verb;
 
-constexpr std::array<std::string_view, 6> commands{"publish",  "commit",   "status",
+constexpr std::array<std::string_view, 7> commands{"engines",  "publish",  "commit", "status",
                                                    "versions", "rollback", "drop"};
 
 /// How long a node may take to answer what it can answer at once.
@@ -179,6 +180,7 @@ int run_client_command(int argc, const char* const* argv) {
   auto* status = add("status", "Say how one update stands, or which there are");
   status->add_option("ID", flags.id, "Of the update");
   auto* versions = add("versions", "Say which versions are known, and which are in memory");
+  auto* engines = add("engines", "Say what each engine serves, since when");
   auto* rollback = add("rollback", "Bring back the version before, or the one named");
   rollback->add_option("--version", flags.version, "Which one");
   add_wait(rollback);
@@ -195,10 +197,12 @@ int run_client_command(int argc, const char* const* argv) {
       return roll_back(node, flags);
     if (versions->parsed())
       print(node.ask(verb::get, "/v1/versions"));
+    if (engines->parsed())
+      print(node.ask(verb::get, "/v1/engines"));
     if (status->parsed())
       print(node.ask(verb::get, flags.id.empty() ? "/v1/updates" : "/v1/updates/" + flags.id));
     if (drop->parsed())
-      print(node.ask(verb::remove, "/v1/versions/" + flags.version));
+      print(node.ask(verb::remove, "/v1/versions/" + io::percent_encode(flags.version)));
     return 0;
   } catch (const CLI::ParseError& error) {
     const bool asked = error.get_exit_code() == 0;

@@ -3,7 +3,9 @@
 
 #include "apps/node/service/routes.hpp"
 
+#include "apps/node/service/openapi.hpp"
 #include "apps/node/service/service.hpp"
+#include "io/http/percent.hpp"
 #include "io/utf8.hpp"
 
 #include <algorithm>
@@ -11,6 +13,7 @@
 #include <filesystem>
 #include <optional>
 #include <stdexcept>
+#include <utility>
 
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
@@ -94,6 +97,13 @@ private:
   return *version;
 }
 
+[[nodiscard]] std::string decoded(const std::string& part) {
+  auto text = io::percent_decode(part);
+  if (!text)
+    throw bad_request{"a percent sign in the path is not followed by two hexadecimal digits"};
+  return std::move(*text);
+}
+
 [[nodiscard]] double wait_of(const io::http_question& asked) {
   const auto found = asked.query.find("wait");
   if (found == asked.query.end())
@@ -168,19 +178,23 @@ io::http_answer http_side::route(const io::http_question& asked, const exchange_
     return reply(200, json::object{});
   if (is("GET", "/metrics"))
     return {io::http_answer::form::http, 200, service_.metrics(), "text/plain; version=0.0.4"};
+  if (is("GET", "/openapi.json"))
+    return {io::http_answer::form::http, 200, std::string{openapi_text()}};
   if (is("POST", "/v1/updates"))
     return file_update(asked);
   if (is("GET", "/v1/updates"))
     return reply(200, service_.updates().describe_all());
   if (is("POST", "/v1/rollback"))
     return roll_back(asked);
+  if (is("GET", "/v1/engines"))
+    return reply(200, service_.engines());
   if (is("GET", "/v1/versions"))
     return reply(200, service_.versions().describe());
   constexpr std::string_view updates = "/v1/updates/", versions = "/v1/versions/";
   if (asked.path.starts_with(updates))
     return about_update(asked, asked.path.substr(updates.size()), waiting);
   if (asked.path.starts_with(versions))
-    return about_version(asked, asked.path.substr(versions.size()));
+    return about_version(asked, decoded(asked.path.substr(versions.size())));
   return refuse(404, "no such route");
 }
 

@@ -5,6 +5,7 @@
 
 #include "actors/update/verdict.hpp"
 #include "apps/node/prepare.hpp"
+#include "apps/node/report.hpp"
 #include "apps/node/service/routes.hpp"
 #include "apps/node/take_part.hpp"
 #include "io/error.hpp"
@@ -42,7 +43,8 @@ constexpr auto look_every = std::chrono::milliseconds{10'000};
 } // namespace
 
 service::service(const node_options& options, const signal_guard& signals)
-    : options_{options}, signals_{signals}, shelf_{options.service->resident_memory_bytes} {}
+    : options_{options}, signals_{signals}, shelf_{options.service->resident_memory_bytes}, runtime_{
+                                                                                                options} {}
 
 int service::run() {
   const io::fd wakeup{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
@@ -140,7 +142,7 @@ void service::commit(const update_book::work& next) {
     return;
   }
   json::object report;
-  const auto verdict = push(next, options, version, report);
+  const auto verdict = push(next.id, options, version, report);
   const bool is_updated = verdict.first_cause.code == ec::none;
   {
     const std::lock_guard lock{mutex_};
@@ -150,6 +152,8 @@ void service::commit(const update_book::work& next) {
   }
   if (is_updated)
     shelf_.serve(next.asked.version);
+  else if (options_.service->rolls_back && verdict.first_cause.code != ec::interrupted && !verdict.parts_left)
+    report["rollback"] = roll_back_after_failure(next.id);
   book_.end(next.id, is_updated ? update_state::updated : update_state::failed, verdict.first_cause.what,
             std::move(report));
   if (verdict.parts_left) {
@@ -158,24 +162,74 @@ void service::commit(const update_book::work& next) {
   }
 }
 
-actors::update_verdict service::push(const update_book::work& next, const node_options& options,
+/// All engines: those that took the new version are given the old one again, and mixes end. Returns the report
+/// on it.
+json::object service::roll_back_after_failure(const std::string& id) {
+  const auto name = shelf_.served();
+  const auto version = shelf_.find(name);
+  if (!version) {
+    spdlog::warn("there is no version to roll back to");
+    return {{"outcome", "impossible"}, {"version", nullptr}};
+  }
+  spdlog::warn("rolling back to version {}", name);
+  update_request before;
+  before.version = name;
+  before.checkpoint_path = version->checkpoint.path;
+  json::object report;
+  if (push(id, options_for(before), version, report).parts_left)
+    is_ending_ = is_stuck_ = true;
+  report["version"] = name;
+  return report;
+}
+
+void service::note_engines(const actors::update_verdict& verdict, const std::string& version) {
+  const std::lock_guard lock{mutex_};
+  for (const auto& engine : verdict.engines) {
+    auto& known = engines_[engine.endpoint];
+    if (engine.serves == actors::served_weights::unchanged)
+      continue;
+    const bool is_whole = engine.serves == actors::served_weights::updated;
+    known = {engine.serves, is_whole ? version : std::string{}, std::chrono::system_clock::now()};
+  }
+}
+
+json::array service::engines() const {
+  const std::lock_guard lock{mutex_};
+  json::array all;
+  for (const auto& endpoint : options_.update.endpoints) {
+    const auto known = engines_.find(endpoint.url);
+    json::object line{
+        {"endpoint", endpoint.url}, {"serves", "unknown"}, {"version", nullptr}, {"since", nullptr}};
+    if (known != engines_.end() && known->second.since != std::chrono::system_clock::time_point{}) {
+      const auto& [serves, version, since] = known->second;
+      line["serves"] = actors::name(serves);
+      line["version"] = version.empty() ? json::value(nullptr) : json::value(version);
+      line["since"] = std::chrono::duration<double>{since.time_since_epoch()}.count();
+    }
+    all.push_back(std::move(line));
+  }
+  return all;
+}
+
+actors::update_verdict service::push(const std::string& id, const node_options& options,
                                      const actors::version_ptr& version, json::object& report) {
   auto prepared = prepare(options, version, resources_);
-  book_.now_runs(next.id, prepared.update);
+  book_.now_runs(id, prepared.update);
   actors::update_verdict verdict;
-  const auto conclude = [&](const actors::update_verdict& reached) {
-    verdict = reached;
-    return 0;
-  };
   if (prepared.failed.code != ec::none)
     verdict = actors::conclude(
         prepared.failed,
         {actors::untouched(prepared.failed, options.layout, actors::endpoint_urls(options.update))},
         options.layout, options.update.weight_version);
   else
-    static_cast<void>(take_part(options, prepared.update, {}, signals_, conclude));
-  spdlog::info("{}", actors::describe(verdict, *prepared.update));
-  report = json::parse(actors::report_text(verdict, *prepared.update)).as_object();
+    verdict = take_part(runtime_, options, prepared.update, {}, signals_);
+  spdlog::info("{}", summary_of(verdict, *prepared.update));
+  report = report_of(verdict, *prepared.update);
+  note_engines(verdict, options.update.weight_version.value_or(""));
+  if (verdict.parts_left)
+    left_ = std::move(prepared);
+  else
+    prepared.update->release();
   return verdict;
 }
 

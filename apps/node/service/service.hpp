@@ -9,11 +9,15 @@
 //                   version_shelf <──┘
 
 #include "actors/host/host_resources.hpp"
+#include "apps/node/actor_runtime.hpp"
 #include "apps/node/attendant.hpp"
 #include "apps/node/command_line.hpp"
+#include "apps/node/prepare.hpp"
 #include "apps/node/service/update_book.hpp"
 #include "apps/node/service/version_shelf.hpp"
 
+#include <chrono>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <stop_token>
@@ -39,6 +43,7 @@ public:
   [[nodiscard]] update_book& updates() noexcept { return book_; }
   [[nodiscard]] version_shelf& versions() noexcept { return shelf_; }
   [[nodiscard]] std::string metrics() const;
+  [[nodiscard]] boost::json::array engines() const;
 
   /// Throws std::invalid_argument for a mode that the engines do not have.
   [[nodiscard]] io::pause_mode parse_pause(const std::string& mode) const {
@@ -46,13 +51,22 @@ public:
   }
 
 private:
+  /// What is known of an engine since the last update of it.
+  struct served_engine {
+    actors::served_weights serves = actors::served_weights::unknown;
+    std::string version; ///< set while it serves one as a whole
+    std::chrono::system_clock::time_point since;
+  };
+
   void work(const update_book::work& next);
   void prepare_update(const update_book::work& next);
   void commit(const update_book::work& next);
   [[nodiscard]] actors::version_ptr open(const update_request& asked, actors::cause& failed);
   void keep_in_memory(actors::weights_version& opened, const std::stop_token& stop);
-  [[nodiscard]] actors::update_verdict push(const update_book::work& next, const node_options& options,
+  [[nodiscard]] actors::update_verdict push(const std::string& id, const node_options& options,
                                             const actors::version_ptr& version, boost::json::object& report);
+  [[nodiscard]] boost::json::object roll_back_after_failure(const std::string& id);
+  void note_engines(const actors::update_verdict& verdict, const std::string& version);
   [[nodiscard]] node_options options_for(const update_request& asked) const;
 
   const node_options& options_;
@@ -60,6 +74,8 @@ private:
   update_book book_;
   version_shelf shelf_;
   std::shared_ptr<actors::host_resources> resources_; ///< opened by the first update
+  actor_runtime runtime_;
+  prepared_update left_; ///< what is stuck, and has to stay
   bool is_ending_ = false;
   bool is_stuck_ = false;
 
@@ -69,6 +85,7 @@ private:
   std::uint64_t updated_ = 0;
   std::uint64_t failed_ = 0;
   double paused_seconds_ = 0;
+  std::map<std::string, served_engine> engines_; ///< by endpoint
 };
 
 } // namespace ckpt::apps

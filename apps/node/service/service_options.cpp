@@ -42,6 +42,13 @@ void add_service_flags(CLI::App& app, service_flags& flags) {
   flags.serve
       ->add_option("--read-limit", flags.read_limit, "Bytes a second at most while a version is prepared")
       ->transform(CLI::AsSizeValue(false));
+  flags.serve
+      ->add_option(
+          "--on-failure", flags.on_failure,
+          "What becomes of engines after a failed update: keep leaves them as they are, rollback gives\n"
+          "all of them the version that they served before")
+      ->check(CLI::IsMember({"keep", "rollback"}))
+      ->capture_default_str();
 }
 
 std::string default_listen_address() {
@@ -90,6 +97,7 @@ service_options check(const service_flags& flags) {
                                 "--listen-key-file, or listen at a unix: socket"};
   options.resident_memory_bytes = flags.resident_memory_bytes;
   options.read_bytes_per_second_max = flags.read_limit;
+  options.rolls_back = flags.on_failure == "rollback";
   return options;
 }
 

@@ -21,6 +21,7 @@ struct service_options {
   std::string listen_key; ///< that callers over TCP have to know
   std::uint64_t resident_memory_bytes = 0;
   std::uint64_t read_bytes_per_second_max = 0; ///< while it prepares; 0: as fast as it goes
+  bool rolls_back = false; ///< after a failed update the engines get what they served before
 };
 
 /// As they stand on the command line.
@@ -30,6 +31,7 @@ struct service_flags {
   std::string listen_key_file;
   std::uint64_t resident_memory_bytes = 0;
   std::uint64_t read_limit = 0;
+  std::string on_failure = "keep";
 };
 
 void add_service_flags(CLI::App& app, service_flags& flags);

@@ -152,6 +152,34 @@ TEST_F(resident_test, rolls_back_to_the_version_before_after_a_failure_or_withou
   EXPECT_EQ(served_version(), "v1");
 }
 
+TEST_F(resident_test, rolls_back_by_itself_after_a_failure_if_it_is_to) {
+  start_service({"--resident-memory", "200MiB", "--on-failure", "rollback"});
+  ASSERT_EQ(ask_node("engines"), 0);
+  EXPECT_TRUE(answer().at(0).at("version").is_null());
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  const auto spoilt = copy("second");
+  spoil(spoilt);
+  EXPECT_EQ(publish(spoilt, "v2"), 4);
+  const auto rollback = answer().at("report").at("rollback");
+  EXPECT_EQ(rollback.at("outcome"), "updated");
+  EXPECT_EQ(rollback.at("version"), "v1");
+  EXPECT_EQ(served_version(), "v1");
+  EXPECT_TRUE(has_taken_all());
+  ASSERT_EQ(ask_node("engines"), 0);
+  const auto engines = answer();
+  EXPECT_EQ(engines.at(0).at("endpoint").as_string(), endpoint_);
+  EXPECT_EQ(engines.at(0).at("version"), "v1");
+  EXPECT_EQ(engines.at(0).at("serves"), "updated");
+}
+
+TEST_F(resident_test, has_nothing_to_roll_back_to_when_the_first_update_fails) {
+  start_service({"--on-failure", "rollback"});
+  const auto spoilt = copy("other");
+  spoil(spoilt);
+  EXPECT_EQ(publish(spoilt, "v1"), 4);
+  EXPECT_EQ(answer().at("report").at("rollback").at("outcome"), "impossible");
+}
+
 TEST_F(resident_test, says_what_is_wrong_with_a_checkpoint_and_goes_on) {
   start_service({"--resident-memory", "100MiB"});
   EXPECT_EQ(publish(scratch_.path() / "nowhere", "v1"), 3);

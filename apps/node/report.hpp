@@ -1,0 +1,23 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The outcome of an update, for programs and for people. The format of the first is described in the README.
+
+#include "actors/update/update.hpp"
+#include "actors/update/verdict.hpp"
+
+#include <string>
+
+#include <boost/json.hpp>
+
+namespace ckpt::apps {
+
+/// All that is known, in UTF-8 whatever the names of files and hosts are in.
+[[nodiscard]] boost::json::object report_of(const actors::update_verdict& verdict,
+                                            const actors::update& update);
+
+/// One line per engine and one for the whole, without a line end at the end.
+[[nodiscard]] std::string summary_of(const actors::update_verdict& verdict, const actors::update& update);
+
+} // namespace ckpt::apps
