@@ -47,6 +47,12 @@ constexpr auto log_every = 10s;
   return describe_progress(done, all, seconds);
 }
 
+/// Shows it in place of what was shown before, on a terminal that takes it: output may be held (^S).
+void show(const std::string& now) {
+  if (pollfd terminal{STDERR_FILENO, POLLOUT, 0}; ::poll(&terminal, 1, 0) == 1)
+    std::fprintf(stderr, "\r\033[K%s", now.c_str());
+}
+
 } // namespace
 
 signal_guard::signal_guard() {
@@ -100,14 +106,14 @@ void attendant::attend(const signal_guard& signals, const actors::update& update
     const auto now = std::chrono::steady_clock::now();
     const auto seconds = std::chrono::duration<double>{now - started}.count();
     if (on_terminal) {
-      std::fprintf(stderr, "\r\033[K%s", describe_now(update, seconds).c_str());
+      show(describe_now(update, seconds));
     } else if (now - logged >= log_every) {
       logged = now;
       spdlog::info("{}", describe_now(update, seconds));
     }
   }
   if (on_terminal)
-    std::fprintf(stderr, "\r\033[K");
+    show("");
 }
 
 std::string describe_progress(std::uint64_t done_bytes, std::uint64_t all_bytes, double seconds) {

@@ -7,6 +7,7 @@
 #include "apps/node/actor_runtime.hpp"
 #include "apps/node/attendant.hpp"
 #include "apps/node/doctor.hpp"
+#include "apps/node/output.hpp"
 #include "apps/node/prepare.hpp"
 #include "apps/node/report.hpp"
 #include "apps/node/resources.hpp"
@@ -21,7 +22,6 @@
 #include <optional>
 #include <utility>
 
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 namespace ckpt::apps {
@@ -46,8 +46,8 @@ using actors::ec;
 
 /// False when the report cannot be written.
 [[nodiscard]] bool report(const actors::update_verdict& verdict, const actors::update& update,
-                          const node_options& options) {
-  std::cout << summary_of(verdict, update) << std::endl;
+                          const node_options& options, const output& said) {
+  said.print(summary_of(verdict, update));
   try {
     if (options.report)
       options.report->write(boost::json::serialize(report_of(verdict, update)) + '\n');
@@ -56,6 +56,12 @@ using actors::ec;
     spdlog::error("--report: {}", error.what());
     return false;
   }
+}
+
+[[nodiscard]] actors::update_verdict not_begun(const node_options& options, const actors::cause& why) {
+  return actors::conclude(why,
+                          {actors::untouched(why, options.layout, actors::endpoint_urls(options.update))},
+                          options.layout, options.update.weight_version);
 }
 
 /// What an update of this process stands on, and what it was.
@@ -67,22 +73,17 @@ struct one_update {
   std::unique_ptr<actor_runtime> runtime; ///< goes first: its actors use the update
 };
 
-[[nodiscard]] ending update_once(const node_options& asked, const signal_guard& signals) {
+[[nodiscard]] ending update_once(const node_options& asked, const signal_guard& signals, const output& said) {
   const auto kept = std::make_shared<one_update>(asked);
   const auto& options = kept->options;
   auto& prepared = kept->prepared;
   prepared = prepare(options);
-  if (!prepared.update)
-    return {actors::exit_status(prepared.failed.code)}; // A dry run.
   std::optional<doctor> examination;
   if (options.doctor && prepared.failed.code == ec::none)
     prepared.failed = examination.emplace(options, signals).begin();
   actors::update_verdict verdict;
   if (options.layout.hosts == 1 && prepared.failed.code != ec::none) {
-    verdict = actors::conclude(
-        prepared.failed,
-        {actors::untouched(prepared.failed, options.layout, actors::endpoint_urls(options.update))},
-        options.layout, options.update.weight_version);
+    verdict = not_begun(options, prepared.failed);
   } else { // A host that cannot take part still tells the others.
     kept->runtime = std::make_unique<actor_runtime>(options);
     verdict = take_part(*kept->runtime, options, prepared.update, prepared.failed, signals);
@@ -90,7 +91,7 @@ struct one_update {
   if (examination)
     examination->judge(verdict, *prepared.update);
   auto status = actors::exit_status(verdict.first_cause.code);
-  if (!report(verdict, *prepared.update, options) && status == 0)
+  if (!report(verdict, *prepared.update, options, said) && status == 0)
     status = actors::exit_status(ec::unspecified);
   // What serves to find the rings goes away also when this process ends without more ado.
   for (const auto& device : prepared.update->devices)
@@ -100,6 +101,15 @@ struct one_update {
   else if (status == 0 && options.sleep_seconds > 0)
     static_cast<void>(signals.wait(std::chrono::seconds{options.sleep_seconds}));
   return {status, verdict.parts_left, verdict.parts_left ? kept : nullptr};
+}
+
+/// Signals end it as they end any program.
+[[nodiscard]] ending dry_run(const node_options& options) {
+  output said;
+  const auto planned = prepare(options);
+  if (planned.update)
+    static_cast<void>(report(not_begun(options, planned.failed), *planned.update, options, said));
+  return {actors::exit_status(planned.failed.code), !said.finish()};
 }
 
 [[nodiscard]] ending serve(const node_options& asked, const signal_guard& signals) {
@@ -115,16 +125,19 @@ ending run(const node_options& options) {
     std::cerr << "ckpt-actor-node: --report would replace " << file.string() << '\n';
     return {actors::exit_status(ec::usage)};
   }
-  spdlog::set_default_logger(spdlog::stderr_color_mt("ckpt-actor-node"));
-  spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
   raise_open_file_limit();
   // Whoever reads the log may go away, and files may be limited in size: writing then fails, and says so.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   if (options.doctor && !options.dry_run && !is_wanted(options)) // Before signals are kept for later.
     return {actors::exit_status(ec::interrupted)};
+  if (options.dry_run)
+    return dry_run(options);
   const signal_guard signals; // Before the first thread: threads inherit the mask.
-  return options.service ? serve(options, signals) : update_once(options, signals);
+  output said;
+  auto end = options.service ? serve(options, signals) : update_once(options, signals, said);
+  end.at_once |= !said.finish();
+  return end;
 }
 
 } // namespace ckpt::apps
