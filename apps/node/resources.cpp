@@ -6,6 +6,8 @@
 #include "actors/update/verdict.hpp"
 #include "io/usable_memory.hpp"
 
+#include <cstddef>
+#include <cstdlib>
 #include <exception>
 #include <latch>
 #include <stdexcept>
@@ -13,6 +15,7 @@
 #include <thread>
 #include <vector>
 
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 namespace ckpt::apps {
@@ -20,13 +23,33 @@ namespace {
 
 using actors::describe_bytes;
 
-void require_threads(std::uint64_t count) {
+/// Whether so much more address space could be had now (ulimit -v).
+[[nodiscard]] bool has_room_for(std::uint64_t bytes) {
+  void* const room = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED)
+    return false;
+  ::munmap(room, bytes);
+  return true;
+}
+
+/// All of them at a time, each with the address space that the C library keeps for its allocations (it is used
+/// again by those that come later), and beside them room for `memory_bytes`.
+void require_threads(std::uint64_t count, std::uint64_t memory_bytes) {
   std::latch end{1};
+  std::latch begun{static_cast<std::ptrdiff_t>(count)};
   std::vector<std::jthread> threads;
   std::string why;
+  bool has_room = true;
   try {
     for (std::uint64_t number = 0; number < count; ++number)
-      threads.emplace_back([&] { end.wait(); });
+      threads.emplace_back([&] {
+        void* volatile anything = std::malloc(1); // Volatile: otherwise it is optimized away.
+        std::free(anything);
+        begun.count_down();
+        end.wait();
+      });
+    begun.wait();
+    has_room = has_room_for(memory_bytes);
   } catch (const std::exception& error) {
     why = error.what();
   }
@@ -36,6 +59,10 @@ void require_threads(std::uint64_t count) {
                              + " threads here, and the kernel gives no more than "
                              + std::to_string(threads.size()) + " (" + why
                              + "): raise ulimit -u or -v, or the container's limit of processes"};
+  if (!has_room)
+    throw std::runtime_error{
+        "an update needs " + describe_bytes(memory_bytes)
+        + " of address space here beside its threads, and there is less: raise ulimit -v"};
 }
 
 void require_descriptors(std::uint64_t count) {
@@ -60,7 +87,7 @@ void require_memory(std::uint64_t bytes) {
 void require_resources(const needed_resources& needed) {
   require_memory(needed.memory_bytes);
   require_descriptors(needed.descriptors);
-  require_threads(needed.threads);
+  require_threads(needed.threads, needed.memory_bytes);
 }
 
 void raise_open_file_limit() noexcept {
