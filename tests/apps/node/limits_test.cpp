@@ -68,6 +68,19 @@ TEST_F(limits_test, too_few_threads_are_said_before_the_engine_is_asked) {
   expect_not_asked();
 }
 
+TEST_F(limits_test, any_amount_of_address_space_ends_with_a_verdict) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer takes more than any of these";
+#endif
+  const auto checkpoint = make_checkpoint();
+  start_engine(checkpoint);
+  for (int kib = 100'000; kib <= 1'000'000; kib += 20'000) {
+    const auto status = run_under("ulimit -v " + std::to_string(kib) + "; exec", checkpoint);
+    EXPECT_TRUE(status == 0 || status == 1) << kib << " KiB: " << status << '\n' << node_output_;
+    EXPECT_THAT(node_output_, HasSubstr(status == 0 ? ": updated" : "serves its old weights"));
+  }
+}
+
 TEST_F(limits_test, too_little_memory_is_said_before_the_engine_is_asked) {
   const auto checkpoint = make_checkpoint();
   start_engine(checkpoint);
