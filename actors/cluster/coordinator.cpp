@@ -1,28 +1,19 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-#include "actors/cluster/coordinator.hpp"
-
-#include "actors/cluster/introductions.hpp"
+#include "actors/cluster/coordinator_steps.hpp"
 #include "actors/update/deadlines.hpp"
 #include "actors/update/proofs.hpp"
 
 #include <algorithm>
 #include <iterator>
-#include <random>
-
-#include <caf/stateful_actor.hpp>
-#include <caf/typed_event_based_actor.hpp>
 
 #include <spdlog/spdlog.h>
 
-namespace ckpt::actors {
+namespace ckpt::actors::coordinating {
 namespace {
 
 using namespace std::chrono_literals;
-using self_pointer = coordinator_actor::stateful_pointer<coordinator_state>;
-using phase = coordinator_state::phase;
-using member = coordinator_state::member;
 
 /// How long a host's word that another one is lost waits for the truth: a host that fails leaves its
 /// neighbours at the same moment as it says so.
@@ -36,24 +27,6 @@ constexpr auto goodbye_wait = 3s;
 
 /// How long host 0 stays after a failure before all hosts were there, so that late ones hear of it.
 constexpr auto linger_wait = 5s;
-
-/// How often it is said who is missing.
-constexpr auto tell_missing_every = 5s;
-
-[[nodiscard]] bool is_reachable(const member& one) { return one.here && !one.gone; }
-
-[[nodiscard]] std::string label(const coordinator_state& state, std::uint32_t host) {
-  return host_label(host, state.members[host].introduction.name);
-}
-
-/// Something random that only the hosts of this update know.
-[[nodiscard]] std::string make_secret() {
-  std::random_device random;
-  std::string secret(32, '\0');
-  for (auto& byte : secret)
-    byte = static_cast<char>(random());
-  return secret;
-}
 
 void finish_if_told(self_pointer self) {
   auto& state = self->state;
@@ -99,7 +72,8 @@ void tell_if_all_ended(self_pointer self) {
     tell(self);
 }
 
-/// The first failure ends the update on all hosts.
+} // namespace
+
 void fail(self_pointer self, cause why) {
   auto& state = self->state;
   if (state.at >= phase::failing)
@@ -119,6 +93,8 @@ void fail(self_pointer self, cause why) {
   tell_if_all_ended(self);
 }
 
+namespace {
+
 /// `host` cannot be reached any more.
 void lose(self_pointer self, std::uint32_t host, const std::string& why) {
   auto& state = self->state;
@@ -130,119 +106,6 @@ void lose(self_pointer self, std::uint32_t host, const std::string& why) {
     fail(self, {ec::host_lost, label(state, host) + " was lost: " + why});
   tell_if_all_ended(self);
   finish_if_told(self);
-}
-
-void begin(self_pointer self) {
-  auto& state = self->state;
-  const auto& layout = state.options.layout;
-  state.at = phase::running;
-  if (layout.hosts > 1)
-    spdlog::info("all {} hosts are here and have the same plan", layout.hosts);
-  const auto secret = make_secret();
-  const auto introduction_of = [&](std::uint32_t host) -> const join_request& {
-    return state.members[host].introduction;
-  };
-  for (std::uint32_t host = 0; host < layout.hosts; ++host)
-    self->send(state.members[host].node, make_start(host, layout, secret, introduction_of));
-}
-
-/// Asks a host with another plan for its files, and host 0 for its own, and ends the update with what is
-/// different.
-void compare_files(self_pointer self, std::uint32_t host) {
-  auto& state = self->state;
-  const auto disagree = [self, host](const std::string& what) {
-    fail(self, {ec::host_disagrees, label(self->state, host) + " " + what});
-  };
-  self->request(state.members[0].node, state.options.host_timeout, compare_atom_v)
-      .then(
-          [=](const file_table& ours) {
-            self->request(self->state.members[host].node, self->state.options.host_timeout, compare_atom_v)
-                .then(
-                    [=](const file_table& theirs) {
-                      const auto difference = io::describe_difference(ours.files, theirs.files);
-                      disagree(difference.empty() ? "plans another update of the same files" : difference);
-                    },
-                    [=](const caf::error&) { disagree("has another checkpoint, and does not say which"); });
-          },
-          [=](const caf::error&) { disagree("has another checkpoint than host 0"); });
-}
-
-/// Compares a host with host 0. False when they do not fit.
-[[nodiscard]] bool fits(self_pointer self, std::uint32_t host) {
-  auto& state = self->state;
-  const auto difference =
-      describe_misfit(state.members[0].introduction, state.members[host].introduction, state.options.layout);
-  if (!difference.empty()) {
-    fail(self, {ec::host_disagrees, difference});
-    return false;
-  }
-  if (state.members[host].introduction.plan_digest == state.members[0].introduction.plan_digest)
-    return true;
-  compare_files(self, host);
-  return false;
-}
-
-void begin_if_all_fit(self_pointer self) {
-  auto& state = self->state;
-  if (state.here_count < state.options.layout.hosts)
-    return;
-  for (std::uint32_t host = 1; host < state.members.size(); ++host)
-    if (!fits(self, host))
-      return;
-  begin(self);
-}
-
-void tell_missing(coordinator_state& state) {
-  const auto missing =
-      describe_missing(state.members.size(), [&](std::uint32_t host) { return state.members[host].here; });
-  if (state.options.layout.hosts > 1 && !missing.empty())
-    spdlog::info("{} of {} hosts are here; waiting for {}", state.here_count, state.options.layout.hosts,
-                 missing);
-  state.told_missing = meter::clock::now();
-}
-
-/// A host that comes when all is over is told so at once.
-void send_away(self_pointer self, const node_actor& node) {
-  self->send(node, give_up{self->state.first_cause});
-  self->send(node, update_over{self->state.first_cause, {}});
-}
-
-void on_join(self_pointer self, const node_actor& node, const join_request& request) {
-  auto& state = self->state;
-  if (state.at >= phase::failing) {
-    send_away(self, node);
-    return;
-  }
-  const auto who = host_label(request.host, request.name);
-  if (request.hosts != state.options.layout.hosts || request.host >= state.options.layout.hosts) {
-    fail(self, {ec::host_disagrees, who + " expects " + std::to_string(request.hosts) + " hosts, host 0 "
-                                        + std::to_string(state.options.layout.hosts)});
-    send_away(self, node);
-    return;
-  }
-  auto& one = state.members[request.host];
-  if (one.here) {
-    fail(self, {ec::host_disagrees, "two hosts claim rank " + std::to_string(request.host) + ": "
-                                        + one.introduction.name + " and " + request.name});
-    send_away(self, node);
-    return;
-  }
-  one.here = true;
-  one.node = node;
-  one.introduction = request;
-  one.heard = meter::clock::now();
-  state.host_of[node.address()] = request.host;
-  ++state.here_count;
-  self->monitor(node);
-  if (request.failed_before.code != ec::none) {
-    auto why = request.failed_before;
-    if (state.options.layout.hosts > 1)
-      why.what = who + ": " + why.what;
-    fail(self, std::move(why));
-    return;
-  }
-  tell_missing(state);
-  begin_if_all_fit(self);
 }
 
 void on_milestone(self_pointer self, std::uint32_t host, milestone reached) {
@@ -310,12 +173,8 @@ void look(self_pointer self) {
   look_for_the_silent(self, now);
   if (state.suspicion && state.at == phase::running && now - state.suspected > suspicion_wait)
     fail(self, *state.suspicion);
-  if (state.at == phase::joining && now > state.deadline) {
-    const auto missing =
-        describe_missing(state.members.size(), [&](std::uint32_t host) { return state.members[host].here; });
-    fail(self, {ec::host_lost, missing + " never came within " + describe_seconds(state.options.timeout)});
-  } else if (state.at == phase::joining && now - state.told_missing > tell_missing_every) {
-    tell_missing(state);
+  if (state.at == phase::joining) {
+    look_for_the_missing(self, now);
   } else if (state.at == phase::failing && now > state.deadline) {
     tell(self);
   } else if (state.at == phase::telling && now > state.deadline) {
@@ -340,6 +199,11 @@ void from_host(self_pointer self, Function act) {
 }
 
 } // namespace
+} // namespace ckpt::actors::coordinating
+
+namespace ckpt::actors {
+
+using namespace coordinating;
 
 coordinator_actor::behavior_type coordinator(self_pointer self, coordinator_options options) {
   auto& state = self->state;
@@ -355,10 +219,7 @@ coordinator_actor::behavior_type coordinator(self_pointer self, coordinator_opti
   self->delayed_send(self, alive_interval, tick_atom_v);
   return {
       [self](hello_atom, std::uint32_t version, std::uint32_t host, const std::string& name) {
-        if (version != protocol_version)
-          fail(self, {ec::host_disagrees,
-                      host_label(host, name) + " speaks protocol " + std::to_string(version) + ", host 0 "
-                          + std::to_string(protocol_version) + ": install the same version on all hosts"});
+        on_hello(self, version, host, name);
         return std::make_tuple(protocol_version, std::string{CKPT_VERSION});
       },
       [self](const join_request& request) {

@@ -336,15 +336,8 @@ conductor_actor::behavior_type conductor(self_pointer self, update_ptr context, 
       [self](const server_progress& progress) { on_server(self, progress); },
       [self](checked_atom) { on_checked(self); },
       [self](give_up_atom, std::uint8_t during) {
-        if (self->state.at != static_cast<phase>(during))
-          return;
-        if (self->state.at == phase::transferring && !self->state.checked)
-          on_failure(self, {ec::timed_out, "the file system did not say within the timeout whether the "
-                                           "checkpoint has changed"});
-        else if (self->state.at == phase::aborting)
-          end(self);
-        else if (self->state.at == phase::ending)
-          deliver(self);
+        if (self->state.at == static_cast<phase>(during))
+          on_time_over(self);
       },
   };
 }

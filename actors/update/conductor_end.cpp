@@ -114,6 +114,17 @@ void leave_marks(self_pointer self, std::uint32_t engine) {
     context.devices[device]->stay_abandoned(true);
 }
 
+void on_time_over(self_pointer self) {
+  const auto& state = self->state;
+  if (state.at == phase::transferring && !state.checked)
+    on_failure(self, {ec::timed_out,
+                      "the file system did not say within the timeout whether the checkpoint has changed"});
+  else if (state.at == phase::aborting)
+    end(self);
+  else if (state.at == phase::ending)
+    deliver(self);
+}
+
 void on_down(self_pointer self, const caf::down_msg& down) {
   auto& state = self->state;
   std::erase(state.living, down.source);

@@ -50,6 +50,9 @@ void settle(self_pointer self, std::uint32_t engine);
 /// Workers of `engine` may wait for a node that is gone: the next one looks for them.
 void leave_marks(self_pointer self, std::uint32_t engine);
 
+/// Those who had to do something in this phase have had their time.
+void on_time_over(self_pointer self);
+
 /// A part has ended.
 void on_down(self_pointer self, const caf::down_msg& down);
 

@@ -4,6 +4,7 @@
 #include "actors/update/worker_session.hpp"
 
 #include "actors/update/deadlines.hpp"
+#include "actors/update/worker_messages.hpp"
 #include "io/engine/pickle_writer.hpp"
 #include "io/engine/traceback.hpp"
 
@@ -31,34 +32,6 @@ void tell(self_pointer self, session_progress::step at, std::uint32_t bucket = 0
   self->send(self->state.conductor, session_progress{at, self->state.device, bucket});
 }
 
-[[nodiscard]] bool waits_for_worker(step at) {
-  return at == step::opening || at == step::listing || at == step::releasing || at == step::signing_off
-         || at == step::hooking || at == step::aborting;
-}
-
-[[nodiscard]] std::string doing(const worker_session_state& state) {
-  switch (state.at) {
-  case step::idle:
-    return "before it was needed";
-  case step::opening:
-    return "while it opened the buffer";
-  case step::ready:
-    return "between two buckets";
-  case step::listing:
-    return "while it loaded bucket " + std::to_string(state.listed + 1) + " of "
-           + std::to_string(state.context->bucket_count());
-  case step::releasing:
-  case step::signing_off:
-    return "while it let go of the buffer";
-  case step::hooking:
-    return "in its post-processing";
-  case step::aborting:
-  case step::over:
-    break;
-  }
-  return "after the update";
-}
-
 void fail(self_pointer self, ec code, const std::string& what, std::string detail = {}) {
   auto& state = self->state;
   const auto engine = static_cast<int>(state.context->engine_of(state.device));
@@ -73,7 +46,7 @@ void tick_soon(self_pointer self) {
   if (!state.channel)
     return;
   ++state.tick_number;
-  if (waits_for_worker(state.at))
+  if (state.waits_for_worker())
     self->send(self, tick_atom_v, state.tick_number);
   else
     self->delayed_send(self, idle_wait, tick_atom_v, state.tick_number);
@@ -88,31 +61,6 @@ void ask(self_pointer self, step next, std::string message) {
   tick_soon(self);
 }
 
-[[nodiscard]] std::string handle_for(worker_session_state& state) {
-  const auto exported = state.context->devices[state.device]->export_ring();
-  if (const auto* file = std::get_if<gpu::exported_file>(&exported))
-    return io::pickle_file_handle(file->path, file->bytes);
-  const auto& memory = std::get<gpu::exported_cuda_memory>(exported);
-  return io::pickle_cuda_handle({memory.ipc_handle, memory.bytes, memory.counter_name, memory.counter_slot});
-}
-
-[[nodiscard]] std::string list_for(const worker_session_state& state, std::uint32_t bucket) {
-  const auto& context = *state.context;
-  const auto& planned = context.plan.buckets[bucket];
-  std::vector<io::listed_tensor> list;
-  std::vector<std::vector<std::uint64_t>>
-      shapes; // Own the packed types' shapes while the list refers to them.
-  list.reserve(planned.tensors.size());
-  shapes.reserve(planned.tensors.size());
-  for (const auto& placed : context.plan.tensors_of(planned)) {
-    const auto& tensor = context.checkpoint.tensors[placed.tensor];
-    shapes.push_back(io::torch_shape(tensor));
-    list.push_back({tensor.name, io::torch_name(tensor.type).value(), shapes.back(),
-                    planned.slot_offset + placed.bucket_offset});
-  }
-  return io::pickle_tensor_list(list);
-}
-
 void list_next(self_pointer self) {
   auto& state = self->state;
   if (state.at != step::ready || state.buckets.empty())
@@ -122,7 +70,7 @@ void list_next(self_pointer self) {
   if (state.listed == 0)
     tell(self, session_progress::step::listed);
   state.context->device_meter_list[state.device]->reload.set_busy(true);
-  ask(self, step::listing, list_for(state, state.listed));
+  ask(self, step::listing, tensor_list(*state.context, state.listed));
 }
 
 void on_agreement(self_pointer self) {
@@ -151,7 +99,7 @@ void on_agreement(self_pointer self) {
     state.channel.reset();
     break;
   default:
-    fail(self, ec::engine_failed, "answered without being asked, " + doing(state));
+    fail(self, ec::engine_failed, "answered without being asked, " + state.doing());
     break;
   }
 }
@@ -165,7 +113,7 @@ void on_reply(self_pointer self) {
     on_agreement(self);
     return;
   }
-  fail(self, ec::engine_failed, "failed " + doing(state) + ":\n" + io::last_words_of_traceback(text),
+  fail(self, ec::engine_failed, "failed " + state.doing() + ":\n" + io::last_words_of_traceback(text),
        io::whole_traceback(text));
 }
 
@@ -186,23 +134,15 @@ void look_after_abort(self_pointer self) {
 
 void check_deadline(self_pointer self) {
   auto& state = self->state;
-  if (!waits_for_worker(state.at) || meter::clock::now() < state.deadline)
+  if (!state.waits_for_worker() || meter::clock::now() < state.deadline)
     return;
-  const auto& timeout = state.context->options.timeout;
+  const auto timeout = describe_seconds(state.context->options.timeout);
   if (!state.channel->peer_seen())
-    fail(self, ec::timed_out,
-         "did not connect within " + describe_seconds(timeout)
-             + (!state.channel->refused().empty()
-                    ? "; " + state.channel->refused()
-                          + " did, and was not let in: run the node as that user, or as root"
-                : state.context->options.pause == io::pause_mode::none
-                    ? ": its engine may be waiting for running requests to end (--pause makes them wait)"
-                    : ""));
+    fail(self, ec::timed_out, "did not connect within " + timeout + state.why_nobody_came());
   else if (state.at == step::signing_off)
-    fail(self, ec::timed_out,
-         "kept the buffer open for " + describe_seconds(timeout) + " after it agreed to let go");
+    fail(self, ec::timed_out, "kept the buffer open for " + timeout + " after it agreed to let go");
   else
-    fail(self, ec::timed_out, "did not answer for " + describe_seconds(timeout) + " " + doing(state));
+    fail(self, ec::timed_out, "did not answer for " + timeout + " " + state.doing());
 }
 
 void say_bound(self_pointer self) {
@@ -211,8 +151,16 @@ void say_bound(self_pointer self) {
 }
 
 void offer_ring(self_pointer self) {
-  ask(self, step::opening, handle_for(self->state));
+  ask(self, step::opening, ring_handle(*self->state.context->devices[self->state.device]));
   tell(self, session_progress::step::expecting);
+}
+
+void open(self_pointer self) {
+  if (self->state.at != step::idle)
+    return;
+  self->state.is_open = true;
+  if (!self->state.stale)
+    offer_ring(self);
 }
 
 /// Nobody has been asked to connect yet: who does all the same has been left behind by another node.
@@ -242,6 +190,31 @@ void expect_stale_worker(worker_session_state& state) {
                       abort_grace(state.context->options.timeout));
 }
 
+void on_event(self_pointer self, io::worker_channel::event seen) {
+  using event = io::worker_channel::event;
+  auto& state = self->state;
+  if (seen == event::none)
+    return;
+  if (seen == event::reply)
+    return on_reply(self);
+  if (state.at == step::idle && !state.is_open) { // Nobody that this update has asked for: see stale_worker.
+    if (seen == event::peer_lost)
+      state.channel->forget_peer();
+    return;
+  }
+  state.worker_is_gone |= seen == event::peer_lost;
+  if (state.at == step::aborting || state.at == step::over)
+    return;
+  if (seen == event::peer_lost)
+    fail(self, ec::engine_failed, "died or closed its channel " + state.doing());
+  else if (seen == event::second_peer)
+    fail(self, ec::engine_failed, "is not alone on its channel: a second process has connected to it");
+  else
+    fail(self, ec::engine_failed,
+         state.channel->babble() + " " + state.doing()
+             + (state.channel->peer_name().empty() ? "" : " (" + state.channel->peer_name() + ")"));
+}
+
 void look(self_pointer self) {
   auto& state = self->state;
   if (!state.channel)
@@ -250,36 +223,7 @@ void look(self_pointer self) {
     return look_for_stale_worker(self);
   if (state.is_open && state.channel->peer_seen() && !std::exchange(state.has_come, true))
     tell(self, session_progress::step::came);
-  switch (state.channel->wait(waits_for_worker(state.at) ? reply_wait : 0ms)) {
-  case io::worker_channel::event::none:
-    break;
-  case io::worker_channel::event::reply:
-    on_reply(self);
-    break;
-  case io::worker_channel::event::peer_lost:
-    if (state.at == step::idle && !state.is_open) {
-      state.channel->forget_peer(); // It was nobody that this update has asked for.
-      break;
-    }
-    state.worker_is_gone = true;
-    if (state.at != step::aborting && state.at != step::over)
-      fail(self, ec::engine_failed, "died or closed its channel " + doing(state));
-    break;
-  case io::worker_channel::event::second_peer:
-    if (state.at == step::idle && !state.is_open)
-      break; // Both have been left behind, and are told one after the other.
-    if (state.at != step::aborting && state.at != step::over)
-      fail(self, ec::engine_failed, "is not alone on its channel: a second process has connected to it");
-    break;
-  case io::worker_channel::event::babble:
-    if (state.at == step::idle && !state.is_open)
-      break; // It was nobody that this update has asked for.
-    if (state.at != step::aborting && state.at != step::over)
-      fail(self, ec::engine_failed,
-           state.channel->babble() + " " + doing(state)
-               + (state.channel->peer_name().empty() ? "" : " (" + state.channel->peer_name() + ")"));
-    break;
-  }
+  on_event(self, state.channel->wait(state.waits_for_worker() ? reply_wait : 0ms));
   if (state.at == step::signing_off && state.context->devices[state.device]->is_released())
     ask(self, step::hooking, io::pickle_none());
   if (state.at == step::aborting)
@@ -293,14 +237,14 @@ void look(self_pointer self) {
 
 /// Tells the worker, wherever it is, also one that comes late. That takes the first message for a bad handle,
 /// complains, and raises on the second.
-void abort(self_pointer self, const std::string& why, std::chrono::milliseconds late_workers) {
+void abort(self_pointer self, const abort_update& order) {
   auto& state = self->state;
-  if (!state.channel || late_workers == 0ms) {
+  if (!state.channel || order.late_workers == 0ms) {
     close(self);
     return;
   }
   state.stale.reset();
-  const auto message = io::pickle_abort(std::string{abort_words} + why);
+  const auto message = io::pickle_abort(std::string{abort_words} + order.why);
   state.channel->discard_unsent();
   if (!state.channel->peer_seen())
     state.channel->send(message);
@@ -308,8 +252,13 @@ void abort(self_pointer self, const std::string& why, std::chrono::milliseconds 
   state.at = step::aborting;
   state.deadline =
       meter::clock::now()
-      + (state.channel->peer_seen() ? abort_grace(state.context->options.timeout) : late_workers);
+      + (state.channel->peer_seen() ? abort_grace(state.context->options.timeout) : order.late_workers);
   tick_soon(self);
+}
+
+void finish(self_pointer self) {
+  if (self->state.at == step::ready)
+    ask(self, step::releasing, io::pickle_none());
 }
 
 /// The server starts no worker any more.
@@ -339,11 +288,11 @@ void bind(self_pointer self) {
       say_bound(self);
     tick_soon(self);
   } catch (const std::system_error& error) {
-    if (error.code() == std::errc::address_in_use)
-      fail(self, ec::engine_failed,
-           std::string{"is being updated by somebody else: its channel's address is taken: "} + error.what());
-    else
-      fail(self, ec::unspecified, std::string{"cannot be served: "} + error.what());
+    const bool is_taken = error.code() == std::errc::address_in_use;
+    fail(self, is_taken ? ec::engine_failed : ec::unspecified,
+         (is_taken ? "is being updated by somebody else: its channel's address is taken: "
+                   : std::string{"cannot be served: "})
+             + error.what());
   }
 }
 
@@ -357,30 +306,15 @@ worker_session_actor::behavior_type worker_session(self_pointer self, update_ptr
   state.conductor = std::move(conductor);
   bind(self);
   return {
-      [self](open_atom) {
-        guarded(self, [&] {
-          if (self->state.at != step::idle)
-            return;
-          self->state.is_open = true;
-          if (!self->state.stale)
-            offer_ring(self);
-        });
-      },
+      [self](open_atom) { guarded(self, [&] { open(self); }); },
       [self](const bucket_ready& ready) {
         guarded(self, [&] {
           self->state.buckets.push_back(ready.bucket);
           list_next(self);
         });
       },
-      [self](finish_atom) {
-        guarded(self, [&] {
-          if (self->state.at == step::ready)
-            ask(self, step::releasing, io::pickle_none());
-        });
-      },
-      [self](const abort_update& message) {
-        guarded(self, [&] { abort(self, message.why, message.late_workers); });
-      },
+      [self](finish_atom) { guarded(self, [&] { finish(self); }); },
+      [self](const abort_update& message) { guarded(self, [&] { abort(self, message); }); },
       [self](settled_atom) { guarded(self, [&] { settle(self); }); },
       [self](tick_atom, std::uint64_t number) {
         if (number == self->state.tick_number)

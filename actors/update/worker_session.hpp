@@ -22,6 +22,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 
 namespace ckpt::actors {
 
@@ -54,6 +55,14 @@ struct worker_session_state {
   bool is_open = false;          ///< the server was asked to start the worker
   bool worker_is_gone = false;   ///< it closed its end: there is nothing left that it could let go of
   std::uint64_t tick_number = 0; ///< of the only tick that counts
+
+  [[nodiscard]] bool waits_for_worker() const;
+
+  /// Where the worker is, for messages: "while it opened the buffer".
+  [[nodiscard]] std::string doing() const;
+
+  /// What is known of why the worker has not connected; may be nothing.
+  [[nodiscard]] std::string why_nobody_came() const;
 };
 
 /// Detached; ends by itself after an abort or when the update is over.

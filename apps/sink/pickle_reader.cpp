@@ -10,15 +10,11 @@
 #include "apps/sink/utf8.hpp"
 
 #include <algorithm>
-#include <cstdio>
 #include <string>
 
 namespace ckpt::apps::sink {
-namespace {
 
 using kind = pickle_value::kind;
-
-} // namespace
 
 class pickle_parser {
 public:
@@ -261,13 +257,9 @@ bool pickle_parser::container(unsigned char op) {
     push_tuple(pop_to_mark());
     return true;
   case op_tuple1:
-    push_tuple(pop_last(1));
-    return true;
   case op_tuple2:
-    push_tuple(pop_last(2));
-    return true;
   case op_tuple3:
-    push_tuple(pop_last(3));
+    push_tuple(pop_last(op - op_tuple1 + 1));
     return true;
   case op_empty_list:
     push({.is = kind::list});
@@ -298,11 +290,9 @@ bool pickle_parser::object(unsigned char op) {
     global();
     return true;
   case op_reduce:
+  case op_newobj: // cls.__new__(cls, *arguments): the same description
     call();
     return true;
-  case op_newobj:
-    call();
-    return true; // cls.__new__(cls, *arguments): the same description
   case op_build:
     set_state();
     return true;
@@ -341,9 +331,7 @@ pickle_tree pickle_parser::parse() {
     if (op == op_stop)
       break;
     if (!leaf(op) && !container(op) && !object(op)) {
-      char name[8];
-      std::snprintf(name, sizeof name, "0x%02x", op);
-      fail(std::string{"opcode "} + name + " is not understood");
+      fail("opcode " + std::to_string(op) + " is not understood");
     }
   }
   if (!marks_.empty() || stack_.size() != 1)

@@ -1,0 +1,214 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What the actors of a run tell each other; interfaces.hpp has who tells whom.
+
+#include "actors/error.hpp"
+#include "actors/update/verdict.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include <caf/meta/type_name.hpp>
+
+namespace ckpt::actors {
+
+/// A chunk of the plan is in memory. `slab` is empty when it lies in a mapped file.
+struct chunk_ready {
+  std::uint32_t chunk = 0;
+  std::optional<std::uint32_t> slab;
+  const std::byte* data = nullptr; ///< start of the chunk's window
+};
+
+/// The chunk has been copied away; its slab may be used again.
+struct slab_free {
+  std::uint32_t chunk = 0;
+  std::optional<std::uint32_t> slab;
+};
+
+/// All bytes of the bucket are in its owner's ring.
+struct bucket_staged {
+  std::uint32_t bucket = 0;
+};
+
+/// All bytes of the bucket are in every ring of this host.
+struct bucket_ready {
+  std::uint32_t bucket = 0;
+};
+
+/// All workers of this host have acknowledged the first `count` buckets.
+struct buckets_acknowledged {
+  std::uint32_t count = 0;
+};
+
+/// A part of this host has failed. The first one decides how the update ends.
+struct part_failed {
+  cause why;
+};
+
+/// A neighbour does not do its share of the broadcasts: it may be lost, or may have failed and be about to say
+/// why.
+struct neighbour_suspected {
+  cause why;
+};
+
+/// The update has failed on this host: what its conductor, or its node, tells the coordinator.
+struct host_failed {
+  cause why;
+};
+
+/// The update has failed, whoever's fault it is: what the coordinator tells the nodes, and these their
+/// conductors.
+struct give_up {
+  cause why;
+};
+
+/// The user has interrupted the update on this host.
+struct interrupted {
+  cause why;
+};
+
+/// Where everybody has to be before anybody goes on. The only things that hosts wait for each other with.
+enum class milestone : std::uint8_t {
+  ready,    ///< the channels are there, and the servers of all engines would take an update
+  cleared,  ///< the engines are paused, and what killed nodes left behind is through
+  expected, ///< the sessions await the workers: who connects from here on is one that was asked for
+  taken,    ///< all workers have taken the last bucket: until then every engine can be told that it failed
+  through,  ///< all workers have let go of their rings and run their post hooks
+  answered, ///< all servers have said that their updates succeeded
+};
+
+/// This host has reached it.
+struct milestone_reached {
+  milestone at = milestone::ready;
+};
+
+/// All hosts have reached it.
+struct proceed {
+  milestone past = milestone::ready;
+};
+
+/// In a failed update: the server of an engine whose workers sit on several hosts will start none of them
+/// any more.
+struct engine_settled {
+  std::uint32_t engine = 0;
+};
+
+/// The same for those that drive its workers.
+struct no_more_workers {
+  std::uint32_t engine = 0;
+};
+
+/// A worker session got as far as `step`.
+struct session_progress {
+  enum class step : std::uint8_t {
+    bound,        ///< its channel is there
+    expecting,    ///< whoever connects now is the worker that the server was asked to start
+    came,         ///< the worker has connected
+    opened,       ///< the worker has opened the ring
+    listed,       ///< the worker has been sent its first list: from here on its weights may change
+    acknowledged, ///< the worker has taken `bucket`
+    finished,     ///< the worker has let go of the ring and run its post hook
+    closed,       ///< the channel is closed, after an abort
+  } at = step::bound;
+  std::uint32_t device = 0;
+  std::uint32_t bucket = 0;
+};
+
+/// A server notifier got as far as `step`.
+struct server_progress {
+  enum class step : std::uint8_t {
+    ready,    ///< the server would take an update now
+    cleared,  ///< the engine is paused, and the server has nothing else to do for us
+    answered, ///< the server says that its update succeeded
+    closed,   ///< version confirmed and inference brought back
+    proved,   ///< asked what it holds
+    ended,    ///< after an abort: the server starts no worker any more, or its answer is not waited for
+  } at = step::ready;
+  std::uint32_t engine = 0; ///< among those that this host leads
+  engine_account account;   ///< with closed, proved and ended
+};
+
+/// Tells a session or a notifier that the update has failed.
+struct abort_update {
+  std::string why;
+  /// A server that has not answered yet may start its workers as long as this. Zero: it was not asked to.
+  std::chrono::milliseconds late_workers{0};
+};
+
+// What follows crosses hosts: each of these is written field by field.
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, cause& x) {
+  return f(caf::meta::type_name("cause"), x.code, x.what, x.engine, x.detail);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, host_failed& x) {
+  return f(caf::meta::type_name("host_failed"), x.why);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, give_up& x) {
+  return f(caf::meta::type_name("give_up"), x.why);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, milestone_reached& x) {
+  return f(caf::meta::type_name("milestone_reached"), x.at);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, proceed& x) {
+  return f(caf::meta::type_name("proceed"), x.past);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, engine_settled& x) {
+  return f(caf::meta::type_name("engine_settled"), x.engine);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, no_more_workers& x) {
+  return f(caf::meta::type_name("no_more_workers"), x.engine);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, engine_proof& x) {
+  return f(caf::meta::type_name("engine_proof"), x.digest, x.failed, x.differs, x.parameters, x.seconds);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, engine_account& x) {
+  return f(caf::meta::type_name("engine_account"), x.said, x.pause, x.pause_seconds, x.remarks,
+           x.version_before, x.version_after, x.is_unanswered, x.has_no_weights, x.proof);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, engine_share& x) {
+  return f(caf::meta::type_name("engine_share"), x.engine, x.endpoint, x.listed, x.finished, x.answered,
+           x.closed, x.account, x.bytes, x.seconds);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, stage_report& x) {
+  return f(caf::meta::type_name("stage_report"), x.stage, x.bytes, x.busy_seconds);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, startup_report& x) {
+  return f(caf::meta::type_name("startup_report"), x.devices_seconds, x.memory_seconds);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, host_verdict& x) {
+  return f(caf::meta::type_name("host_verdict"), x.host, x.name, x.first_cause, x.engines, x.stages,
+           x.startup, x.seconds, x.connect_seconds, x.ready_seconds, x.from_page_cache_bytes,
+           x.in_place_bytes, x.reader_engine, x.parts_left);
+}
+
+} // namespace ckpt::actors
