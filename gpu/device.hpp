@@ -73,12 +73,12 @@ public:
   /// knows.
   [[nodiscard]] virtual std::optional<unsigned> memory_node() const { return std::nullopt; }
 
-  /// True when a process that drove this device was killed while a worker may have had its ring: that worker
-  /// may still be waiting for it.
+  /// True when an earlier run on this device, of this process or another, was killed or gave up while a worker
+  /// may have had its ring: that worker may still be waiting for it.
   [[nodiscard]] virtual bool was_abandoned() const noexcept { return false; }
 
-  /// Whether was_abandoned() is to be true for the next process, too, or for the first time: until somebody
-  /// has seen to the worker that may be waiting.
+  /// Whether was_abandoned() is to be true for the next run: until somebody has seen to the worker that may be
+  /// waiting.
   virtual void stay_abandoned(bool /*stays*/) noexcept {}
 
   /// Makes host memory known to the copy engine, before the first copy from it. Throws what the device

@@ -251,6 +251,8 @@ void on_session(self_pointer self, const session_progress& progress) {
     break;
   case step::closed:
     device.closed = true;
+    if (progress.has_left_worker)
+      state.context->devices[progress.device]->stay_abandoned(true);
     tell_if_all(self, progress.device, &conductor_state::device_part::closed, told_atom_v);
     end_if_all_told(self);
     break;
@@ -295,8 +297,7 @@ void on_server(self_pointer self, const server_progress& progress) {
   case step::ended:
     engine.ended = true;
     engine.account = progress.account;
-    if (engine.account.is_unanswered)
-      leave_marks(self, state.led_engine(progress.engine));
+    leave_marks(self, state.led_engine(progress.engine), engine.account.is_unanswered);
     settle(self, state.led_engine(progress.engine));
     if (state.context->layout.spans_hosts(state.led_engine(progress.engine)))
       self->send(state.node, engine_settled{state.led_engine(progress.engine)});

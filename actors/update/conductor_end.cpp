@@ -107,11 +107,14 @@ void settle(self_pointer self, std::uint32_t engine) {
       self->send(worker.session, settled_atom_v);
 }
 
-void leave_marks(self_pointer self, std::uint32_t engine) {
-  const auto& context = *self->state.context;
-  const auto here = context.layout.devices_of_engine(engine);
+void leave_marks(self_pointer self, std::uint32_t engine, bool is_unanswered) {
+  auto& state = self->state;
+  const auto here = state.context->layout.devices_of_engine(engine);
+  const auto workers = state.workers_of(engine);
+  const bool some_came = std::ranges::any_of(workers, &conductor_state::device_part::came);
   for (auto device = here.begin; device < here.end; ++device)
-    context.devices[device]->stay_abandoned(true);
+    if (is_unanswered || (some_came && !state.devices[device].came))
+      state.context->devices[device]->stay_abandoned(true);
 }
 
 void on_time_over(self_pointer self) {

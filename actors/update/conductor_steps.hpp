@@ -47,8 +47,9 @@ void on_suspicion(self_pointer self, const cause& why);
 /// In a failed update: the server of `engine` starts no worker any more.
 void settle(self_pointer self, std::uint32_t engine);
 
-/// Workers of `engine` may wait for a node that is gone: the next one looks for them.
-void leave_marks(self_pointer self, std::uint32_t engine);
+/// Workers of `engine` that have not come may come yet, where its server has not answered, or where it did
+/// because others failed: the next run looks for them.
+void leave_marks(self_pointer self, std::uint32_t engine, bool is_unanswered);
 
 /// Those who had to do something in this phase have had their time.
 void on_time_over(self_pointer self);

@@ -117,6 +117,7 @@ struct session_progress {
   } at = step::bound;
   std::uint32_t device = 0;
   std::uint32_t bucket = 0;
+  bool has_left_worker = false; ///< with closed: a worker may still wait for whoever binds the channel next
 };
 
 /// A server notifier got as far as `step`.

@@ -11,7 +11,6 @@
 #include <string>
 #include <vector>
 
-
 namespace ckpt::actors {
 
 /// What engines have to hold, and where that was learnt: "the earlier report", "engine URL".

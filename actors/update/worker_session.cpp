@@ -118,10 +118,13 @@ void on_reply(self_pointer self) {
 }
 
 void close(self_pointer self) {
-  self->state.at = step::over;
-  self->state.stale.reset();
-  self->state.channel.reset();
-  tell(self, session_progress::step::closed);
+  auto& state = self->state;
+  const bool left_one = state.is_open && state.channel
+                        && (state.is_shared || (state.channel->peer_seen() && !state.worker_is_gone));
+  state.at = step::over;
+  state.stale.reset();
+  state.channel.reset();
+  self->send(state.conductor, session_progress{session_progress::step::closed, state.device, 0, left_one});
 }
 
 /// Once the worker is there it gets the abort, to which it does not reply, and closes its end. The channel
@@ -178,8 +181,8 @@ void look_for_stale_worker(self_pointer self) {
   case io::stale_worker::state::stays:
     state.stale.reset();
     fail(self, ec::engine_failed,
-         "still waits for a node that was killed, and does not give that up (" + state.channel->peer_name()
-             + ")");
+         "still waits for the node of an earlier update, and does not give that up ("
+             + state.channel->peer_name() + ")");
     break;
   }
   tick_soon(self);
@@ -203,6 +206,7 @@ void on_event(self_pointer self, io::worker_channel::event seen) {
     return;
   }
   state.worker_is_gone |= seen == event::peer_lost;
+  state.is_shared |= seen == event::second_peer;
   if (state.at == step::aborting || state.at == step::over)
     return;
   if (seen == event::peer_lost)

@@ -54,6 +54,7 @@ struct worker_session_state {
   bool has_come = false;         ///< and that it did
   bool is_open = false;          ///< the server was asked to start the worker
   bool worker_is_gone = false;   ///< it closed its end: there is nothing left that it could let go of
+  bool is_shared = false;        ///< a second process connected: one of the two is of an earlier update
   std::uint64_t tick_number = 0; ///< of the only tick that counts
 
   [[nodiscard]] bool waits_for_worker() const;

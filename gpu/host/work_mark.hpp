@@ -23,12 +23,12 @@ public:
   /// Takes the mark away, unless it is to stay.
   ~work_mark() noexcept { take_away(); }
 
-  /// True when a process that is gone had left its mark.
+  /// True when a process that is gone had left its mark, or this one has by now: see stay().
   [[nodiscard]] bool was_abandoned() const noexcept { return was_abandoned_; }
 
   /// Whether it stays when this process ends. At first it does when there was another: what that one tells is
   /// true until somebody has seen to it.
-  void stay(bool stays) noexcept { stays_ = stays; }
+  void stay(bool stays) noexcept { was_abandoned_ = stays_ = stays; }
 
   void take_away() noexcept;
 

@@ -137,6 +137,17 @@ const early_case early_answers[] = {
 INSTANTIATE_TEST_SUITE_P(server, early_test, testing::ValuesIn(early_answers),
                          [](const auto& one) { return std::string{one.param.name}; });
 
+/// One worker was slow for longer than its node had patience, while its server answered that the other had given up.
+TEST_F(left_behind_test, a_worker_that_is_slower_than_its_node_is_patient_is_told_by_the_next_one) {
+  const auto checkpoint = make_checkpoint();
+  start_unforgiving(checkpoint, {"--workers", "2", "--fault-updates", "1", "--fault", "slow-handle:2",
+                                 "--fault", "one-worker-only:1"});
+  node_arguments_ = {"--inference-parallel-size", "2"};
+  EXPECT_EQ(run_node(checkpoint, {"--timeout", "0.7", "--stay-time", "1"}), 6) << node_output_;
+  EXPECT_THAT(node_output_, HasSubstr("did not answer for 0.7 s"));
+  expect_healthy(checkpoint);
+}
+
 /// One worker has connected, the other never does: only a restart helps.
 TEST_F(left_behind_test, a_worker_that_never_comes_is_told_in_the_verdict) {
   const auto checkpoint = make_checkpoint();
