@@ -10,6 +10,7 @@
 #include "apps/sink/utf8.hpp"
 
 #include <algorithm>
+#include <cstdio>
 #include <string>
 
 namespace ckpt::apps::sink {
@@ -196,10 +197,8 @@ bool pickle_parser::leaf(unsigned char op) {
     push({});
     return true;
   case op_newtrue:
-    push_number(kind::boolean, 1);
-    return true;
   case op_newfalse:
-    push_number(kind::boolean, 0);
+    push_number(kind::boolean, op == op_newtrue);
     return true;
   case op_binint1:
     push_number(kind::integer, static_cast<std::int64_t>(little_endian(1)));
@@ -331,7 +330,9 @@ pickle_tree pickle_parser::parse() {
     if (op == op_stop)
       break;
     if (!leaf(op) && !container(op) && !object(op)) {
-      fail("opcode " + std::to_string(op) + " is not understood");
+      char name[8];
+      std::snprintf(name, sizeof name, "0x%02x", op);
+      fail(std::string{"opcode "} + name + " is not understood");
     }
   }
   if (!marks_.empty() || stack_.size() != 1)
