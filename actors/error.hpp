@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Why an update ended. One enum, one exit status each, and the conversion from what io/ and gpu/ throw.
+// Why an update ended: one enum, an exit status for each value, and the conversion of io/'s and gpu/'s
+// exceptions.
 
 #include <cstdint>
 #include <exception>
@@ -12,7 +13,7 @@ namespace ckpt::actors {
 
 enum class ec : std::uint8_t {
   none,               ///< All engines are updated.
-  unspecified,        ///< Anything that has no code of its own: a lack of memory, a programmer's error.
+  unspecified,        ///< Anything without a code of its own: a lack of memory, a programmer's error.
   usage,              ///< The command line makes no sense.
   checkpoint_invalid, ///< The checkpoint cannot be read, or its content is wrong.
   engine_failed,      ///< An engine refused the update, or failed in it.
@@ -37,7 +38,7 @@ struct cause {
   std::string detail{}; ///< what a worker said, in full, for the report; usually empty
 };
 
-/// The first line of `why`, for those who hear of it besides whoever gets all of it.
+/// The first line of `why`, for log lines and for parties that do not need the details.
 [[nodiscard]] inline std::string headline(const cause& why) {
   return why.what.substr(0, why.what.find('\n'));
 }

@@ -2,15 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Every message and every actor interface, in the order in which a bucket meets them:
+// All messages and actor interfaces on one host, in the order in which a bucket meets them:
 //
 //   disk_reader ──chunk_ready──> stager ──bucket_staged──> broadcaster ──bucket_ready──> worker_session
-//        ^──────slab_free──────────┘ ^──────────┬─────────────────^                            │
-//                                               └─buckets_acknowledged── conductor <── progress ──┤
-//                                                                                 server_notifier
+//        ^──────slab_free─────────┘  ^                          ^                               │
+//                                    └──buckets_acknowledged────┴── conductor <─session_progress┘
+//                                                                       ^──server_progress── server_notifier
 //
-// All of them live in one process; tensor bytes stay where they are and only their places travel. What passes
-// between hosts stands in cluster_interfaces.hpp.
+// All of them live in one process. Messages carry the places of tensor bytes, never the bytes. The messages
+// between hosts are in cluster_interfaces.hpp.
 
 #include "actors/error.hpp"
 #include "actors/update/verdict.hpp"
@@ -36,7 +36,7 @@ struct chunk_ready {
   const std::byte* data = nullptr; ///< start of the chunk's window
 };
 
-/// The chunk has been copied away; its slab may be used again.
+/// The chunk has been copied to the device; its slab may be used again.
 struct slab_free {
   std::uint32_t chunk = 0;
   std::optional<std::uint32_t> slab;
@@ -62,8 +62,7 @@ struct part_failed {
   cause why;
 };
 
-/// A neighbour does not do its share of the broadcasts: it may be lost, or may have failed and be about to say
-/// why.
+/// A broadcast with a neighbour failed: that host may be lost, or may have failed and be about to say why.
 struct neighbour_suspected {
   cause why;
 };
@@ -73,8 +72,7 @@ struct host_failed {
   cause why;
 };
 
-/// The update has failed, whoever's fault it is: what the coordinator tells the nodes, and these their
-/// conductors.
+/// The update has failed on some host: the coordinator tells the nodes, and these their conductors.
 struct give_up {
   cause why;
 };
@@ -84,12 +82,12 @@ struct interrupted {
   cause why;
 };
 
-/// Where everybody has to be before anybody goes on. The only things that hosts wait for each other with.
+/// A point that all hosts have to reach before any of them goes on: the only barriers between hosts.
 enum class milestone : std::uint8_t {
-  ready,    ///< the channels are there, and the servers of all engines would take an update
-  cleared,  ///< the engines are paused, and what killed nodes left behind is through
-  expected, ///< the sessions await the workers: who connects from here on is one that was asked for
-  taken,    ///< all workers have taken the last bucket: until then every engine can be told that it failed
+  ready,    ///< the channels are bound, and all servers would take an update
+  cleared,  ///< engines are paused, and updates left by killed nodes have ended
+  expected, ///< sessions expect workers: from here on only requested ones connect
+  taken,    ///< all workers have the last bucket: before, every update can still be aborted
   through,  ///< all workers have let go of their rings and run their post hooks
   answered, ///< all servers have said that their updates succeeded
 };
@@ -104,13 +102,13 @@ struct proceed {
   milestone past = milestone::ready;
 };
 
-/// In a failed update: the server of an engine whose workers sit on several hosts will start none of them
-/// any more.
+/// In a failed update, from the leader of an engine over several hosts: its server will start no more
+/// workers.
 struct engine_settled {
   std::uint32_t engine = 0;
 };
 
-/// The same for those that drive its workers.
+/// The same, from the coordinator to the hosts that drive the engine's workers.
 struct no_more_workers {
   std::uint32_t engine = 0;
 };
@@ -118,11 +116,11 @@ struct no_more_workers {
 /// A worker session got as far as `step`.
 struct session_progress {
   enum class step : std::uint8_t {
-    bound,        ///< its channel is there
-    expecting,    ///< whoever connects now is the worker that the server was asked to start
+    bound,        ///< its channel is bound
+    expecting,    ///< a worker that connects now is one that was asked for
     came,         ///< the worker has connected
     opened,       ///< the worker has opened the ring
-    listed,       ///< the worker has been sent its first list: from here on its weights may change
+    listed,       ///< it was sent the first list: its weights may have changed
     acknowledged, ///< the worker has taken `bucket`
     finished,     ///< the worker has let go of the ring and run its post hook
     closed,       ///< the channel is closed, after an abort
@@ -135,7 +133,7 @@ struct session_progress {
 struct server_progress {
   enum class step : std::uint8_t {
     ready,    ///< the server would take an update now
-    cleared,  ///< the engine is paused, and the server has nothing else to do for us
+    cleared,  ///< the engine is paused, and no earlier update is left
     answered, ///< the server says that its update succeeded
     closed,   ///< version confirmed and inference brought back
     proved,   ///< asked what it holds
@@ -148,11 +146,11 @@ struct server_progress {
 /// Tells a session or a notifier that the update has failed.
 struct abort_update {
   std::string why;
-  /// A server that has not answered yet may start its workers as long as this. Zero: it was not asked to.
+  /// For how long a server that has not answered may still start its workers. Zero: it was not asked to.
   std::chrono::milliseconds late_workers{0};
 };
 
-// What follows crosses hosts: each of these is written field by field.
+// These types are sent between hosts, field by field.
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, cause& x) {
@@ -284,16 +282,16 @@ using caf::replies_to;
 using disk_reader_actor = caf::typed_actor<
     // Begin.
     reacts_to<start_atom>,
-    // A stager is through with a chunk: the slab is the permission to read another one.
+    // A stager has copied a chunk. Its slab is the credit to read another one.
     reacts_to<slab_free>,
-    // All workers have taken all buckets: are the files as they were when they were opened?
+    // All workers have taken all buckets: check that no file has changed since it was opened.
     reacts_to<check_atom>,
     // To itself, while reads are under way.
     reacts_to<tick_atom>>;
 
 /// Copies chunks to one device.
 using stager_actor = caf::typed_actor<
-    // Begin: buckets without any bytes are staged as they are.
+    // Begin. Buckets without bytes are staged at once.
     reacts_to<start_atom>,
     // The disk reader has a chunk for this device.
     reacts_to<chunk_ready>,
@@ -302,9 +300,9 @@ using stager_actor = caf::typed_actor<
     // To itself, while copies are under way.
     reacts_to<tick_atom>>;
 
-/// Brings staged buckets to all devices, in the one global sequence.
+/// Broadcasts staged buckets to all devices, in the order of the plan.
 using broadcaster_actor = caf::typed_actor<
-    // Begin: what other hosts read comes without further notice.
+    // Begin. Buckets that other hosts read are issued without a message.
     reacts_to<start_atom>,
     // A stager of this host has a bucket complete.
     reacts_to<bucket_staged>,
@@ -315,15 +313,15 @@ using broadcaster_actor = caf::typed_actor<
 
 /// Speaks with one worker of an engine.
 using worker_session_actor = caf::typed_actor<
-    // The server is about to be asked to start its workers: expect one, and hand over the ring.
+    // The server is about to be asked to start its workers: expect one, and offer it the ring.
     reacts_to<open_atom>,
-    // A bucket may be handed over.
+    // A bucket may be listed to the worker.
     reacts_to<bucket_ready>,
     // All workers have all buckets: let go of the ring and run the post hook.
     reacts_to<finish_atom>,
-    // The update has failed: tell the worker, also one that comes late, and close.
+    // The update has failed: tell the worker, even one that comes late, and close.
     reacts_to<abort_update>,
-    // The server starts no worker any more: who has not come will not.
+    // The server will start no more workers: do not wait for one that has not come.
     reacts_to<settled_atom>,
     // To itself; only the tick with the latest number counts.
     reacts_to<tick_atom, std::uint64_t>>;
@@ -332,22 +330,21 @@ using worker_session_actor = caf::typed_actor<
 using server_notifier_actor = caf::typed_actor<
     // Ask until the server is ready.
     reacts_to<start_atom>,
-    // All engines are ready: get rid of what a killed node left behind, and pause.
+    // All engines are ready: end what a killed node has left behind, and pause.
     reacts_to<clear_atom>,
-    // Ask it to start its workers; its answer comes when they are through.
+    // Ask it to start its workers; it answers when they are done.
     reacts_to<post_atom>,
     // All workers of this host have come.
     reacts_to<came_atom>,
-    // All workers are through: the answer is due.
+    // All workers are done: the answer is due.
     reacts_to<finish_atom>,
-    // All engines have answered: bring inference back, confirm the version.
+    // All engines have answered: end the pause, confirm the version.
     reacts_to<close_atom>,
-    // It generates again: what does it hold?
+    // It generates again: ask for its checksums.
     reacts_to<prove_atom>,
     // The update has failed: stay until the server has answered, then end the pause.
     reacts_to<abort_update>,
-    // All workers of this host know that the update has failed: wait only a little for the server's last
-    // word.
+    // All workers of this host know of the failure: wait only briefly for the server's answer.
     reacts_to<told_atom>,
     // To itself.
     reacts_to<tick_atom>>;
@@ -358,14 +355,14 @@ using conductor_actor = caf::typed_actor<
     replies_to<run_atom>::with<host_verdict>,
     // From the parts.
     reacts_to<part_failed>, reacts_to<neighbour_suspected>,
-    // From the node: the update has failed, or all hosts have got that far, or the workers of this engine that
-    // have not come will not.
+    // From the node: the update has failed; all hosts have passed a milestone; the workers of this engine
+    // that have not come will not come.
     reacts_to<give_up>, reacts_to<proceed>, reacts_to<no_more_workers>,
     // From the sessions and the notifiers.
     reacts_to<session_progress>, reacts_to<server_progress>,
     // From the disk reader: the files are as they were when they were opened.
     reacts_to<checked_atom>,
-    // To itself: those who had to do something in this phase (a conductor_state::phase) have had their time.
+    // To itself: the time limit of a phase (a conductor_state::phase) has passed.
     reacts_to<give_up_atom, std::uint8_t>>;
 
 } // namespace ckpt::actors
