@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the measurements came to, for people and for programs. One thread uses an object.
+// The results of the measurements, for people and for programs. One thread uses an object.
 
 #include "apps/bench/statistics.hpp"
 

@@ -12,8 +12,7 @@
 
 namespace ckpt::apps {
 
-/// Files, bytes, buckets and the memory that the update will take; several lines without a line end at the
-/// end.
+/// Files, bytes, buckets and the memory that the update will take; several lines, without a final line end.
 [[nodiscard]] std::string describe_plan(const node_options& options, const io::checkpoint& checkpoint,
                                         const io::bucket_plan& plan);
 
