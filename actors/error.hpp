@@ -35,7 +35,7 @@ struct cause {
   ec code = ec::none;
   std::string what; ///< names the file, host, engine or tensor it concerns; its first line says what happened
   int engine = -1;  ///< index of the guilty engine, if one is
-  std::string detail{}; ///< what a worker said, in full, for the report; usually empty
+  std::string detail{}; ///< a worker's error text, in full, for the report; usually empty
 };
 
 /// The first line of `why`, for log lines and for parties that do not need the details.
@@ -43,8 +43,8 @@ struct cause {
   return why.what.substr(0, why.what.find('\n'));
 }
 
-/// What `error` means for an update: checkpoint_error is checkpoint_invalid, std::invalid_argument is usage,
-/// a std::system_error with ETIMEDOUT is timed_out, everything else gets `otherwise`.
+/// Converts an exception: checkpoint_error becomes checkpoint_invalid, std::invalid_argument usage, a
+/// std::system_error with ETIMEDOUT timed_out, everything else `otherwise`.
 [[nodiscard]] cause to_cause(const std::exception& error, ec otherwise = ec::unspecified);
 
 } // namespace ckpt::actors

@@ -14,7 +14,7 @@
 
 namespace ckpt::gpu {
 
-/// What one host has to know of the others.
+/// What one host needs to know of the others.
 struct collective_peers {
   std::uint32_t host = 0;
   std::uint32_t hosts = 1;

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What io/ throws. A failing system call is a std::system_error that names the call and the file; a
-// checkpoint whose content is wrong is a checkpoint_error that names the file and, where there is one, the
+// The exceptions of io/. A failing system call is a std::system_error that names the call and the file; a
+// checkpoint with wrong content is a checkpoint_error that names the file and, where there is one, the
 // tensor.
 
 #include <cstddef>

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Corrects the silence of others for the time in which this process was stopped itself (SIGSTOP, a debugger,
-// a live migration): it has heard nobody then, which says nothing about the others. Pure; one thread.
+// Corrects the silence of other hosts for the time in which this process was stopped itself (SIGSTOP, a
+// debugger, a live migration): then it heard nobody, although others may be well. Pure; one thread.
 
 #include "actors/update/meter.hpp"
 

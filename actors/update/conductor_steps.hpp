@@ -41,7 +41,7 @@ void abort(self_pointer self, const cause& why);
 /// The first failure on this host: ends the update on all hosts.
 void on_failure(self_pointer self, const cause& why);
 
-/// Another host seems to be lost. Its word, or the coordinator's, tells the cause better, and ends the
+/// Another host seems to be lost. It, or the coordinator, knows the cause better: their message ends the
 /// update.
 void on_suspicion(self_pointer self, const cause& why);
 

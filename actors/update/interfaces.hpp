@@ -67,12 +67,12 @@ struct neighbour_suspected {
   cause why;
 };
 
-/// The update has failed on this host: what its conductor, or its node, tells the coordinator.
+/// The update has failed on this host: a message from its conductor or node to the coordinator.
 struct host_failed {
   cause why;
 };
 
-/// The update has failed on some host: the coordinator tells the nodes, and these their conductors.
+/// The update has failed on some host: sent by the coordinator to the nodes, by these to their conductors.
 struct give_up {
   cause why;
 };

@@ -39,7 +39,7 @@ enum class proof_demand : std::uint8_t {
   must,      ///< the same, but an engine that cannot is a failure
 };
 
-/// What the user asked for, validated.
+/// The validated options of the user.
 struct update_options {
   std::string checkpoint_name; ///< for the log and the report
   io::engine_kind engine = io::engine_kind::sglang;
@@ -118,7 +118,7 @@ struct update {
   io::slab_pool* slabs = nullptr;              ///< the disk reader's; stagers read the slabs they were handed
   std::unique_ptr<gpu::collective> collective; ///< the broadcaster's
 
-  /// Of all devices of the engines that this host leads, by rank; known when all hosts are.
+  /// Of all devices of the engines that this host leads, by rank; set when all hosts have joined.
   std::vector<std::string> engine_uuids;
   std::vector<std::string> engine_endpoints; ///< of the engines that have workers here; likewise
 
@@ -168,8 +168,8 @@ struct update {
            + devices[device]->uuid() + ") of " + engine_name(engine_of(device));
   }
 
-  /// True when `bucket` may be written to the rings of this host, all of whose workers have acknowledged the
-  /// first `acknowledged_count` buckets.
+  /// True when `bucket` may be written to the rings of this host, given that all its workers have
+  /// acknowledged the first `acknowledged_count` buckets.
   [[nodiscard]] bool slot_is_free(std::uint32_t bucket, std::uint32_t acknowledged_count) const {
     const auto& waits_for = plan.buckets[bucket].waits_for;
     return !waits_for || acknowledged_count > *waits_for;

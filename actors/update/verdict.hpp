@@ -26,7 +26,7 @@ enum class served_weights : std::uint8_t {
 
 [[nodiscard]] const char* name(served_weights state) noexcept;
 
-/// Begins the message with which workers are told of a failed update; servers often repeat it.
+/// The beginning of the abort message to workers; servers often repeat it.
 inline constexpr std::string_view abort_words = "ckpt-actor gave up this weight update: ";
 
 /// Whether it is proved that an engine serves what it was sent.
@@ -51,7 +51,7 @@ struct engine_account {
   engine_proof proof;
 };
 
-/// What one host knows of an engine that has workers on it.
+/// One host's account of an engine that has workers on it.
 struct engine_share {
   std::uint32_t engine = 0; ///< in the cluster
   std::string endpoint;     ///< empty when another host leads it
@@ -101,7 +101,7 @@ struct engine_verdict {
   std::optional<std::string> version;
   std::uint64_t bytes = 0; ///< acknowledged by all its workers
   double seconds = 0;      ///< from the start of the update to this engine's end
-  std::string detail{};    ///< what a worker of it said of a failure, in full
+  std::string detail{};    ///< the error text of one of its workers, in full
   engine_account account{};
 };
 

@@ -48,7 +48,7 @@ struct worker_session_state {
   std::optional<io::stale_worker> stale; ///< while looking for one, or telling it to give up
   step at = step::idle;
   std::deque<std::uint32_t> buckets; ///< ready, not yet listed
-  std::uint32_t listed = 0;          ///< the bucket whose list is with the worker
+  std::uint32_t listed = 0;          ///< the bucket whose list was sent last
   meter::clock::time_point deadline;
   bool is_bound = false;         ///< session_progress::bound was reported
   bool has_come = false;         ///< session_progress::came was reported

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What --dry-run prints: the plan of an update in the user's terms.
+// The output of --dry-run: the plan of an update in the user's terms.
 
 #include "apps/node/command_line.hpp"
 #include "io/checkpoint/checkpoint.hpp"

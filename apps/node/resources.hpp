@@ -16,8 +16,8 @@ struct needed_resources {
       0; ///< private memory, and files in /dev/shm, whose own limit shows when they are made
 };
 
-/// Throws std::runtime_error that says what is missing, how much there is, and which limit to raise. Starts
-/// as many threads to find out: only the kernel knows whether they can be had.
+/// Throws std::runtime_error that says what is missing, how much there is, and which limit to raise. It
+/// starts that many threads for a moment: only the kernel knows whether they can be had.
 void require_resources(const needed_resources& needed);
 
 /// Raises the soft limit to the hard one: big checkpoints have hundreds of files open, twice.

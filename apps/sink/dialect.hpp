@@ -20,7 +20,7 @@ using question = io::http_question;
 using answer = io::http_answer;
 using exchange = io::http_exchange;
 
-/// What a route does.
+/// The action of a route.
 enum class action : std::uint8_t {
   nothing, ///< 200
   ping,

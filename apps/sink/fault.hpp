@@ -31,7 +31,7 @@ struct moment {
 
 /// Each fault is absent or false unless requested.
 struct fault_plan {
-  // What the HTTP side does.
+  // Faults of the HTTP side.
   std::optional<unsigned> status_before;
   std::optional<unsigned> status_during;
   std::optional<unsigned> status_after;
@@ -46,7 +46,7 @@ struct fault_plan {
   bool answers_garbage = false;
   bool drops_connection = false;
 
-  // What the workers do, or the one of them that `only_worker` names.
+  // Faults of all workers, or of the one that `only_worker` names.
   std::optional<moment> error_at; ///< handle or a list
   std::optional<moment> die_at;
   std::optional<moment> hang_at;

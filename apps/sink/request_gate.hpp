@@ -26,7 +26,7 @@ public:
   /// Stops its progress until run().
   virtual void hold() = 0;
 
-  /// Ends it now, with an answer that says so.
+  /// Ends it now, with the engine's answer for an aborted request.
   virtual void abort() = 0;
 
   /// True once it has ended, however it did.

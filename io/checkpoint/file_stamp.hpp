@@ -18,7 +18,7 @@ struct file_stamp {
   std::int64_t modified_ns = 0; ///< st_mtim, nanoseconds since the epoch: any program can set it back
   std::int64_t changed_ns = 0;  ///< st_ctim: moves with every write and change of attributes, cannot be set
   std::uint64_t links = 0;      ///< names that the file has
-  std::string name;             ///< the file's name now, by the kernel; empty where it does not tell
+  std::string name;             ///< the present name by the kernel; empty if unknown
 };
 
 /// The stamp of `file`; on network file systems that of the server. Throws std::system_error naming

@@ -6,7 +6,7 @@
 // merge duplicate keys, which have to be refused, and would copy values that are dropped at once. Internal to
 // io/; pure.
 //
-// A target is told of the values it asked for:
+// A target has these functions:
 //   bool begin_object(), bool begin_array()     false: skip the whole value, no event comes from inside it
 //   void end_object(), void end_array()
 //   void key(string_view), void text(string_view)

@@ -44,8 +44,8 @@ namespace ckpt::io {
 /// Not yet: send a GET of `target` at once, in place of the request that was judged.
 [[nodiscard]] engine_answer ask_instead(std::string_view target);
 
-/// Judges the answer to a request to pause or to resume. A server that has no such route is not refused but
-/// remarked on; `without` says what its lack means.
+/// Judges the answer to a request to pause or to resume. A missing route is no refusal: it gives a remark, in
+/// which `without` says what follows from that.
 [[nodiscard]] engine_answer judge_pause_answer(const http_response& response, std::string_view question,
                                                std::string_view without);
 

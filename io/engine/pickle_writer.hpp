@@ -72,7 +72,7 @@ struct listed_tensor {
 /// maps the file and sees a one-dimensional uint8 tensor on the CPU.
 [[nodiscard]] std::string pickle_file_handle(std::string_view path, std::uint64_t buffer_bytes);
 
-/// What identifies an exported CUDA allocation; see torch.multiprocessing.reductions.rebuild_cuda_tensor.
+/// Identifies an exported CUDA allocation; see torch.multiprocessing.reductions.rebuild_cuda_tensor.
 struct cuda_buffer_handle {
   std::string_view ipc_handle; ///< 66 bytes (version 1, type 'c', cudaIpcMemHandle_t) or the raw 64
   std::uint64_t buffer_bytes = 0;

@@ -31,7 +31,7 @@ public:
   worker_channel(const worker_channel&) = delete;
   worker_channel& operator=(const worker_channel&) = delete;
 
-  /// What goes into the HTTP request, keyed by the device's uuid.
+  /// The address for the HTTP request, keyed there by the device's UUID.
   [[nodiscard]] const std::string& address() const noexcept { return address_; }
 
   /// The address that the channel for this device and serial number has.
@@ -107,9 +107,9 @@ private:
   std::deque<std::string> unsent_; ///< two at most: a request and an abort, or two aborts
   unsigned missing_replies_ = 0;
   bool peer_seen_ = false;
-  bool babbled_ = false;          ///< not yet told
-  bool peer_lost_ = false;        ///< not yet told
-  bool second_peer_came_ = false; ///< not yet told
+  bool babbled_ = false;          ///< not yet reported
+  bool peer_lost_ = false;        ///< not yet reported
+  bool second_peer_came_ = false; ///< not yet reported
 };
 
 } // namespace ckpt::io

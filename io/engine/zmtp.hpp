@@ -48,7 +48,7 @@ public:
   /// Adds a message to what is to be written.
   void send(std::string_view message);
 
-  /// What is to be written next; the caller tells how much of it has been.
+  /// The bytes to write next; after writing, the caller reports how many with written().
   [[nodiscard]] std::string_view unwritten() const noexcept { return unwritten_; }
   void written(std::size_t bytes) { unwritten_.erase(0, bytes); }
 

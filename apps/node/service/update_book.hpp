@@ -23,7 +23,7 @@
 
 namespace ckpt::apps {
 
-/// What was asked for.
+/// The request of a client.
 struct update_request {
   std::string version;
   std::filesystem::path checkpoint_path;
