@@ -8,7 +8,7 @@
 //   rank    | 0   1   2   3 | 4   5   6   7 | 8   9  10  11 |12  13  14  15 |    4 devices per host
 //   engine  | 0   0   0   0   0   0   0   0 | 1   1   1   1   1   1   1   1 |    8 devices per engine
 //
-// An engine is led by the host of its first rank: there is its server. Pure; any thread.
+// The host of an engine's first rank leads it: the engine's server is there. Pure; any thread.
 
 #include <algorithm>
 #include <cstdint>

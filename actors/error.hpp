@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Why an update ended. One enum, one exit status each, and the conversion from what io/ and gpu/ throw.
+// Why an update ended: one enum, an exit status for each value, and the conversion of io/'s and gpu/'s
+// exceptions.
 
 #include <cstdint>
 #include <exception>
@@ -12,7 +13,7 @@ namespace ckpt::actors {
 
 enum class ec : std::uint8_t {
   none,               ///< All engines are updated.
-  unspecified,        ///< Anything that has no code of its own: a lack of memory, a programmer's error.
+  unspecified,        ///< Anything without a code of its own: a lack of memory, a programmer's error.
   usage,              ///< The command line makes no sense.
   checkpoint_invalid, ///< The checkpoint cannot be read, or its content is wrong.
   engine_failed,      ///< An engine refused the update, or failed in it.
@@ -34,16 +35,16 @@ struct cause {
   ec code = ec::none;
   std::string what; ///< names the file, host, engine or tensor it concerns; its first line says what happened
   int engine = -1;  ///< index of the guilty engine, if one is
-  std::string detail{}; ///< what a worker said, in full, for the report; usually empty
+  std::string detail{}; ///< a worker's error text, in full, for the report; usually empty
 };
 
-/// The first line of `why`, for those who hear of it besides whoever gets all of it.
+/// The first line of `why`, for log lines and for parties that do not need the details.
 [[nodiscard]] inline std::string headline(const cause& why) {
   return why.what.substr(0, why.what.find('\n'));
 }
 
-/// What `error` means for an update: checkpoint_error is checkpoint_invalid, std::invalid_argument is usage,
-/// a std::system_error with ETIMEDOUT is timed_out, everything else gets `otherwise`.
+/// Converts an exception: checkpoint_error becomes checkpoint_invalid, std::invalid_argument usage, a
+/// std::system_error with ETIMEDOUT timed_out, everything else `otherwise`.
 [[nodiscard]] cause to_cause(const std::exception& error, ec otherwise = ec::unspecified);
 
 } // namespace ckpt::actors

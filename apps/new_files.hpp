@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Files that are made together or not at all, and never in the place of others. Throws std::system_error
+// Files that are created all together or not at all, and that never replace others. Throws std::system_error
 // naming the file.
 
 #include "io/error.hpp"

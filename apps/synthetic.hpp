@@ -2,9 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Writes checkpoints with made-up contents: for measurements, for trying a cluster out, and for tests. The
-// contents follow from the tensors' names and a seed, so whoever received a tensor can recompute what it must
-// be. Any thread.
+// Writes checkpoints with made-up contents: for measurements, for trying out a cluster, and for tests. The
+// contents depend only on the tensors' names and a seed, so a receiver can recompute them. Any thread.
 
 #include "apps/synthetic_tensors.hpp"
 #include "io/checkpoint/dtype.hpp"
@@ -26,7 +25,8 @@ struct synthetic_options {
   std::uint64_t seed = 1;
   unsigned threads = 2; ///< that fill and write shards
 
-  /// sparse: only the headers are written, the data is a hole in the file. For plans of what fits on no disk.
+  /// sparse: only the headers are written, the data is a hole in the file: for plans of checkpoints that fit
+  /// on no disk.
   enum class contents : std::uint8_t { pseudo_random, sparse } data = contents::pseudo_random;
 
   /// on_disk: every file has reached the disk when write_checkpoint() returns.
@@ -44,7 +44,7 @@ struct synthetic_checkpoint {
 /// sense and std::system_error naming the file for everything else, having removed what it wrote.
 synthetic_checkpoint write_checkpoint(const synthetic_options& options);
 
-/// What the contents of the tensor `name` are computed from.
+/// The key from which the contents of the tensor `name` are computed.
 [[nodiscard]] std::uint64_t content_key(std::string_view name, std::uint64_t seed) noexcept;
 
 /// Computes bytes [offset, offset + destination.size()) of the tensor with this key and type. BOOL holds only

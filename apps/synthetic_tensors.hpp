@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Which tensors a synthetic checkpoint has: drawn at random, or those of a model that people serve. Pure; any
-// thread.
+// The tensors of a synthetic checkpoint: drawn at random, or those of a real model. Pure; any thread.
 
 #include "io/checkpoint/dtype.hpp"
 
@@ -33,10 +32,10 @@ enum class known_model : std::uint8_t { qwen3_8b, deepseek_r1 };
 
 struct tensor_options {
   std::optional<known_model> model; ///< when set, nothing below but `layers_max` counts
-  std::uint32_t layers_max = 0;     ///< leaves out the model's layers from this one on; 0: all layers
+  std::uint32_t layers_max = 0;     ///< only this many of the model's layers; 0: all
 
   std::uint64_t total_bytes = std::uint64_t{1} << 30; ///< of all tensors together, up to one element
-  std::uint64_t tensor_count = 0; ///< when not 0, exactly so many are drawn, whatever their sum
+  std::uint64_t tensor_count = 0; ///< if not 0, draw exactly this many, whatever their sum
   std::uint64_t tensor_bytes_min = 4 << 10;
   std::uint64_t tensor_bytes_max = 64 << 20; ///< sizes are drawn so that each power of two is as likely
   std::vector<io::dtype> types{io::dtype::bf16};

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The seam between the pipeline and whatever brings a bucket from its owner's ring into everybody else's.
-// Every host issues the same broadcasts in the same order, the global sequence of buckets; completion is
-// polled like a device's copies. One thread uses a collective (the broadcaster's).
+// The interface between the pipeline and what carries a bucket from its owner's ring into all other rings.
+// Every host issues the same broadcasts in the same order, that of the buckets. Completion is polled, as for
+// a device's copies. One thread uses a collective (the broadcaster's).
 
 #include "gpu/device.hpp"
 
@@ -14,7 +14,7 @@
 
 namespace ckpt::gpu {
 
-/// What one host has to know of the others.
+/// What one host needs to know of the others.
 struct collective_peers {
   std::uint32_t host = 0;
   std::uint32_t hosts = 1;
@@ -22,41 +22,41 @@ struct collective_peers {
   std::string next_address;     ///< address() of host (host + 1) % hosts
   std::string secret;           ///< at least 16 random bytes that all hosts of this one update know
   std::string first_address{};  ///< address() of host 0
-  bool stays_connected = false; ///< all hosts gave the same connection(), which is not empty
+  bool stays_connected = false; ///< all hosts gave the same connection(), not empty: no new links
 };
 
 class collective {
 public:
   virtual ~collective() noexcept = default;
 
-  /// For the log: what it is made of.
+  /// How bytes travel, for the log.
   [[nodiscard]] virtual std::string description() const = 0;
 
-  /// Opaque bytes that lead the other hosts here; empty where there are no other hosts.
+  /// Opaque bytes with which other hosts connect to this one; empty where there are no other hosts.
   [[nodiscard]] virtual std::string address() { return {}; }
 
-  /// Names what still connects this host with the others since an earlier update; empty when nothing does.
+  /// Names the links to the other hosts that are left from an earlier update; empty when there are none.
   [[nodiscard]] virtual std::string connection() { return {}; }
 
-  /// Called once, before the first broadcast. Throws the collective's own error; waits for nobody.
+  /// Called once, before the first broadcast. Throws the collective's own error. Waits for no other host.
   virtual void connect(const collective_peers&) {}
 
   /// Queues the broadcast of bytes [ring_offset, ring_offset + length) from the ring of `root_rank`, where
-  /// they are complete, to the same place in all other rings, where nothing reads.
+  /// they are complete, to the same place in all other rings, where nobody may read meanwhile.
   virtual ticket broadcast(std::uint32_t root_rank, std::uint64_t ring_offset, std::uint64_t length) = 0;
 
   /// Waits up to `timeout` for a broadcast after `seen` to complete, or for a failure.
   [[nodiscard]] virtual queue_progress wait(ticket seen, std::chrono::milliseconds timeout) = 0;
 
-  /// From connect() until broadcasts could go out; 0 before, and where nothing has to be connected. Any
+  /// Time from connect() until broadcasts could start; 0 before, and where nothing has to be connected. Any
   /// thread.
   [[nodiscard]] virtual std::chrono::duration<double> connecting_took() const noexcept { return {}; }
 
-  /// The last call of the thread that uses it, which may end now: gives up what is under way.
+  /// The last call of the thread that uses it, which may end then. Gives up what is under way.
   virtual void stop() noexcept {}
 
-  /// True once something could not be given up: devices and their memory may wait for it for ever, and only
-  /// the end of the process gets rid of it. Any thread.
+  /// True once something could not be stopped: devices and their memory may wait for it for ever, and only
+  /// the end of the process frees them. Any thread.
   [[nodiscard]] virtual bool is_stuck() const noexcept { return false; }
 };
 

@@ -2,12 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The seam between the pipeline and one accelerator: a ring of memory that the engine's worker can see, and a
-// queue of copies into it. A GPU stands behind it, or shared memory of this host (host_device).
+// The interface between the pipeline and one accelerator: a ring of memory that the engine's worker can see,
+// and a queue of copies into it. Implemented by a GPU or by shared memory of this host (host_device).
 //
-// Copies are asynchronous and complete in order, so a single number tells how far the queue is: like a
-// timeline semaphore, or a stream on which an event is recorded after every operation. Nothing here waits
-// without a deadline.
+// Copies are asynchronous and complete in order, so one number tells how far the queue is, as with a timeline
+// semaphore. Waits for copies have a deadline, except in end_run().
 //
 // One thread at a time issues copies (the stager of that device); the other functions say who calls them.
 
@@ -21,10 +20,10 @@
 
 namespace ckpt::gpu {
 
-/// Numbers the operations of one queue from 1 in the order they were issued; 0 stands before the first.
+/// Numbers the operations of one queue from 1 in the order of their issue; 0 is before the first.
 using ticket = std::uint64_t;
 
-/// An operation that failed; the queue does nothing more after it.
+/// An operation that failed; the queue carries out nothing after it.
 struct queue_failure {
   ticket at = 0;
   std::string what;         ///< the failing call and its error
@@ -66,59 +65,57 @@ public:
   /// "GPU-" and 8-4-4-4-12 hexadecimal digits: the key under which an engine's worker finds its channel.
   [[nodiscard]] virtual const std::string& uuid() const noexcept = 0;
 
-  /// For the log: what and which one.
+  /// Which device it is, for the log.
   [[nodiscard]] virtual const std::string& description() const noexcept = 0;
 
-  /// The memory node of this host that the device is next to; nothing where there is only one, or nobody
-  /// knows.
+  /// The NUMA node that the device is next to; nothing where there is only one, or it is not known.
   [[nodiscard]] virtual std::optional<unsigned> memory_node() const { return std::nullopt; }
 
-  /// True when an earlier run on this device, of this process or another, was killed or gave up while a worker
-  /// may have had its ring: that worker may still be waiting for it.
+  /// True when an earlier run on this device, of this process or another, was killed, or gave up, while a worker
+  /// may have had its ring open: that worker may still be waiting for a message.
   [[nodiscard]] virtual bool was_abandoned() const noexcept { return false; }
 
-  /// Whether was_abandoned() is to be true for the next run: until somebody has seen to the worker that may be
-  /// waiting.
+  /// Decides whether was_abandoned() will be true for the next run: until the worker that may be waiting has
+  /// been told to give up.
   virtual void stay_abandoned(bool /*stays*/) noexcept {}
 
-  /// Makes host memory known to the copy engine, before the first copy from it. Throws what the device
-  /// throws.
+  /// Pins host memory for the copy engine, before the first copy from it. Throws what the device throws.
   virtual void pin(std::span<std::byte> memory) = 0;
 
-  /// The same for memory that can only be read, a mapped file; it may be known already, and stays as long as
-  /// the device. False when it cannot be had: copies from it would be slow. Any thread.
+  /// The same for read-only memory, a mapped file. It may be pinned already; it stays pinned until unpin() or
+  /// the device's end. False when it cannot be pinned: copies from it would be slow. Any thread.
   [[nodiscard]] virtual bool pin_source(std::span<const std::byte> memory) noexcept = 0;
 
   /// True when pin_source() needs a shared mapping of a file that is open for writing, although nothing is
-  /// ever written.
+  /// written.
   [[nodiscard]] virtual bool pins_only_writable() const noexcept { return false; }
 
-  /// Forgets what pin() or pin_source() made known: no copy from it is under way.
+  /// Undoes pin() or pin_source(). No copy from that memory may be under way.
   virtual void unpin(std::span<const std::byte> memory) noexcept = 0;
 
-  /// Makes ready for a run, the first or the next: a queue of copies that knows of no earlier ones, and a ring
-  /// of `ring_bytes` at least. The ring of the run before is kept if it is long enough and its worker has let
-  /// go of it. Throws std::system_error or the device's own error, naming the device and the size.
+  /// Prepares a run, the first or the next: an empty queue of copies, and a ring of at least `ring_bytes`.
+  /// The ring of the previous run is kept if it is long enough and its worker has let go of it. Throws
+  /// std::system_error or the device's own error, naming the device and the size.
   virtual void begin_run(std::uint64_t ring_bytes) = 0;
 
-  /// Waits for the copies that are under way, and takes no more until the next run.
+  /// Waits for the copies under way or drops them, and takes no more until the next run.
   virtual void end_run() noexcept = 0;
 
   /// Lets a worker open the ring. Called once in a run.
   [[nodiscard]] virtual ring_export export_ring() = 0;
 
-  /// Called when the worker has opened the ring: what only served to find it goes away, so that nothing is
-  /// left behind if this process is killed.
+  /// Called when the worker has opened the ring. Removes names that only served to find it, so that nothing
+  /// is left behind if this process is killed.
   virtual void hide_export() noexcept = 0;
 
-  /// Called before this process ends: nothing of an export is to be found any more.
+  /// Called before this process ends. Removes all names of an export.
   virtual void withdraw_export() noexcept = 0;
 
   /// True when the worker of the last export has let go of the ring.
   [[nodiscard]] virtual bool is_released() const noexcept = 0;
 
-  /// Queues the copy of `pieces` of the chunk that starts at `source`, as one operation. The source stays as
-  /// it is until the operation is done.
+  /// Queues the copy of `pieces` of the chunk that starts at `source`, as one operation. The source must not
+  /// change until the operation is done.
   virtual ticket copy(const std::byte* source, std::span<const copy_piece> pieces) = 0;
 
   /// Waits up to `timeout` for an operation after `seen` to complete, or for a failure. Any thread.

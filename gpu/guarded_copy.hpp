@@ -3,7 +3,7 @@
 #pragma once
 
 // memcpy from a mapped file that somebody may truncate meanwhile. The kernel then raises SIGBUS, which would
-// end the process; here it ends the copy. Any thread.
+// end the process; here it only ends the copy. Any thread.
 
 #include <cstddef>
 

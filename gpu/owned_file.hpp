@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A file in shared memory that does not outlive its process for long: it is locked as long as its owner
-// lives, and whoever makes one first removes the unlocked ones, those that a killed process left behind.
+// A file in shared memory that does not outlive its process for long. Its owner holds a lock on it while it
+// lives; with remove_stale_files() another process removes those without a lock, whose owners were killed.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace ckpt::gpu {
 
 class owned_file {
 public:
-  /// A mapped file of `bytes` zero bytes without a name, in `directory`. Every page is reserved: a full file
-  /// system shows here, not as a signal later on. Throws std::system_error with `purpose` in it.
+  /// A mapped file of `bytes` zero bytes without a name, in `directory`. Every page is reserved, so a full
+  /// file system is an error here and not a signal later. Throws std::system_error with `purpose` in it.
   owned_file(std::filesystem::path directory, std::uint64_t bytes, std::string_view purpose);
   owned_file(const owned_file&) = delete;
   owned_file& operator=(const owned_file&) = delete;
@@ -28,10 +28,10 @@ public:
   /// Gives it a name. Throws std::system_error.
   void publish(const std::string& name);
 
-  /// Takes the name away again; who has the file open keeps it.
+  /// Removes the name; whoever has the file open keeps it.
   void hide() noexcept;
 
-  /// Its name outlives this process, for the next one to find.
+  /// Keeps the name when this process ends, for the next one to find.
   void leave_behind() noexcept { path_.clear(); }
 
   /// Empty without a name.

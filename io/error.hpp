@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What io/ throws. A failing system call is a std::system_error that names the call and the file; a
-// checkpoint whose content is wrong is a checkpoint_error that names the file and, where there is one, the
+// The exceptions of io/. A failing system call is a std::system_error that names the call and the file; a
+// checkpoint with wrong content is a checkpoint_error that names the file and, where there is one, the
 // tensor.
 
 #include <cstddef>
@@ -14,8 +14,8 @@
 
 namespace ckpt::io {
 
-/// `text` from a file as it may stand in a message: control characters, which could end the message or drive
-/// a terminal, become '?', and what is longer than any sensible name is cut.
+/// `text` from a file, made safe for a message: control characters, which could end the message or drive a
+/// terminal, become '?'; a very long text is cut.
 [[nodiscard]] inline std::string printable(std::string_view text) {
   constexpr std::size_t bytes_max = 512;
   auto bytes = text.size();
@@ -31,7 +31,7 @@ namespace ckpt::io {
   return result;
 }
 
-/// "a, b, c, d, e and 4 more": as much of a list of names as a message can have.
+/// "a, b, c, d, e and 4 more": a list of names, shortened for a message.
 template <class Names>
 [[nodiscard]] std::string name_some(const Names& names) {
   constexpr std::size_t named_max = 5;

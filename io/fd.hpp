@@ -27,11 +27,10 @@ public:
   [[nodiscard]] int number() const noexcept { return number_; }
   [[nodiscard]] explicit operator bool() const noexcept { return number_ >= 0; }
 
-  /// Gives the descriptor away: somebody else closes it.
+  /// Gives up ownership: the caller closes the descriptor.
   [[nodiscard]] int release() noexcept { return std::exchange(number_, -1); }
 
-  /// Closes the descriptor. A close that fails loses nothing here: no descriptor of this project buffers
-  /// writes.
+  /// Closes the descriptor. Errors of close() are ignored: no descriptor of this project buffers writes.
   void reset() noexcept {
     if (number_ >= 0)
       ::close(std::exchange(number_, -1));

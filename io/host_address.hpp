@@ -2,14 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Whether an address of a host leads to this host only. Any thread.
+// Whether an address leads to this host only. Any thread; may wait for the resolver.
 
 #include <string>
 
 namespace ckpt::io {
 
-/// True when `address` (a name or a number) leads to this host alone, whoever asks. False for names that are
-/// not known.
+/// True when `address` (a name or a number) is a loopback address. False for unknown names.
 [[nodiscard]] bool is_loopback(const std::string& address);
 
 } // namespace ckpt::io

@@ -11,13 +11,12 @@
 
 namespace ckpt::io {
 
-/// The cores that the calling thread may run on, but no more than the quota of its control groups pays for.
-/// At least 1.
+/// The cores that the calling thread may run on, limited by the CPU quota of its control groups. At least 1.
 [[nodiscard]] unsigned usable_cores();
 
-/// The quota of a process in cores, rounded up: the least of its control group and those above it. Nothing
-/// where none of them has one. `membership` is the content of /proc/PID/cgroup; the groups, of version 1 or
-/// 2, are mounted at `root`. A container may see only some of them: those that are not there are passed over.
+/// The CPU quota of a process in cores, rounded up: the lowest of its control group and of those above it.
+/// Nothing where none has a quota. `membership` is the content of /proc/PID/cgroup; the groups, of version 1
+/// or 2, are mounted at `root`. A container may see only some of them: missing groups are skipped.
 [[nodiscard]] std::optional<unsigned> quota_cores(std::string_view membership,
                                                   const std::filesystem::path& root = "/sys/fs/cgroup");
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Text that came from somewhere else and has to be UTF-8 from here on. Pure; any thread.
+// Checks and repairs text from outside that has to be UTF-8 from here on. Pure; any thread.
 
 #include <cstddef>
 #include <string>

@@ -2,11 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The other side of the gate: calls host 0's port, shows a certificate where there are certificates, greets,
-// and gives the connection's local end, which is for CAF.
+// The other side of the gate: connects to host 0's port, shows a certificate where there are certificates,
+// greets, and returns the connection's local end, which is for CAF.
 //
-// One thread of its own, on which everything happens that waits; every wait has a deadline. One call at a
-// time.
+// One thread of its own does everything that waits; every wait has a deadline. One call at a time.
 
 #include "actors/cluster/tls_identity.hpp"
 #include "io/fd.hpp"
@@ -23,8 +22,8 @@ namespace ckpt::actors {
 /// How a call ended.
 struct call_result {
   std::shared_ptr<io::fd> line; ///< CAF's end of the connection; null when there is none
-  bool is_answered = false;     ///< without a line: somebody is there, but not for us
-  std::string why;              ///< without a line
+  bool is_answered = false;     ///< without a line: somebody answered, but did not let us in
+  std::string why;              ///< without a line: what went wrong
 };
 
 struct call_times {
@@ -42,14 +41,14 @@ public:
   caller(const caller&) = delete;
   caller& operator=(const caller&) = delete;
 
-  /// Closes, and waits for the connection to end.
+  /// Closes, and waits until the connection has ended.
   ~caller();
 
   /// `ended` is called once, on the caller's thread, unless close() or another call comes first.
   void call(const std::string& name, std::uint16_t port, call_ended ended);
 
-  /// Once this returns, no `ended` is called any more, and none is kept. A connection that stands has
-  /// a second for what CAF had to say; then it is cut off. Not from the caller's thread.
+  /// Once this returns, no `ended` is called any more, and none is kept. An established connection has a
+  /// second to send what CAF has written; then it is cut off. Not from the caller's thread.
   void close();
 
 private:

@@ -2,24 +2,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What passes between hosts, and the two actors that speak it. There is one coordinator, on host 0, and one
-// node on every host, host 0 among them:
+// The messages between hosts, and the two actors that exchange them. There is one coordinator, on host 0, and
+// one node on every host, host 0 among them:
 //
 //   node                                   coordinator
 //     │ hello ────────────────────────────────> │   do we speak the same protocol?
 //     │ join_request ─────────────────────────> │   who, which devices, which plan
-//     │ <──────────────────────── (file tables) │   only where plans differ: what is different?
+//     │ <────────────────────────────── compare │   only where plans differ: what is different?
 //     │ <──────────────────────── start_update  │   once all hosts are here and agree
-//     │ milestone_reached ────────────────────> │   six times
+//     │ milestone_reached ────────────────────> │   once for each of the six milestones
 //     │ <────────────────────────────── proceed │   when all hosts have reached it
 //     │ host_failed ──────────────────────────> │   the first one ends the update everywhere
 //     │ <────────────────────────────── give_up │
 //     │ engine_settled ───────────────────────> │   in a failed update, for engines on several hosts:
-//     │ <────────────────────── no_more_workers │   none of its workers comes any more
+//     │ <────────────────────── no_more_workers │   none of its workers will come any more
 //     │ host_verdict ─────────────────────────> │
 //     │ <────────────────────────── update_over │   the outcome of the whole
 //     │ goodbye ──────────────────────────────> │
-//   alive, both ways, all the time: who is silent for too long is lost
+//   alive, both ways, all the time: the heartbeat; a host that is silent for too long is lost
 //
 // The number of messages does not depend on the number of buckets, and no tensor byte is in any of them.
 
@@ -42,16 +42,17 @@ inline constexpr std::uint32_t protocol_version = 9;
 /// A host introduces itself.
 struct join_request {
   std::uint32_t host = 0;
-  std::uint32_t hosts = 1;                                   ///< how many it expects
-  std::string name;                                          ///< for messages: where it runs
-  std::vector<std::pair<std::string, std::string>> settings; ///< flag and value: what all hosts must agree on
-  std::uint64_t plan_digest = 0;                             ///< io::digest of its own view
-  std::vector<std::string> endpoints;                        ///< of the servers of the engines that it leads
+  std::uint32_t hosts = 1; ///< how many hosts it expects
+  std::string name;        ///< its host name, for messages
+  std::vector<std::pair<std::string, std::string>>
+      settings;                       ///< flags and values that all hosts must agree on
+  std::uint64_t plan_digest = 0;      ///< io::digest of its own view
+  std::vector<std::string> endpoints; ///< of the servers of the engines that it leads
   std::vector<std::string> device_uuids;
-  std::uint64_t ring_bytes = 0; ///< of memory on each of its devices
+  std::uint64_t ring_bytes = 0; ///< size of the ring on each of its devices
   std::string data_address;     ///< gpu::collective::address()
   std::string connection;       ///< gpu::collective::connection()
-  cause failed_before;          ///< why it will not take part, when something failed before it came
+  cause failed_before;          ///< why it cannot take part, if something failed before it joined
 };
 
 /// All hosts are here and agree.
@@ -59,13 +60,13 @@ struct start_update {
   std::string previous_data_address;         ///< of the host before this one; the last comes before host 0
   std::string next_data_address;             ///< of the host after this one
   std::string first_data_address;            ///< of host 0
-  bool stays_connected = false;              ///< no host has lost what connects them since an earlier update
-  std::string secret;                        ///< known to the hosts of this update alone
+  bool stays_connected = false;              ///< the links of an earlier update are used again
+  std::string secret;                        ///< known only to the hosts of this update
   std::vector<std::string> engine_uuids;     ///< of all devices of all engines that this host leads, by rank
   std::vector<std::string> engine_endpoints; ///< of the engines that have workers on this host
 };
 
-/// What the files of a checkpoint look like to a host.
+/// The files of a checkpoint, as a host sees them.
 struct file_table {
   std::vector<io::file_identity> files;
 };
@@ -73,10 +74,10 @@ struct file_table {
 /// The update is over on every host.
 struct update_over {
   cause first_cause;
-  std::vector<host_verdict> hosts; ///< of all hosts for host 0, of itself for another one
+  std::vector<host_verdict> hosts; ///< host 0 gets those of all hosts, another host its own
 };
 
-/// The end of an attempt to reach the coordinator: a way to it, or why there is none.
+/// The result of looking for the coordinator: the coordinator, or why it was not found.
 struct dialed {
   caf::strong_actor_ptr coordinator;
   cause failed;
@@ -133,7 +134,7 @@ CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::call_result)
 
 namespace ckpt::actors {
 
-/// Takes part in an update on behalf of its host. Runs the conductor when all hosts are there.
+/// Represents its host in an update. Runs the conductor once all hosts are there.
 using node_actor = caf::typed_actor<
     // Take part. Answers once, when the update is over everywhere or its outcome cannot be learned.
     replies_to<run_atom>::with<update_verdict>,
@@ -146,17 +147,17 @@ using node_actor = caf::typed_actor<
     replies_to<compare_atom>::with<file_table>,
     // From the conductor, for the coordinator.
     reacts_to<milestone_reached>, reacts_to<engine_settled>, reacts_to<host_failed>,
-    // The user does not want it any more.
+    // The user has interrupted the update.
     reacts_to<interrupted>,
     // To itself.
     reacts_to<tick_atom>>;
 
-/// Brings the hosts together, lets them go on together, and ends the update everywhere when it fails
-/// anywhere.
+/// Rendezvous of the hosts: lets them pass milestones together, and ends the update everywhere when one
+/// fails.
 using coordinator_actor = caf::typed_actor<
     // Answers with its own protocol version and program version.
     replies_to<hello_atom, std::uint32_t, std::uint32_t, std::string>::with<std::uint32_t, std::string>,
-    // From the nodes; who sent it tells which host it is.
+    // From the nodes; the sender identifies the host.
     reacts_to<join_request>, reacts_to<milestone_reached>, reacts_to<engine_settled>, reacts_to<host_failed>,
     reacts_to<host_verdict>, reacts_to<alive_atom>, reacts_to<goodbye_atom>,
     // To itself.

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The actor on host 0 that brings the hosts of an update together: waits for all, compares their plans, lets
-// them go on together at each milestone, watches that all are alive, and turns the first failure anywhere
-// into one end everywhere.
+// The actor on host 0 that coordinates the hosts of an update: waits for all, compares their plans, lets them
+// pass each milestone together, watches their heartbeats, and turns the first failure of any into the end for
+// all.
 //
 //   joining ─> running ─> telling ─> (over)
 //       └──────────┴─> failing ─┘
@@ -31,10 +31,11 @@ namespace ckpt::actors {
 struct coordinator_options {
   cluster_layout layout;                         ///< as host 0 sees it
   std::chrono::milliseconds timeout{300'000};    ///< for all hosts to come
-  std::chrono::milliseconds host_timeout{4'000}; ///< of silence, after which a host is lost
-  std::chrono::milliseconds stay_time{300'000};  ///< that hosts may stay with servers after a failure
+  std::chrono::milliseconds host_timeout{4'000}; ///< silence after which a host is lost
+  std::chrono::milliseconds stay_time{300'000};  ///< how long hosts may stay with servers after a failure
 
-  /// Set when the engines are to prove what they serve; called once they have: what each of them should hold.
+  /// Set when engines have to prove what they serve: returns what each should hold. Called once all have
+  /// answered.
   std::function<expected_proof()> expected{};
 };
 
@@ -60,7 +61,7 @@ struct coordinator_state {
   std::uint32_t here_count = 0;
   std::uint32_t milestones_passed = 0;
   cause first_cause;
-  std::optional<cause> suspicion; ///< a host's word that another one is lost, until somebody knows better
+  std::optional<cause> suspicion; ///< a host's report that another is lost, held back for a better one
   meter::clock::time_point suspected;
   meter::clock::time_point deadline; ///< of the present phase
   meter::clock::time_point told_missing;
@@ -68,7 +69,7 @@ struct coordinator_state {
   bool failed_while_joining = false;
 };
 
-/// Scheduled. Ends by itself when every host knows the outcome, or cannot be told.
+/// Scheduled. Ends by itself when every host knows the outcome, or cannot be reached.
 coordinator_actor::behavior_type coordinator(coordinator_actor::stateful_pointer<coordinator_state> self,
                                              coordinator_options options);
 

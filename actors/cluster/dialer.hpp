@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The actor that finds the way to the coordinator. Hosts start in any order and minutes apart, so it calls
-// until it succeeds or its time is up. Detached and blocking, but only on messages: the caller does what takes
-// time, with deadlines, and may be told to end meanwhile.
+// The actor that connects to the coordinator. Hosts start in any order and minutes apart, so it tries until
+// it succeeds, is refused five times in a row, or runs out of time. Detached; it blocks only on messages,
+// with deadlines, and can be told to end meanwhile: the caller does the network's work.
 
 #include "actors/cluster/cluster_interfaces.hpp"
 
@@ -24,13 +24,13 @@ struct dial_options {
   std::chrono::milliseconds timeout{300'000};
 };
 
-/// How a host reaches others: over what, and who in CAF gets the connection.
+/// How a host connects to host 0, and the CAF broker that gets the connection.
 struct outside_line {
   std::shared_ptr<caller> over;
   caf::actor broker; ///< CAF's, for its protocol between processes
 };
 
-/// Tells `node` once: dialed.
+/// Sends `node` one message: dialed.
 void dialer(caf::blocking_actor* self, node_actor node, outside_line line, dial_options options);
 
 } // namespace ckpt::actors

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The first words on a connection between hosts, inside TLS where there is TLS: the caller greets, host 0
-// greets back, and from then on the connection is CAF's. All lines are equally long, so nobody reads a byte
-// too many. Pure; any thread.
+// The first bytes on a connection between hosts, inside TLS where there is TLS: the caller greets, host 0
+// greets back, and from then on the connection is CAF's. All lines are equally long, so neither side reads a
+// byte too many. Pure; any thread.
 //
 //   caller                                      host 0
 //     │ ckpt-actor-node greets, 1 ──────────────> │
@@ -18,16 +18,16 @@
 
 namespace ckpt::actors {
 
-/// The digit changes when the way from a connection to CAF does; messages have protocol_version.
+/// The digit changes when the way in which a connection gets to CAF does; messages have protocol_version.
 inline constexpr std::string_view greeting_line = "ckpt-actor-node greets, 1\n";
 
-/// What host 0 answers in the clear to somebody who does not speak TLS with it, but should.
+/// Host 0's answer in the clear to a caller that does not speak TLS but should.
 inline constexpr std::string_view wants_tls_line = "ckpt-actor-node wants TLS\n";
 
 inline constexpr std::size_t line_bytes = greeting_line.size();
 static_assert(wants_tls_line.size() == line_bytes);
 
-/// A TLS record that begins a handshake has this for its first byte; no line of ours has.
+/// The first byte of a TLS handshake; no line of ours begins with it.
 inline constexpr char tls_first_byte = 0x16;
 
 enum class said : std::uint8_t {
@@ -41,7 +41,7 @@ namespace detail {
 inline constexpr std::size_t version_at = line_bytes - 2;
 } // namespace detail
 
-/// False once `heard` cannot become a line of ours any more.
+/// False once `heard` cannot become one of our lines any more.
 [[nodiscard]] constexpr bool may_become_line(std::string_view heard) noexcept {
   const auto common = std::min(heard.size(), detail::version_at);
   const auto begin = heard.substr(0, common);

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// How hosts are named in messages, whether two of them fit together, and what each has to know of the others.
-// Pure; any thread.
+// How hosts are named in messages, whether two of them fit together, and what each needs to know of the
+// others. Pure; any thread.
 
 #include "actors/cluster/cluster_interfaces.hpp"
 #include "actors/cluster_layout.hpp"
@@ -15,7 +15,7 @@
 
 namespace ckpt::actors {
 
-/// How often hosts show each other that they are alive.
+/// The interval of the heartbeat between hosts.
 inline constexpr auto alive_interval = std::chrono::milliseconds{500};
 
 /// "host 2 (node17)".
@@ -27,12 +27,12 @@ inline constexpr auto alive_interval = std::chrono::milliseconds{500};
 [[nodiscard]] std::string describe_missing(std::size_t hosts,
                                            const std::function<bool(std::uint32_t)>& is_here);
 
-/// Where `other` does not fit `first`, the introduction of host 0: "host 3 (node17) was started with
-/// --bucket-size 4096, host 0 with 8192". Empty when they fit, plans aside.
+/// How `other` does not fit `first`, the introduction of host 0: "host 3 (node17) was started with
+/// --bucket-size 4096, host 0 with 8192". Empty when they fit; plans are not compared here.
 [[nodiscard]] std::string describe_misfit(const join_request& first, const join_request& other,
                                           const cluster_layout& layout);
 
-/// What `host` has to know to begin, from the introductions of all.
+/// The start_update for `host`, made of the introductions of all.
 [[nodiscard]] start_update
 make_start(std::uint32_t host, const cluster_layout& layout, const std::string& secret,
            const std::function<const join_request&(std::uint32_t)>& introduction_of);

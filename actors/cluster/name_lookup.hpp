@@ -2,9 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The addresses behind a host's name. The system's resolver takes as long as it likes and cannot be told to
-// stop, so it is asked from a thread that is left to itself: nobody has to wait for it, not even the end of
-// the process.
+// The addresses of a host's name. The system's resolver may take any time and cannot be stopped, so a
+// detached thread asks it: nobody has to wait for that thread, not even the end of the process.
 
 #include "io/fd.hpp"
 
@@ -29,10 +28,10 @@ public:
   /// Throws std::system_error for lack of threads or descriptors.
   name_lookup(const std::string& name, std::uint16_t port);
 
-  /// Becomes readable when the answer is there. To be called once: whoever calls owns it.
+  /// Becomes readable when the answer is there. Call it once: the caller owns the descriptor.
   [[nodiscard]] io::fd take_descriptor() noexcept { return std::move(answered_); }
 
-  /// Waits for the answer. To be called once.
+  /// Waits for the answer. Call it once.
   [[nodiscard]] found_addresses answer() { return answer_.get(); }
 
 private:

@@ -6,9 +6,9 @@
 //
 //   other host <══ TCP, TLS ══> secured_stream <── 64 KiB each way ──> socket pair <══> CAF
 //
-// CAF thus only ever sees local connections, on which somebody reads and writes at once. A bridge reads on
-// one side only what it has written on the other, so whoever is slow slows the other down. When one side ends,
-// so does the other, at once.
+// So CAF sees only local connections whose other end always reads and writes promptly. A bridge reads more
+// from one side only when the other side has taken the last bytes: back-pressure reaches the slow side's
+// peer. When one side ends, the other gets the end of the stream, and the bridge ends within a second.
 //
 // Bounds: three descriptors and 128 KiB for each bridge; as many bridges as the owner makes.
 
@@ -35,21 +35,21 @@ public:
   network_thread& operator=(const network_thread&) = delete;
   ~network_thread() noexcept;
 
-  /// Everything that is begun here goes on on the thread.
+  /// Handlers of this context run on the thread.
   [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }
 
   /// Runs `work` on the thread and returns when it has run. Not from the thread itself.
   void run(const std::function<void()>& work);
 
-  /// On the thread only. Gives CAF's end. Throws std::system_error for lack of descriptors.
+  /// On the thread only. Returns CAF's end. Throws std::system_error for lack of descriptors.
   [[nodiscard]] io::fd bridge(std::unique_ptr<secured_stream> stream);
 
   /// On the thread only.
   [[nodiscard]] std::size_t bridges() const noexcept { return bridges_.size(); }
 
-  /// On the thread only. Bridges have a second from now on to end by themselves, which they do when CAF has
-  /// closed its ends and what it had written is sent. Those that are left then are ended: CAF may be waiting
-  /// for somebody who is cut off to take something.
+  /// On the thread only. From now on bridges have a second to end by themselves, which they do once CAF has
+  /// closed its ends and its last bytes are sent. The others are cut off then, because CAF might wait for a
+  /// peer that takes nothing.
   void end_bridges_soon();
 
   /// Ends the thread once all bridges have ended. Not from the thread itself; may be called again.

@@ -2,15 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The actor that takes part in an update on behalf of its host: joins the coordinator, runs the conductor
-// when all hosts are there, carries the conductor's milestones to the coordinator and the coordinator's
-// decisions to the conductor, and delivers the verdict.
+// The actor that represents its host in an update: joins the coordinator, runs the conductor once all hosts
+// are there, passes the conductor's milestones to the coordinator and the coordinator's decisions to the
+// conductor, and delivers the verdict.
 //
 //   dialing ─> joining ─> running ─> waiting ─> over
 //                            (conductor)    (for the outcome of all)
 //
-// Scheduled, never blocks. Waits: the dialer has a deadline; after that the coordinator has to show a sign of
-// life every `host_timeout`, or host 0 is lost and the update ends here.
+// Scheduled, never blocks. Waits: the dialer has a deadline; after that the coordinator has to send a
+// heartbeat within every `host_timeout`, or host 0 is lost and the update ends here.
 
 #include "actors/cluster/attention.hpp"
 #include "actors/cluster/cluster_interfaces.hpp"
@@ -27,7 +27,7 @@
 
 namespace ckpt::actors {
 
-/// The coordinator itself on host 0, elsewhere the way to it.
+/// On host 0 the coordinator itself, elsewhere how to reach it.
 struct way_to_coordinator {
   coordinator_actor here;
   outside_line line;
@@ -42,7 +42,7 @@ struct node_options {
   join_request introduction;
   std::uint32_t protocol = protocol_version; ///< another one in tests only
   std::vector<io::file_identity> files;
-  /// Connects the data path and starts what runs the update here. Throws what stands in the way.
+  /// Connects the data path and starts the conductor. Throws an exception of any kind where that fails.
   std::function<conductor_actor(const start_update&, const node_actor&)> begin;
 };
 
@@ -54,13 +54,13 @@ struct node_state {
   node_options options;
   phase at = phase::dialing;
   coordinator_actor coordinator;
-  bool is_introduced = false; ///< the coordinator listens to this host
+  bool is_introduced = false; ///< has sent its join_request
   caf::actor dialing;         ///< the dialer
   conductor_actor conductor;
   meter::clock::time_point heard; ///< from the coordinator
   attention looks;
   bool coordinator_lost = false;
-  cause given_up; ///< why the coordinator, or this node for lack of one, ends the update
+  cause given_up; ///< why the update ends, by the coordinator or, if that is lost, by this node
   std::optional<host_verdict> verdict;
   caf::typed_response_promise<update_verdict> promise;
 };

@@ -3,7 +3,7 @@
 #pragma once
 
 // A TCP connection between two hosts, inside TLS where the hosts have certificates. Used by one thread, with
-// one read and one write at a time.
+// at most one read and one write under way.
 
 #include "actors/cluster/tls_identity.hpp"
 
@@ -28,13 +28,13 @@ public:
   using executor_type = tcp::socket::executor_type;
   using role = boost::asio::ssl::stream_base::handshake_type;
 
-  /// In the clear, until there is a handshake.
+  /// Plain TCP until handshake() is called.
   explicit secured_stream(tcp::socket socket) : socket_{std::move(socket)} {}
 
   /// May throw for lack of memory.
   void handshake(boost::asio::ssl::context& context, role as, std::function<void(error_code)> done);
 
-  /// Why the other side's certificate was not believed; empty when that was not the trouble.
+  /// Why the other side's certificate was refused; empty when it was not.
   [[nodiscard]] std::string doubt();
 
   template <class Buffers, class Handler>
@@ -56,7 +56,7 @@ public:
   [[nodiscard]] tcp::socket& socket() noexcept { return socket_; }
   [[nodiscard]] executor_type get_executor() { return socket_.get_executor(); }
 
-  /// Ends what is under way; may be called again.
+  /// Cancels what is under way; may be called again.
   void close() noexcept;
 
 private:

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What a process keeps from run to run: devices with their rings, the links between hosts, staging memory that
-// the devices know. One run at a time uses them.
+// Kept by a process from run to run: devices with their rings, the links between hosts, and pinned staging
+// memory. One run at a time uses them.
 
 #include "gpu/collective.hpp"
 #include "gpu/device.hpp"
@@ -19,21 +19,21 @@ namespace ckpt::actors {
 
 class host_resources {
 public:
-  /// Opens what broadcasts in one run, on links that stay.
+  /// Opens the collective of one run, on links that stay.
   using collective_opener = std::function<std::unique_ptr<gpu::collective>()>;
 
-  /// None: for a host that cannot take part.
+  /// No devices: for a host that cannot take part.
   host_resources() = default;
   host_resources(std::vector<std::unique_ptr<gpu::device>> devices, collective_opener open_collective);
 
   /// By their rank on this host.
   [[nodiscard]] const std::vector<std::unique_ptr<gpu::device>>& devices() const noexcept { return devices_; }
 
-  /// Known to all devices. Not before the first begin_run().
+  /// Pinned for all devices. Valid after the first begin_run().
   [[nodiscard]] io::slab_pool& slabs() noexcept { return *slabs_; }
 
-  /// Makes ready for a run: at least `slab_count` slabs of `slab_bytes`, all free, and rings for `plan`. What
-  /// is there from the run before is kept where it will do. Throws std::system_error, what a device throws, or
+  /// Prepares a run: at least `slab_count` slabs of `slab_bytes`, all free, and rings for `plan`. Keeps what
+  /// the previous run has left where it is large enough. Throws std::system_error, what a device throws, or
   /// std::runtime_error that names the largest group where a ring does not fit.
   void begin_run(const io::bucket_plan& plan, std::uint32_t slab_count, std::uint64_t slab_bytes);
 
@@ -43,7 +43,7 @@ public:
 private:
   void make_slabs(std::uint32_t count, std::uint64_t bytes);
 
-  // What is further down goes first.
+  // Destroyed from the last to the first: devices unpin the staging memory before it is unmapped.
   std::unique_ptr<io::slab_pool> slabs_;
   std::vector<std::unique_ptr<gpu::device>> devices_;
   collective_opener open_collective_;

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The actor that issues the broadcasts, every bucket in the one global sequence. Detached: it alone uses the
+// The actor that issues the broadcasts: every bucket, in the order of the plan. Detached: it alone uses the
 // collective, and waits for it on its own thread, for a few milliseconds at a time. Bound: the slots of the
 // ring.
 

@@ -3,18 +3,17 @@
 #pragma once
 
 // The actor that runs one update on this host: spawns the others, passes on credit, and turns the first
-// failure into one abort for everybody. Event-based, never blocks. No tensor byte and no chunk passes through
-// it: two messages per bucket and worker.
+// failure into one abort for all. Event-based, never blocks. No tensor byte and no chunk passes through it:
+// about two messages per bucket and worker.
 //
 //   starting ─> clearing ─> transferring ─> finishing ─> closing ─> proving ─> ending ─> verdict
 //       └───────────┴──────────────┴────────────┴───────────┴──────────┴─> aborting ─┘
 //
-// No engine is paused before all engines on all hosts would take the update, and none is asked to start its
-// workers before all are paused.
-// No worker is told to finish before all workers of all engines on all hosts have taken the last bucket:
-// until then every engine can still be told that the update failed. Where hosts wait for each other the
-// conductor tells the node how far this one is (milestone_reached) and goes on when it hears that all are
-// (proceed).
+// No engine is paused before all engines on all hosts are ready to take the update, and none is asked to
+// start its workers before all are paused. No worker is told to finish before all workers of all engines on
+// all hosts have taken the last bucket: until then every engine can still be told that the update failed. At
+// each milestone the conductor tells its node that this host has reached it (milestone_reached), and goes on
+// when all hosts have (proceed).
 
 #include "actors/cluster/cluster_interfaces.hpp"
 #include "actors/update/update.hpp"
@@ -77,14 +76,14 @@ struct conductor_state {
   std::vector<device_part> devices;
   std::vector<engine_part> engines;    ///< those that this host leads
   std::vector<caf::actor_addr> living; ///< the parts that have not ended yet
-  std::uint32_t acknowledged = 0;      ///< buckets that all workers of this host have taken
-  bool checked = false;                ///< the files have not changed, now that all buckets are taken
-  bool ready = false;                  ///< said that all servers of this host would take the update
-  bool answered = false;               ///< said that all of them have answered
+  std::uint32_t acknowledged = 0;      ///< buckets that all workers here have acknowledged
+  bool checked = false;                ///< after the last bucket: the files have not changed
+  bool ready = false;                  ///< milestone::ready was reported
+  bool answered = false;               ///< milestone::answered was reported
   cause first_cause;
   meter::clock::time_point started;
   double ready_seconds = 0;
-  std::optional<double> update_seconds; ///< without the proof; once all engines are closed
+  std::optional<double> update_seconds; ///< without the proof; set once all engines are closed
   caf::typed_response_promise<host_verdict> promise;
 
   /// The workers of this host that belong to `engine`.

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the two files of the conductor share: conductor.cpp takes a run to its good end, conductor_end.cpp ends
-// one that failed, and everything after either.
+// Shared by the two files of the conductor: conductor.cpp takes a run to its good end, conductor_end.cpp ends
+// a run that failed, and delivers the verdict of both.
 
 #include "actors/update/conductor.hpp"
 
@@ -23,35 +23,36 @@ template <class Parts, class Predicate>
   return std::ranges::all_of(parts, predicate);
 }
 
-/// Everything is over: the verdict goes out.
+/// Delivers the verdict. Everything else has ended.
 void deliver(self_pointer self);
 
-/// Threads that were promised could not be had after all. No engine has been asked for anything; what has
-/// been started, and what CAF takes for started, ends with the process.
+/// A thread could not be started, although that had been tried out. No engine has been asked for anything.
+/// Actors that have started, or that CAF believes to have started, end with the process.
 void give_up_at_once(self_pointer self, const std::string& why);
 
-/// Everybody has said what there is to say; when the last part is gone, the verdict goes out.
+/// Ends all parts. When the last one is gone, the verdict is delivered.
 void end(self_pointer self);
 
 void end_if_all_told(self_pointer self);
 
-/// The update has failed: nothing more is read or copied, workers and servers are told at once.
+/// The update has failed: stops reading and copying, tells workers and servers at once.
 void abort(self_pointer self, const cause& why);
 
-/// The first failure of this host ends the update everywhere.
+/// The first failure on this host: ends the update on all hosts.
 void on_failure(self_pointer self, const cause& why);
 
-/// That host, or the coordinator, can tell better why: their word comes as the end of the update.
+/// Another host seems to be lost. It, or the coordinator, knows the cause better: their message ends the
+/// update.
 void on_suspicion(self_pointer self, const cause& why);
 
-/// In a failed update: the server of `engine` starts no worker any more.
+/// In a failed update: the server of `engine` will start no more workers.
 void settle(self_pointer self, std::uint32_t engine);
 
-/// Workers of `engine` that have not come may come yet, where its server has not answered, or where it did
-/// because others failed: the next run looks for them.
+/// Workers of `engine` that have not connected may do so yet: where its server has not answered, or answered
+/// because other workers failed. Marks their devices: the next run then looks for them.
 void leave_marks(self_pointer self, std::uint32_t engine, bool is_unanswered);
 
-/// Those who had to do something in this phase have had their time.
+/// The deadline of the present phase has passed.
 void on_time_over(self_pointer self);
 
 /// A part has ended.

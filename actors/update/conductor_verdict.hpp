@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What a conductor has to say of its host at the end: how far each engine came, and what each stage did.
+// The conductor's verdict on its host: how far each engine came, and what each stage did.
 
 #include "actors/update/conductor.hpp"
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// How long those who take part in a failed update are given to hear of it. Pure; any thread.
+// How long a failed update waits for its workers and servers. Pure; any thread.
 
 #include <algorithm>
 #include <chrono>
@@ -11,7 +11,8 @@
 
 namespace ckpt::actors {
 
-/// How long an abort waits for a worker that has not come yet, and for the server's last word.
+/// How long an abort waits for a worker that is there to close its channel, for one that the server of a lost
+/// host may still start, and for a server's answer once all its workers have been told.
 [[nodiscard]] inline std::chrono::milliseconds abort_grace(std::chrono::milliseconds timeout) {
   return std::min(timeout, std::chrono::milliseconds{5'000});
 }

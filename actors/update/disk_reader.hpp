@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The actor that reads. Detached: it waits for completions on its own thread, for a few milliseconds at a
-// time. Bound: no more chunks are read and not yet copied than there are slabs, or mapped_chunks_max for
-// files in memory.
+// The actor that reads the checkpoint. Detached: it waits for completions on its own thread, for a few
+// milliseconds at a time. Bound on the chunks that are read and not yet copied: the number of slabs, or
+// mapped_chunks_max for chunks that are in memory already.
 //
-// A file is compared with what it was when it was opened as soon as its last byte has been copied, and all of
-// them once more before anybody is told that the workers have taken everything.
+// A file's stamp is compared with that of its opening once its last byte has been copied. All files are
+// compared once more before anybody is told that the workers have taken everything.
 
 #include "actors/update/interfaces.hpp"
 #include "actors/update/update.hpp"
@@ -32,9 +32,9 @@ struct disk_reader_state {
   std::vector<std::uint32_t> chunks_left_by_file;
   std::map<std::uint32_t, io::slab_index> reading; ///< slab by chunk
   std::uint32_t slabs_taken = 0;
-  bool is_cached = false; ///< the chunk that came last was in the page cache
+  bool is_cached = false; ///< the last completed chunk was in the page cache
   std::uint32_t mapped_chunks = 0;
-  std::size_t pinned_end = 0; ///< into chunks: files in memory are known to the devices up to there
+  std::size_t pinned_end = 0; ///< into chunks: files in memory are pinned up to there
   meter::clock::time_point last_completion;
   bool ticking = false;
   bool failed = false;

@@ -2,15 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Every message and every actor interface, in the order in which a bucket meets them:
+// All messages and actor interfaces on one host, in the order in which a bucket meets them:
 //
 //   disk_reader ──chunk_ready──> stager ──bucket_staged──> broadcaster ──bucket_ready──> worker_session
-//        ^──────slab_free──────────┘ ^──────────┬─────────────────^                            │
-//                                               └─buckets_acknowledged── conductor <── progress ──┤
-//                                                                                 server_notifier
+//        ^──────slab_free─────────┘  ^                          ^                               │
+//                                    └──buckets_acknowledged────┴── conductor <─session_progress┘
+//                                                                       ^──server_progress── server_notifier
 //
-// All of them live in one process; tensor bytes stay where they are and only their places travel. What passes
-// between hosts stands in cluster_interfaces.hpp.
+// All of them live in one process. Messages carry the places of tensor bytes, never the bytes. The messages
+// between hosts are in cluster_interfaces.hpp.
 
 #include "actors/update/messages.hpp"
 
@@ -80,16 +80,16 @@ using caf::replies_to;
 using disk_reader_actor = caf::typed_actor<
     // Begin.
     reacts_to<start_atom>,
-    // A stager is through with a chunk: the slab is the permission to read another one.
+    // A stager has copied a chunk. Its slab is the credit to read another one.
     reacts_to<slab_free>,
-    // All workers have taken all buckets: are the files as they were when they were opened?
+    // All workers have taken all buckets: check that no file has changed since it was opened.
     reacts_to<check_atom>,
     // To itself, while reads are under way.
     reacts_to<tick_atom>>;
 
 /// Copies chunks to one device.
 using stager_actor = caf::typed_actor<
-    // Begin: buckets without any bytes are staged as they are.
+    // Begin. Buckets without bytes are staged at once.
     reacts_to<start_atom>,
     // The disk reader has a chunk for this device.
     reacts_to<chunk_ready>,
@@ -98,9 +98,9 @@ using stager_actor = caf::typed_actor<
     // To itself, while copies are under way.
     reacts_to<tick_atom>>;
 
-/// Brings staged buckets to all devices, in the one global sequence.
+/// Broadcasts staged buckets to all devices, in the order of the plan.
 using broadcaster_actor = caf::typed_actor<
-    // Begin: what other hosts read comes without further notice.
+    // Begin. Buckets that other hosts read are issued without a message.
     reacts_to<start_atom>,
     // A stager of this host has a bucket complete.
     reacts_to<bucket_staged>,
@@ -111,15 +111,15 @@ using broadcaster_actor = caf::typed_actor<
 
 /// Speaks with one worker of an engine.
 using worker_session_actor = caf::typed_actor<
-    // The server is about to be asked to start its workers: expect one, and hand over the ring.
+    // The server is about to be asked to start its workers: expect one, and offer it the ring.
     reacts_to<open_atom>,
-    // A bucket may be handed over.
+    // A bucket may be listed to the worker.
     reacts_to<bucket_ready>,
     // All workers have all buckets: let go of the ring and run the post hook.
     reacts_to<finish_atom>,
-    // The update has failed: tell the worker, also one that comes late, and close.
+    // The update has failed: tell the worker, even one that comes late, and close.
     reacts_to<abort_update>,
-    // The server starts no worker any more: who has not come will not.
+    // The server will start no more workers: do not wait for one that has not come.
     reacts_to<settled_atom>,
     // To itself; only the tick with the latest number counts.
     reacts_to<tick_atom, std::uint64_t>>;
@@ -128,22 +128,21 @@ using worker_session_actor = caf::typed_actor<
 using server_notifier_actor = caf::typed_actor<
     // Ask until the server is ready.
     reacts_to<start_atom>,
-    // All engines are ready: get rid of what a killed node left behind, and pause.
+    // All engines are ready: end what a killed node has left behind, and pause.
     reacts_to<clear_atom>,
-    // Ask it to start its workers; its answer comes when they are through.
+    // Ask it to start its workers; it answers when they are done.
     reacts_to<post_atom>,
     // All workers of this host have come.
     reacts_to<came_atom>,
-    // All workers are through: the answer is due.
+    // All workers are done: the answer is due.
     reacts_to<finish_atom>,
-    // All engines have answered: bring inference back, confirm the version.
+    // All engines have answered: end the pause, confirm the version.
     reacts_to<close_atom>,
-    // It generates again: what does it hold?
+    // It generates again: ask for its checksums.
     reacts_to<prove_atom>,
     // The update has failed: stay until the server has answered, then end the pause.
     reacts_to<abort_update>,
-    // All workers of this host know that the update has failed: wait only a little for the server's last
-    // word.
+    // All workers of this host know of the failure: wait only briefly for the server's answer.
     reacts_to<told_atom>,
     // To itself.
     reacts_to<tick_atom>>;
@@ -154,14 +153,14 @@ using conductor_actor = caf::typed_actor<
     replies_to<run_atom>::with<host_verdict>,
     // From the parts.
     reacts_to<part_failed>, reacts_to<neighbour_suspected>,
-    // From the node: the update has failed, or all hosts have got that far, or the workers of this engine that
-    // have not come will not.
+    // From the node: the update has failed; all hosts have passed a milestone; the workers of this engine
+    // that have not come will not come.
     reacts_to<give_up>, reacts_to<proceed>, reacts_to<no_more_workers>,
     // From the sessions and the notifiers.
     reacts_to<session_progress>, reacts_to<server_progress>,
     // From the disk reader: the files are as they were when they were opened.
     reacts_to<checked_atom>,
-    // To itself: those who had to do something in this phase (a conductor_state::phase) have had their time.
+    // To itself: the time limit of a phase (a conductor_state::phase) has passed.
     reacts_to<give_up_atom, std::uint8_t>>;
 
 } // namespace ckpt::actors

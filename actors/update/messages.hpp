@@ -24,7 +24,7 @@ struct chunk_ready {
   const std::byte* data = nullptr; ///< start of the chunk's window
 };
 
-/// The chunk has been copied away; its slab may be used again.
+/// The chunk has been copied to the device; its slab may be used again.
 struct slab_free {
   std::uint32_t chunk = 0;
   std::optional<std::uint32_t> slab;
@@ -50,19 +50,17 @@ struct part_failed {
   cause why;
 };
 
-/// A neighbour does not do its share of the broadcasts: it may be lost, or may have failed and be about to say
-/// why.
+/// A broadcast with a neighbour failed: that host may be lost, or may have failed and be about to say why.
 struct neighbour_suspected {
   cause why;
 };
 
-/// The update has failed on this host: what its conductor, or its node, tells the coordinator.
+/// The update has failed on this host: a message from its conductor or node to the coordinator.
 struct host_failed {
   cause why;
 };
 
-/// The update has failed, whoever's fault it is: what the coordinator tells the nodes, and these their
-/// conductors.
+/// The update has failed on some host: sent by the coordinator to the nodes, by these to their conductors.
 struct give_up {
   cause why;
 };
@@ -72,12 +70,12 @@ struct interrupted {
   cause why;
 };
 
-/// Where everybody has to be before anybody goes on. The only things that hosts wait for each other with.
+/// A point that all hosts have to reach before any of them goes on: the only barriers between hosts.
 enum class milestone : std::uint8_t {
-  ready,    ///< the channels are there, and the servers of all engines would take an update
-  cleared,  ///< the engines are paused, and what killed nodes left behind is through
-  expected, ///< the sessions await the workers: who connects from here on is one that was asked for
-  taken,    ///< all workers have taken the last bucket: until then every engine can be told that it failed
+  ready,    ///< the channels are bound, and all servers would take an update
+  cleared,  ///< engines are paused, and updates left by killed nodes have ended
+  expected, ///< sessions expect workers: from here on only requested ones connect
+  taken,    ///< all workers have the last bucket: before, every update can still be aborted
   through,  ///< all workers have let go of their rings and run their post hooks
   answered, ///< all servers have said that their updates succeeded
 };
@@ -92,13 +90,13 @@ struct proceed {
   milestone past = milestone::ready;
 };
 
-/// In a failed update: the server of an engine whose workers sit on several hosts will start none of them
-/// any more.
+/// In a failed update, from the leader of an engine over several hosts: its server will start no more
+/// workers.
 struct engine_settled {
   std::uint32_t engine = 0;
 };
 
-/// The same for those that drive its workers.
+/// The same, from the coordinator to the hosts that drive the engine's workers.
 struct no_more_workers {
   std::uint32_t engine = 0;
 };
@@ -106,11 +104,11 @@ struct no_more_workers {
 /// A worker session got as far as `step`.
 struct session_progress {
   enum class step : std::uint8_t {
-    bound,        ///< its channel is there
-    expecting,    ///< whoever connects now is the worker that the server was asked to start
+    bound,        ///< its channel is bound
+    expecting,    ///< a worker that connects now is one that was asked for
     came,         ///< the worker has connected
     opened,       ///< the worker has opened the ring
-    listed,       ///< the worker has been sent its first list: from here on its weights may change
+    listed,       ///< it was sent the first list: its weights may have changed
     acknowledged, ///< the worker has taken `bucket`
     finished,     ///< the worker has let go of the ring and run its post hook
     closed,       ///< the channel is closed, after an abort
@@ -124,7 +122,7 @@ struct session_progress {
 struct server_progress {
   enum class step : std::uint8_t {
     ready,    ///< the server would take an update now
-    cleared,  ///< the engine is paused, and the server has nothing else to do for us
+    cleared,  ///< the engine is paused, and no earlier update is left
     answered, ///< the server says that its update succeeded
     closed,   ///< version confirmed and inference brought back
     proved,   ///< asked what it holds
@@ -137,11 +135,11 @@ struct server_progress {
 /// Tells a session or a notifier that the update has failed.
 struct abort_update {
   std::string why;
-  /// A server that has not answered yet may start its workers as long as this. Zero: it was not asked to.
+  /// For how long a server that has not answered may still start its workers. Zero: it was not asked to.
   std::chrono::milliseconds late_workers{0};
 };
 
-// What follows crosses hosts: each of these is written field by field.
+// These types are sent between hosts, field by field.
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, cause& x) {

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What one stage of the pipeline has done so far. The stage's own thread writes; any thread reads, for the
-// progress line while the update runs and for the report afterwards.
+// Counts what one stage of the pipeline has done. The stage's own thread writes; any thread reads, for the
+// progress line and for the report.
 
 #include <atomic>
 #include <chrono>
@@ -17,8 +17,8 @@ public:
 
   void add_bytes(std::uint64_t count) noexcept { bytes_.fetch_add(count, std::memory_order_relaxed); }
 
-  /// Says whether the stage has anything under way. The time between becoming busy and becoming idle is its
-  /// busy time: what the stage would need if all others took no time.
+  /// Tells whether the stage has anything under way. Busy time is the time between becoming busy and becoming
+  /// idle: what the stage would need if all others took no time.
   void set_busy(bool busy) noexcept {
     if (busy == busy_)
       return;

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Whether the engines of an update hold what they should, by the checksums that they gave. Pure; any thread.
+// Checks by their checksums whether the engines of an update hold what they should. Pure; any thread.
 
 #include "actors/update/verdict.hpp"
 #include "io/engine/engine_checksums.hpp"
@@ -13,16 +13,16 @@
 
 namespace ckpt::actors {
 
-/// What engines have to hold, and where that was learnt: "the earlier report", "engine URL".
+/// The checksums that engines have to hold, and their source: "the earlier report", "engine URL".
 struct expected_proof {
-  io::engine_checksums checksums; ///< empty where no engine on host 0 can tell
+  io::engine_checksums checksums; ///< empty where no engine on host 0 reports any
   std::string source;
-  bool is_of_this_update = true; ///< then nobody knows which of two that differ is right
+  bool is_of_this_update = true; ///< if so, nobody knows which of two engines is right
 };
 
-/// Compares the digest of each engine in `hosts`, whose update was good, with `expected`, writes down what is
-/// wrong with it, and drops the digests. Returns the first failure. Where engines of this update differ among
-/// themselves, all of them are in doubt. Engines that nothing can be compared with are remarked on.
+/// Compares the digest of each engine in `hosts` with `expected`, notes what is wrong with it, and drops the
+/// digests. To be called after a good update. Returns the first failure. Where engines of this update differ
+/// among themselves, all of them are in doubt. Engines that nothing can be compared with get a remark.
 [[nodiscard]] cause judge_proofs(std::vector<host_verdict>& hosts, const expected_proof& expected);
 
 } // namespace ckpt::actors

@@ -4,20 +4,18 @@
 
 // The actor that speaks HTTP with one engine's server:
 //
-//   asking ─> ready ─clear─> draining ─> pausing ─> cleared ─post─> updating ─> answered ─close─> closing ─>
-//   over (until it is up)   (what a killed node left)                (until all workers are through)
-//        └──────────────────────────┴─────abort────────┴──────────────┴─> leaving ─> resuming ─> checking ─>
-//        over
-//                                            (until an update under way has been answered)
+//   asking ─> ready ─clear─> [draining ─> reviving ─> asking ─>] pausing ─> cleared
+//   cleared ─post─> updating ─> answered ─close─> closing ─> over [─prove─> proving ─> over]
+//   any of these ─abort─> [leaving ─>] [resuming ─>] checking ─> over
 //
-// And once it is over, where that is wanted: over ─prove─> proving ─> over.
+// draining, reviving: end the update and the pause of a killed node. leaving: until the server has answered
+// an update under way. resuming: if this node has paused the engine.
 //
-// Whoever has asked for an update stays until the server has answered it, however it ends: the server may
-// queue it behind running requests, and would start workers for a node that is gone. And whoever has paused
-// an engine resumes it.
+// Even after a failure it stays, for at most --stay-time, with a server that has not answered its update: the
+// server may queue it behind running requests, and later start workers for a node that is gone.
 //
-// Detached: it works on its calls under way for a few milliseconds at a time. Every step has a deadline,
-// except `updating` while the worker sessions still have theirs.
+// Detached: it polls its HTTP calls for a few milliseconds at a time. Every step has a deadline, except
+// `updating` while the worker sessions still have theirs.
 
 #include "actors/update/interfaces.hpp"
 #include "actors/update/update.hpp"
@@ -46,9 +44,9 @@ struct server_notifier_state {
     answered,
     closing,
     proving,
-    failed, ///< and said so; the abort comes
+    failed, ///< reported; the conductor answers with an abort
     leaving,
-    probing, ///< whether the server lives, whose connection broke
+    probing, ///< its connection broke: does the server still live?
     resuming,
     checking,
     over
@@ -59,26 +57,26 @@ struct server_notifier_state {
   conductor_actor conductor;
   std::unique_ptr<io::engine_api> api;
   step at = step::idle;
-  io::http_request request;              ///< of the call under way
-  std::unique_ptr<io::http_call> call;   ///< the conversation
-  std::unique_ptr<io::http_call> resume; ///< beside an update that waits although the engine is paused
-  std::optional<io::http_request> next;  ///< takes the place of the question of this step
-  unsigned asked_instead = 0;            ///< questions since the last pause
-  bool was_helped = false;               ///< in this step, by requests that bring the server nearer
-  bool answer_is_judged = true;          ///< false for requests that only bring the server nearer
+  io::http_request request;              ///< of `call`
+  std::unique_ptr<io::http_call> call;   ///< under way
+  std::unique_ptr<io::http_call> resume; ///< a resume beside an update that waits although paused
+  std::optional<io::http_request> next;  ///< sent in place of this step's question
+  unsigned asked_instead = 0;            ///< questions sent without a pause between them
+  bool was_helped = false;               ///< requests that help the server were sent in this step
+  bool answer_is_judged = true;          ///< false for requests that only help the server
   std::deque<io::http_request> todo;     ///< requests to send before the current question is asked again
   std::deque<io::http_request> closing;  ///< closing requests still to send
   std::string last_why;                  ///< why the server was not ready when it was last asked
   engine_account account;
   std::optional<meter::clock::time_point> deadline;
-  std::optional<meter::clock::time_point> paused; ///< when the pause was asked for; until it is over
+  std::optional<meter::clock::time_point> paused; ///< when the pause was asked for; set until it is over
   meter::clock::time_point posted;
-  meter::clock::time_point asked;      ///< for what it holds
+  meter::clock::time_point asked;      ///< when asked for its checksums
   meter::clock::time_point stay_until; ///< after an abort
-  bool is_under_way = false;           ///< an update was asked for and not answered
+  bool is_under_way = false;           ///< an update was sent and not answered
   bool workers_came = false;
   bool workers_told = false;     ///< after an abort
-  bool is_revived = false;       ///< another's pause has been ended
+  bool is_revived = false;       ///< a killed node's pause has been ended
   bool resume_was_tried = false; ///< beside the update
   bool wait_was_said = false;
   bool ticking = false;

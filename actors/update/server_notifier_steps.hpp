@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the parts of the server notifier share: the state's words, calls, and ways to say something. The parts
-// are server_questions.cpp (until the engine is ready and paused), server_update.cpp (the update, and staying
+// Shared by the parts of the server notifier: short names, calls and messages. The parts are
+// server_questions.cpp (until the engine is ready and paused), server_update.cpp (the update, and staying
 // with it when it fails), server_notifier.cpp (the actor, and the end of a good update) and server_proof.cpp
-// (what the engine holds then). All of it runs on the notifier's own thread.
+// (the checksums). All of it runs on the notifier's own thread.
 
 #include "actors/update/deadlines.hpp"
 #include "actors/update/server_notifier.hpp"
@@ -32,17 +32,17 @@ using meaning = io::engine_answer::meaning;
 /// Pause before a server that is not ready is asked again.
 inline constexpr auto ask_again_wait = 200ms;
 
-/// The longest that one question (not an update) may take; a server that hangs is asked anew.
+/// The longest that one question (not an update) may take; then the server is asked again.
 inline constexpr auto question_time_max = std::chrono::milliseconds{10'000};
 
-/// The update's own call ends with the update, whose steps all have deadlines. A limit there has to be.
+/// The call of an update ends with the update, whose steps all have deadlines; this is only a last limit.
 inline constexpr auto update_time_max = std::chrono::hours{24};
 
 [[nodiscard]] inline const std::string& url(const server_notifier_state& state) {
   return state.context->options.endpoints[state.engine].url;
 }
 
-/// Of the engine in the cluster.
+/// The engine's number in the cluster.
 [[nodiscard]] inline std::uint32_t number_of(const server_notifier_state& state) {
   const auto& layout = state.context->layout;
   return layout.engines_led_by(layout.host).begin + state.engine;
@@ -57,13 +57,13 @@ inline void tick(self_pointer self) {
     self->send(self, tick_atom_v);
 }
 
-/// A look at what has no call under way.
+/// The next look, for when no call is under way.
 inline void tick_later(self_pointer self) {
   if (!std::exchange(self->state.ticking, true))
     self->delayed_send(self, ask_again_wait, tick_atom_v);
 }
 
-/// The conductor answers with an abort. A call that may still start workers goes on.
+/// Reports the failure; the conductor answers with an abort. A call that may still start workers goes on.
 inline void fail(self_pointer self, ec code, const std::string& what) {
   auto& state = self->state;
   state.at = step::failed;
@@ -106,10 +106,10 @@ inline void end_pause(server_notifier_state& state) {
 
 // Until the engine is ready, and paused.
 
-/// Sends what is to be sent before the question of this step, then the question.
+/// Sends the requests of `todo`, then the question of this step.
 void ask(self_pointer self);
 
-/// Back to the question of the present step after a while.
+/// Asks the question of this step again after a while.
 void ask_later(self_pointer self);
 
 void on_answer(self_pointer self, const std::optional<io::http_response>& response, const std::string& error);
@@ -118,8 +118,8 @@ void pause(self_pointer self);
 
 void clear(self_pointer self);
 
-/// The killed node may have left a pause behind. One pause upon another can be a trap: SGLang's `abort` waits
-/// for requests that a pause in place holds up.
+/// Ends a pause that a killed node may have left. A second pause on top of it can hang: SGLang's `abort`
+/// waits for requests that a pause `in_place` holds up.
 void revive(self_pointer self);
 
 // The update.
@@ -130,29 +130,28 @@ void on_update(self_pointer self, const std::optional<io::http_response>& respon
 
 void end(self_pointer self);
 
-/// The update is over for the server, or given up: the pause ends, too.
+/// The update is over for the server, or given up: ends the pause, too.
 void leave(self_pointer self);
 
 void stay(self_pointer self);
 
 void on_resumed(self_pointer self, const std::optional<io::http_response>& response, std::error_code failure);
 
-/// An engine that is to be updated and whose workers do not come: says why, and what is paused in vain goes
-/// on.
+/// For an engine whose workers do not come: logs why, and ends a pause that is of no use.
 void look_after_waiting(self_pointer self);
 
 void post(self_pointer self);
 
-/// Stays with an update that the server has not answered.
+/// Stays with an update that the server has not answered, for `stay_time` at most.
 void abort(self_pointer self, std::chrono::milliseconds stay_time);
 
-/// The good update is over for the engine: what does it hold?
+/// After a good update: asks the engine for its checksums.
 void prove(self_pointer self);
 
 void on_checksums(self_pointer self, const std::optional<io::http_response>& response,
                   const std::string& error);
 
-/// All workers know. Only the server's last word is missing, if it can come at all.
+/// All workers know of the failure. Only the server's answer is missing, if it comes at all.
 void on_told(self_pointer self);
 
 } // namespace ckpt::actors::notifier

@@ -3,8 +3,7 @@
 #pragma once
 
 // The actor that copies chunks from host memory into one device's ring. Detached: it waits for copies on its
-// own thread, for a few milliseconds at a time. Bound: it holds no more chunks than the disk reader has
-// slabs.
+// own thread, for a few milliseconds at a time. Bound: the chunks that the disk reader may hand over.
 
 #include "actors/update/interfaces.hpp"
 #include "actors/update/update.hpp"
@@ -26,7 +25,7 @@ struct stager_state {
   std::uint32_t device = 0;
   conductor_actor conductor;
   broadcaster_actor broadcaster;
-  disk_reader_actor reader;               ///< who sends the chunks
+  disk_reader_actor reader;               ///< sends the chunks
   std::vector<std::uint32_t> chunks_left; ///< by bucket: not yet copied
   std::deque<chunk_ready> waiting;        ///< for a slot
   std::deque<copy> copying;               ///< in order of their tickets

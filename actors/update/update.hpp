@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// One run: what its actors on this host share. It refers to what lives longer: the version of the weights,
-// which is const, and the host's resources, which it has to itself while it lives. What is not const says
-// which actor's thread uses it.
+// The state of one run that its actors on this host share. It refers to longer-lived objects: the version of
+// the weights, which is const, and the host's resources, which it uses alone while it lives. Each member that
+// is not const says which actor's thread uses it.
 
 #include "actors/cluster_layout.hpp"
 #include "actors/host/host_resources.hpp"
@@ -32,14 +32,14 @@
 
 namespace ckpt::actors {
 
-/// What an engine has to say afterwards of the weights that it holds.
+/// Whether engines have to report checksums of their weights afterwards.
 enum class proof_demand : std::uint8_t {
   none,
-  if_it_can, ///< their checksums, where it can tell them
-  must,      ///< the same, and one that cannot tell them is not proved
+  if_it_can, ///< checksums where it can report them, else a remark
+  must,      ///< the same, but an engine that cannot is a failure
 };
 
-/// What the user asked for, validated.
+/// The validated options of the user.
 struct update_options {
   std::string checkpoint_name; ///< for the log and the report
   io::engine_kind engine = io::engine_kind::sglang;
@@ -66,7 +66,7 @@ struct update_options {
 /// A file that is open.
 struct open_file {
   std::unique_ptr<io::source_file> file;
-  std::uint32_t chunks_left = 0; ///< that still have to be read and copied
+  std::uint32_t chunks_left = 0; ///< still to be read and copied
   bool is_in_place = false;      ///< copied to the devices from where it is mapped
 };
 
@@ -76,7 +76,7 @@ struct device_meters {
   meter reload; ///< list sent to list acknowledged
 };
 
-/// A version of the weights: what is in its files, in which order it travels, and what of it is in memory.
+/// A version of the weights: the tables of its files, the plan, and what of it is in memory.
 struct weights_version {
   io::checkpoint checkpoint;
   io::bucket_plan plan;
@@ -86,11 +86,11 @@ struct weights_version {
 using version_ptr = std::shared_ptr<const weights_version>;
 
 struct update {
-  /// The host's resources have been made ready for it by begin_run(). Throws what the collective throws.
+  /// The host's resources must have been prepared by begin_run(). Throws what the collective throws.
   update(update_options options, const cluster_layout& layout, version_ptr version,
          std::shared_ptr<host_resources> resources);
 
-  /// One that cannot be run: for the report of a host that cannot take part.
+  /// An update that cannot be run: for the report of a host that cannot take part.
   update(update_options options, const cluster_layout& layout, version_ptr version);
 
   update(const update&) = delete;
@@ -98,8 +98,8 @@ struct update {
 
   ~update() noexcept { release(); }
 
-  /// Waits for copies that are under way, and gives the host's resources back: another run may have them.
-  /// Called when nothing of the run is left; actors that have ended may keep the rest of this for a moment.
+  /// Waits for copies under way, and gives the host's resources back for the next run. Call it when nothing
+  /// of the run is left; actors that have ended may still hold the rest of this for a moment.
   void release() noexcept;
 
   update_options options;
@@ -112,35 +112,34 @@ struct update {
   /// Device d has rank layout.ranks_of_host(layout.host).begin + d.
   const std::vector<std::unique_ptr<gpu::device>>& devices;
 
-  /// The disk reader's. Here and not in its state because a device may still copy from a mapped file when the
-  /// reader is gone.
+  /// The disk reader's. Not in its state, because a device may still copy from a mapped file when the reader
+  /// is gone.
   std::map<std::uint32_t, open_file> files;
   io::slab_pool* slabs = nullptr;              ///< the disk reader's; stagers read the slabs they were handed
   std::unique_ptr<gpu::collective> collective; ///< the broadcaster's
 
-  /// Of all devices of the engines that this host leads, by rank; known when all hosts are.
+  /// Of all devices of the engines that this host leads, by rank; set when all hosts have joined.
   std::vector<std::string> engine_uuids;
-  std::vector<std::string> engine_endpoints; ///< of the engines that have workers here; known then, too
+  std::vector<std::string> engine_endpoints; ///< of the engines that have workers here; likewise
 
   startup_report startup; ///< written before the actors start
 
-  /// On host 0: what every engine is to hold afterwards; else they are compared with one of them.
+  /// On host 0: the checksums that every engine has to hold. Empty: engines are compared with one of them.
   std::optional<io::engine_checksums> expected_checksums;
 
-  /// What each engine that this host leads says that it holds, empty where it says nothing; its notifier's
-  /// until that is over.
+  /// The checksums of each engine that this host leads; empty where it reports none. Its notifier's while
+  /// that runs.
   std::vector<io::engine_checksums> checksums;
 
-  bool is_released = false;                                      ///< whoever runs the update
-  std::atomic<bool> is_running = false;                          ///< all hosts are here and agree; the node's
-  meter disk_meter;                                              ///< the disk reader's
-  std::atomic<std::uint64_t> page_cache_bytes = 0;               ///< of what the disk reader read
-  std::atomic<std::uint64_t> in_place_bytes = 0;                 ///< that were memory already (tmpfs)
-  meter broadcast_meter;                                         ///< the broadcaster's
+  bool is_released = false;                        ///< whoever runs the update
+  std::atomic<bool> is_running = false;            ///< all hosts are here and agree; the node's
+  meter disk_meter;                                ///< the disk reader's
+  std::atomic<std::uint64_t> page_cache_bytes = 0; ///< of the bytes that the disk reader read
+  std::atomic<std::uint64_t> in_place_bytes = 0;   ///< bytes that were memory already (tmpfs, kept versions)
+  meter broadcast_meter;                           ///< the broadcaster's
   std::vector<std::unique_ptr<device_meters>> device_meter_list; ///< by device
-  std::atomic<std::uint64_t> acknowledged_bytes =
-      0; ///< by the slowest worker; the conductor's, for the progress line
-  std::atomic<const char*> reader_engine = "none"; ///< what reads: io_uring or threads
+  std::atomic<std::uint64_t> acknowledged_bytes = 0;             ///< by the slowest worker; the conductor's
+  std::atomic<const char*> reader_engine = "none";               ///< what reads: io_uring or threads
 
   [[nodiscard]] std::uint32_t rank_of(std::uint32_t device) const {
     return layout.ranks_of_host(layout.host).begin + device;
@@ -169,8 +168,8 @@ struct update {
            + devices[device]->uuid() + ") of " + engine_name(engine_of(device));
   }
 
-  /// True when `bucket` may be written to the rings of this host, all of whose workers have acknowledged the
-  /// first `acknowledged_count` buckets.
+  /// True when `bucket` may be written to the rings of this host, given that all its workers have
+  /// acknowledged the first `acknowledged_count` buckets.
   [[nodiscard]] bool slot_is_free(std::uint32_t bucket, std::uint32_t acknowledged_count) const {
     const auto& waits_for = plan.buckets[bucket].waits_for;
     return !waits_for || acknowledged_count > *waits_for;
@@ -179,8 +178,8 @@ struct update {
 
 using update_ptr = std::shared_ptr<update>;
 
-/// How many slabs of `chunk_bytes` an update takes: what the memory allows, at most as many as there are
-/// chunks to read here.
+/// How many slabs of `chunk_bytes` an update takes: what the memory allows, at most one per chunk that is
+/// read here.
 [[nodiscard]] std::uint32_t slab_count(std::uint64_t host_memory_bytes, const io::bucket_plan& plan,
                                        std::uint64_t chunk_bytes, const cluster_layout& layout);
 

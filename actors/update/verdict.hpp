@@ -18,40 +18,40 @@ namespace ckpt::actors {
 
 /// What an engine serves after the update.
 enum class served_weights : std::uint8_t {
-  unchanged, ///< nothing was handed to it: what it had before
+  unchanged, ///< it was sent nothing: it serves what it had before
   mixed,     ///< some tensors are new, some old: not fit for use until an update succeeds
   updated,   ///< every worker took every tensor, and the server confirmed
-  unknown,   ///< nobody can tell: a host of it was lost, or nothing confirms that what it took is in place
+  unknown,   ///< a host of it was lost, or nothing confirms that its new weights are in use
 };
 
 [[nodiscard]] const char* name(served_weights state) noexcept;
 
-/// What workers are told of an update that ends early; their servers often say it back.
+/// The beginning of the abort message to workers; servers often repeat it.
 inline constexpr std::string_view abort_words = "ckpt-actor gave up this weight update: ";
 
-/// How far it is proved that an engine serves what it was sent.
+/// Whether it is proved that an engine serves what it was sent.
 struct engine_proof {
-  io::engine_digest digest;     ///< of what it says that it holds; empty when it was not asked or cannot tell
-  std::string failed;           ///< why it is not proved although that was asked for; else empty
-  bool differs = false;         ///< because it holds something else
+  io::engine_digest digest;     ///< of its checksums; empty when it was not asked or reports none
+  std::string failed;           ///< why the proof failed; empty when it did not, or none was asked for
+  bool differs = false;         ///< the proof failed because it holds other weights
   std::uint64_t parameters = 0; ///< of all its workers
-  double seconds = 0;           ///< that it needed to answer
+  double seconds = 0;           ///< it needed to answer
 };
 
-/// What the server of an engine did and said besides taking weights.
+/// What the server of an engine did and said, apart from taking weights.
 struct engine_account {
-  std::string said;                 ///< its last word after an abort
+  std::string said;                 ///< its last answer after an abort
   std::string pause;                ///< how its requests were stopped meanwhile; empty: they were not
-  double pause_seconds = 0;         ///< from asking for the pause to the answer that it is over
+  double pause_seconds = 0;         ///< from the pause request to the answer that it has ended
   std::vector<std::string> remarks; ///< for the user
-  std::string version_before;       ///< empty where it tells none
-  std::string version_after;        ///< when it was asked for it after a failure
-  bool is_unanswered = false;       ///< its update request was left with it
-  bool has_no_weights = false;      ///< it was put to sleep, which lost them
+  std::string version_before;       ///< empty where it reports none
+  std::string version_after;        ///< if it was asked after a failure
+  bool is_unanswered = false;       ///< it never answered its update request
+  bool has_no_weights = false;      ///< it was put to sleep and lost them
   engine_proof proof;
 };
 
-/// What one host knows of an engine that has workers on it.
+/// One host's account of an engine that has workers on it.
 struct engine_share {
   std::uint32_t engine = 0; ///< in the cluster
   std::string endpoint;     ///< empty when another host leads it
@@ -64,14 +64,14 @@ struct engine_share {
   double seconds = 0;       ///< from the start of the update to this engine's end
 };
 
-/// One stage's own work, whatever it waited for.
+/// The work of one stage; time in which it waited for others is not counted.
 struct stage_report {
   std::string stage;
   std::uint64_t bytes = 0;
   double busy_seconds = 0;
 };
 
-/// What a host needed before it could begin, when nothing could go on beside it.
+/// Start-up time of a host, before anything else could run beside it.
 struct startup_report {
   double devices_seconds = 0; ///< to open them: with GPUs, drivers and contexts
   double memory_seconds = 0;  ///< to make staging memory known to them, and their rings
@@ -86,7 +86,7 @@ struct host_verdict {
   std::vector<stage_report> stages;
   startup_report startup; ///< not counted in `seconds`
   double seconds = 0;
-  double connect_seconds = 0; ///< until the hosts, or the GPUs, were connected, beside everything else
+  double connect_seconds = 0; ///< until hosts, or GPUs, were connected; overlaps the rest
   double ready_seconds = 0;   ///< until every engine was ready and its workers here had opened the ring
   std::uint64_t from_page_cache_bytes = 0;
   std::uint64_t in_place_bytes = 0;
@@ -101,7 +101,7 @@ struct engine_verdict {
   std::optional<std::string> version;
   std::uint64_t bytes = 0; ///< acknowledged by all its workers
   double seconds = 0;      ///< from the start of the update to this engine's end
-  std::string detail{};    ///< what a worker of it said of a failure, in full
+  std::string detail{};    ///< the error text of one of its workers, in full
   engine_account account{};
 };
 
@@ -114,13 +114,13 @@ struct update_verdict {
   double ready_seconds = 0;
 };
 
-/// What a host says that ended before anything was handed to its engines. `endpoints` are those of the
-/// engines that it leads.
+/// The verdict of a host whose update ended before its engines were sent anything. `endpoints` are those of
+/// the engines that it leads.
 [[nodiscard]] host_verdict untouched(const cause& why, const cluster_layout& layout,
                                      const std::vector<std::string>& endpoints);
 
-/// The verdict on the whole update from what the hosts say. Engines led by hosts of which nothing is known
-/// are left out, unless `hosts` should hold every host (on host 0).
+/// The verdict on the whole update, from those of the hosts. Host 0 judges all engines, another host only
+/// those that it leads.
 [[nodiscard]] update_verdict conclude(const cause& first_cause, std::vector<host_verdict> hosts,
                                       const cluster_layout& layout,
                                       const std::optional<std::string>& weight_version);

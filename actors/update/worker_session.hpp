@@ -4,12 +4,13 @@
 
 // The actor that speaks with one worker of an engine, in lock-step:
 //
-//   binding ─> idle ─open─> opening ─> ready <─> listing ─finish─> releasing ─> hooking ─> over
-//              (bound)     (handle)           (one bucket)     (first None)  (second None)
+//   idle ─open─> opening ─> ready <─> listing,  ready ─finish─> releasing ─> signing_off ─> hooking ─> over
+//   (bound)      (handle)             (one bucket)              (first None) (ring closed)  (second None)
+//   any of these ─abort─> aborting ─> over
 //
-// Whoever connects before the server has been asked to start its workers was left behind by another node, and
-// is told to give up. After a failure a worker that has not come yet is waited for as long as the server may
-// still start it: it would otherwise wait for its first message for ever, and its engine with it.
+// A worker that connects before the server has been asked to start its workers was left behind by another
+// node, and is told to give up. After a failure the session waits for a late worker as long as the server may
+// still start it: otherwise that worker would wait for its first message for ever, and block its engine.
 //
 // Detached: it waits for the worker on its own thread, for a few milliseconds at a time. Every step that
 // waits for the worker has a deadline. Bound: buckets handed over are limited by the slots of the ring.
@@ -45,16 +46,16 @@ struct worker_session_state {
   std::uint32_t device = 0;
   conductor_actor conductor;
   std::unique_ptr<io::worker_channel> channel;
-  std::optional<io::stale_worker> stale; ///< while one is looked for, or there
+  std::optional<io::stale_worker> stale; ///< while looking for one, or telling it to give up
   step at = step::idle;
   std::deque<std::uint32_t> buckets; ///< ready, not yet listed
-  std::uint32_t listed = 0;          ///< the bucket whose list is with the worker
+  std::uint32_t listed = 0;          ///< the bucket whose list was sent last
   meter::clock::time_point deadline;
-  bool is_bound = false;         ///< said that the worker may connect
-  bool has_come = false;         ///< and that it did
+  bool is_bound = false;         ///< session_progress::bound was reported
+  bool has_come = false;         ///< session_progress::came was reported
   bool is_open = false;          ///< the server was asked to start the worker
-  bool worker_is_gone = false;   ///< it closed its end: there is nothing left that it could let go of
-  bool is_shared = false;        ///< a second process connected: one of the two is of an earlier update
+  bool worker_is_gone = false;   ///< it has closed its end of the channel
+  bool is_shared = false;        ///< a second process has connected: one of the two is of an earlier update
   std::uint64_t tick_number = 0; ///< of the only tick that counts
 
   [[nodiscard]] bool waits_for_worker() const;

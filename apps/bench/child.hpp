@@ -13,7 +13,7 @@
 
 namespace ckpt::apps::bench {
 
-/// A program that runs beside us. It is killed when the object goes before the program ended.
+/// A child process. Killed when the object is destroyed before the program has ended.
 class child {
 public:
   /// Starts `arguments[0]`, looked for in PATH when it has no slash, with standard output and error in the
@@ -23,11 +23,11 @@ public:
   child& operator=(const child&) = delete;
   ~child() noexcept;
 
-  /// Asks it to end.
+  /// Sends SIGTERM.
   void terminate() noexcept;
 
-  /// Waits for its end and returns its exit status, 128 and more for a signal. Throws std::runtime_error when
-  /// it has not ended after `timeout`.
+  /// Waits for its end and returns its exit status, or 128 and the signal's number. Throws std::runtime_error
+  /// when it has not ended after `timeout`.
   int wait(std::chrono::milliseconds timeout);
 
 private:
@@ -35,8 +35,8 @@ private:
   pid_t process_ = -1;
 };
 
-/// Runs a program to its end and returns what it printed to standard output. Throws std::runtime_error with
-/// its words when it fails.
+/// Runs a program to its end and returns its standard output. Throws std::runtime_error with its output when
+/// it fails.
 [[nodiscard]] std::string run_program(const std::vector<std::string>& arguments);
 
 } // namespace ckpt::apps::bench

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The comparisons that this project's claims rest on. Each adds its series, its bars, and what went
-// differently from what was asked to a report.
+// The comparisons behind this project's claims. Each adds to a report: its series, its bars, and remarks on
+// what went differently than asked.
 
 #include "apps/bench/report.hpp"
 #include "apps/bench/staged_read.hpp"
@@ -15,8 +15,8 @@ namespace ckpt::apps::bench {
 
 struct compare_options {
   std::filesystem::path checkpoint;
-  std::filesystem::path scratch;  ///< on the disk that is measured; what is written there is removed again
-  std::filesystem::path programs; ///< where ckpt-actor-node, ckpt-sink and python_read.py lie
+  std::filesystem::path scratch;  ///< on the measured disk; everything written there is removed
+  std::filesystem::path programs; ///< where ckpt-actor-node, ckpt-sink and python_read.py are
   staged_read_options reading;
   unsigned rounds = 5;
   std::string fio = "fio";
@@ -32,14 +32,14 @@ void measure_read(const compare_options& options, cache_state state, bench_repor
 /// Our reader alone, on a checkpoint that was just written to scratch.
 void measure_dirty_read(const compare_options& options, bench_report& report);
 
-/// Adds a remark that says which disk is measured.
+/// Adds a remark that names the measured disk.
 void name_disk(const compare_options& options, bench_report& report);
 
 /// Uncached files: against fio.
 void compare_cold(const compare_options& options, bench_report& report);
 
-/// Uncached files: against loaders that Python programs use. Throws std::runtime_error when safetensors is
-/// not there; other loaders that are not there get a remark.
+/// Uncached files: against loaders of Python programs. Throws std::runtime_error when safetensors is not
+/// installed; other loaders that are missing get a remark.
 void compare_loaders(const compare_options& options, bench_report& report);
 
 /// Cached files: against two threads with pread.

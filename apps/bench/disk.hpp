@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The disk that a file lies on, and how far the kernel reads ahead on it: loaders that read through the page
+// Finds the disk that a file lies on, and the kernel's read-ahead on it: loaders that read through the page
 // cache are several times as fast with much read-ahead as with little. Stateless; any thread may call these.
 
 #include <filesystem>
@@ -17,14 +17,14 @@ struct disk {
   std::optional<unsigned> read_ahead_kib; ///< nothing where the kernel does not tell
 };
 
-/// Where the kernel tells about disks. Others are for tests.
+/// Where the kernel describes disks. Other paths are for tests.
 struct disk_records {
   std::filesystem::path sys = "/sys";
   std::filesystem::path mounts = "/proc/self/mountinfo";
 };
 
-/// The disk below `path`, links followed. Members stay empty where nothing is known. Throws std::system_error
-/// when `path` is not there.
+/// The disk below `path`, links followed. Members are empty where nothing is known. Throws std::system_error
+/// when `path` does not exist.
 [[nodiscard]] disk find_disk(const std::filesystem::path& path, const disk_records& records = {});
 
 /// "/dev/vda (ext4), read-ahead 128 KiB".

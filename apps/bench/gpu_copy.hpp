@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Copies from staging memory to a GPU the way a node makes them, against the most that plain CUDA gives. No
-// files, no engine and no other host take part.
+// Copies from staging memory to a GPU as a node makes them, against the maximum of plain CUDA. No files, no
+// engine and no other host take part.
 
 #include "apps/bench/report.hpp"
 
@@ -20,9 +20,9 @@ struct gpu_copy_options {
   std::uint64_t host_memory_bytes = std::uint64_t{1} << 30; ///< in slabs of one chunk each
 };
 
-/// Adds both series, the bar and the GPU's name. Before the rounds it copies once without measuring, and
-/// compares what then lies in the ring with what was copied there. Throws gpu::cuda_error, in one sentence
-/// where there is no GPU, and std::runtime_error when a byte did not arrive.
+/// Adds both series, the bar and the GPU's name. First copies once without measuring, and compares the ring
+/// with the source. Throws gpu::cuda_error, with one sentence where there is no GPU, and std::runtime_error
+/// when a byte did not arrive.
 void compare_gpu_copy(const gpu_copy_options& options, bench_report& report);
 
 } // namespace ckpt::apps::bench

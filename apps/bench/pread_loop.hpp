@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The yardstick for cached files: threads that read pieces of them with pread into a buffer each.
+// The baseline for cached files: threads that read pieces of them with pread, each into a buffer of its own.
 
 #include "apps/bench/page_cache.hpp"
 #include "apps/bench/statistics.hpp"

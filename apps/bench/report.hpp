@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the measurements came to, for people and for programs. One thread uses an object.
+// The results of the measurements, for people and for programs. One thread uses an object.
 
 #include "apps/bench/statistics.hpp"
 
@@ -16,7 +16,7 @@ namespace ckpt::apps::bench {
 struct bench_report {
   std::vector<series> measured;
   std::vector<bar> bars;
-  std::vector<std::string> remarks; ///< what a reader of the figures has to know
+  std::vector<std::string> remarks; ///< what readers of the figures have to know
 
   [[nodiscard]] bool all_hold() const noexcept;
 };

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A synthetic checkpoint that measurements write themselves. It lies in a directory of its own below the one
-// that is given, and disappears with the object. One thread uses an object.
+// A synthetic checkpoint that measurements write themselves. It lies in a directory of its own below the
+// given one, and is removed with the object. One thread uses an object.
 
 #include <cstdint>
 #include <filesystem>
@@ -24,7 +24,7 @@ public:
   /// Replaces it by one of random tensors, without flushing it to disk.
   void write_random(std::uint64_t bytes);
 
-  /// Replaces it by one whose data are holes.
+  /// Replaces it by one with headers only: the data are holes in the files.
   void write_headers(std::uint64_t tensors, std::uint32_t shards);
 
 private:

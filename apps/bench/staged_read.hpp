@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Reads a checkpoint the way a node does, as far as the staging memory: the plan's windows, in the plan's
-// order, with the node's reader. A slab is free again as soon as it is full. One thread uses an object.
+// Reads a checkpoint as a node does, up to the staging memory: the plan's windows, in the plan's order, with
+// the node's reader. A slab is free again as soon as it is full. One thread uses an object.
 
 #include "apps/bench/statistics.hpp"
 #include "io/read/chunk_reader.hpp"
@@ -31,7 +31,7 @@ public:
   /// Reads the checkpoint once: files are opened within the measured time, headers read before.
   [[nodiscard]] measurement run(const std::filesystem::path& checkpoint);
 
-  /// Which part of the bytes of the last run came from the page cache, 0 to 1.
+  /// The fraction of the last run's bytes that came from the page cache, 0 to 1.
   [[nodiscard]] double cached_fraction() const noexcept { return cached_fraction_; }
 
   [[nodiscard]] std::string_view engine_name() const noexcept { return reader_->engine_name(); }

@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What a round of a measurement yields, what a series of rounds comes to, and how contenders take turns. Pure
-// but for alternate(), which calls what it is given.
+// The result of one round and of a series of rounds, and how contenders take turns. Pure but for alternate().
 
 #include <cstdint>
 #include <functional>
@@ -52,8 +51,8 @@ struct contender {
   std::function<measurement()> run;
 };
 
-/// Lets every contender run `rounds` times, in turns and with the order reversed every other round: what
-/// drifts on a shared machine then meets all of them alike.
+/// Runs every contender `rounds` times, in turns, with the order reversed every other round: so drift on a
+/// shared machine affects all of them alike.
 [[nodiscard]] std::vector<series> alternate(const std::vector<contender>& contenders, unsigned rounds);
 
 } // namespace ckpt::apps::bench

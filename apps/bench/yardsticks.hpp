@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Other programs that read the same files: fio for what the disk can give, and Python for what loading
-// usually costs.
+// Other programs that read the same files: fio for the limit of the disk, Python for the usual cost of
+// loading.
 
 #include "apps/bench/page_cache.hpp"
 #include "apps/bench/statistics.hpp"
@@ -18,7 +18,7 @@ namespace ckpt::apps::bench {
 struct fio_job {
   std::uint64_t block_bytes = 0;
   unsigned depth = 0;
-  bool huge_pages = false; ///< buffers like ours; virtual disks are much faster into them
+  bool huge_pages = false; ///< as our buffers; virtual disks read much faster into them
 };
 
 /// "fio 4 MiB x 32, huge pages".
@@ -28,21 +28,21 @@ struct fio_job {
 [[nodiscard]] std::vector<std::string> fio_command(const std::string& program, const fio_job& job,
                                                    const file_list& files);
 
-/// What fio's JSON says about its only job. fio may print lines before it. Throws std::runtime_error when it
-/// cannot be understood.
+/// Parses fio's JSON about its only job. fio may print lines before it. Throws std::runtime_error when it
+/// cannot be parsed.
 [[nodiscard]] measurement parse_fio(std::string_view output);
 
 [[nodiscard]] measurement read_with_fio(const std::string& program, const fio_job& job,
                                         const file_list& files);
 
-/// python_read.py, and what it is run with. Its functions throw std::runtime_error when it fails, or when
-/// what it prints cannot be understood.
+/// python_read.py and its interpreter. Functions that use it throw std::runtime_error when it fails, or when
+/// its output cannot be parsed.
 struct python_loaders {
   std::string python;
   std::filesystem::path script;
 };
 
-/// By package, those that are there, and "python".
+/// Versions by package, of those that are installed, and of "python".
 using package_versions = std::map<std::string, std::string>;
 
 [[nodiscard]] package_versions versions(const python_loaders& loaders);
@@ -51,10 +51,10 @@ using package_versions = std::map<std::string, std::string>;
 [[nodiscard]] measurement read_with_python(const python_loaders& loaders, const std::string& package,
                                            const file_list& files);
 
-/// What the script prints about a read.
+/// Parses the script's output about a read.
 [[nodiscard]] measurement parse_python(std::string_view output);
 
-/// What it prints about versions.
+/// Parses its output about versions.
 [[nodiscard]] package_versions parse_versions(std::string_view output);
 
 } // namespace ckpt::apps::bench

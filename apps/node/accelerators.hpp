@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Which devices a run drives, and what broadcasts among them: GPUs and NCCL, or shared memory and UCX in
-// their place.
+// Opens the devices of a run and their collective: GPUs with NCCL, or host memory with UCX in their place.
 
 #include "actors/host/host_resources.hpp"
 #include "apps/node/command_line.hpp"

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The actor system of this process, and its way to those of the other hosts. Lives as long as the process.
+// The actor system of this process, and its links to those of the other hosts. Lives as long as the process.
 
 #include "apps/node/command_line.hpp"
 
@@ -16,7 +16,7 @@ class control_network;
 
 class actor_runtime {
 public:
-  /// `options` outlive it. Throws std::system_error where threads cannot be had.
+  /// `options` outlive it. Throws std::system_error when a thread cannot be started.
   explicit actor_runtime(const node_options& options);
   actor_runtime(const actor_runtime&) = delete;
   actor_runtime& operator=(const actor_runtime&) = delete;

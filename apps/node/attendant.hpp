@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Stands beside a running update: shows its progress and passes on SIGINT and SIGTERM.
+// Accompanies a running update: shows its progress and passes on SIGINT and SIGTERM.
 
 #include "actors/error.hpp"
 #include "actors/update/update.hpp"
@@ -17,7 +17,7 @@
 
 namespace ckpt::apps {
 
-/// Blocks SIGINT and SIGTERM in this thread and the ones it starts, so that they can be waited for.
+/// Blocks SIGINT and SIGTERM in this thread and those that it starts, so that a wait can receive them.
 class signal_guard {
 public:
   signal_guard();
@@ -28,7 +28,7 @@ public:
   /// Waits up to `timeout` for one of the signals, or until `wakeup` becomes readable. 0 when no signal came.
   [[nodiscard]] int wait(std::chrono::milliseconds timeout, int wakeup = -1) const noexcept;
 
-  /// True once one has come, whoever has waited for it.
+  /// True once some wait has received a signal.
   [[nodiscard]] bool has_come() const noexcept { return has_come_; }
 
 private:
@@ -37,8 +37,8 @@ private:
   mutable std::atomic<bool> has_come_ = false;
 };
 
-/// On a terminal a line that is rewritten (bytes, rate, time left), elsewhere a log line every few seconds.
-/// The first signal calls `interrupt`, a second one `abandon`: do not wait for anything any more.
+/// On a terminal it rewrites one line (bytes, rate, time left), elsewhere it logs a line every few seconds.
+/// The first signal calls `interrupt`, the second `abandon`: wait for nothing more.
 class attendant {
 public:
   using end_handler = std::function<void(actors::cause)>;

@@ -3,7 +3,7 @@
 #pragma once
 
 // The command line of ckpt-actor-node: the flags of SGLang's weight pusher with the same names and defaults,
-// and ours.
+// and our own.
 
 #include "actors/update/update.hpp"
 #include "apps/node/cluster_place.hpp"
@@ -23,10 +23,10 @@ enum class device_kind : std::uint8_t { cuda, host };
 
 /// How the control network between hosts is protected.
 struct network_options {
-  std::string tls_ca; ///< files; all three or none
+  std::string tls_ca; ///< paths of PEM files; all three or none
   std::string tls_cert;
   std::string tls_key;
-  bool is_insecure = false; ///< the user says that the network is trusted as it is
+  bool is_insecure = false; ///< the user trusts the network as it is
 
   [[nodiscard]] bool is_encrypted() const { return !tls_ca.empty(); }
 };
@@ -34,7 +34,7 @@ struct network_options {
 struct node_options {
   actors::update_options update;
   actors::cluster_layout layout;
-  cluster_place place; ///< where host 0 is reached; says how many hosts there are and which this one is
+  cluster_place place; ///< address of host 0, number of hosts, number of this one
   network_options network;
   std::chrono::milliseconds host_timeout{4'000};
   std::filesystem::path checkpoint_path;
@@ -45,7 +45,7 @@ struct node_options {
   std::optional<report_file> report;
   std::filesystem::path prove_against; ///< an earlier report; empty: none
   bool doctor = false;                 ///< examine the engines, see doctor.hpp
-  bool is_answered = false;            ///< that this may interrupt serving
+  bool is_answered = false;            ///< the user has agreed that this interrupts serving
   bool dry_run = false;
   std::optional<service_options> service; ///< set for a process that stays and makes many updates
   std::uint32_t sleep_seconds = 0;

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What connects the hosts' actors: host 0's gate or another host's caller, with CAF on its inner side. Made
-// before the actor system and destroyed after it: what actors have said last is still sent.
+// The network between the hosts' actors: host 0's gate or another host's caller, with CAF behind it. Made
+// before the actor system and destroyed after it, so that the last messages of actors are still sent.
 
 #include "actors/cluster/coordinator.hpp"
 #include "actors/cluster/dialer.hpp"
@@ -20,13 +20,13 @@ class control_network {
 public:
   explicit control_network(const node_options& options) : options_{options} {}
 
-  /// On host 0: lets the other hosts reach the coordinator. Throws what keeps it from listening.
+  /// On host 0: lets the other hosts reach the coordinator. Throws when it cannot listen.
   void publish(caf::actor_system& system, const actors::coordinator_actor& coordinator);
 
-  /// On any other host.
+  /// On any other host: how it connects to host 0.
   [[nodiscard]] actors::outside_line outside_line(caf::actor_system& system);
 
-  /// Nobody comes in any more, and no actor of the system is known here. To be called before the system ends.
+  /// Accepts nobody any more, and drops its references to actors. Call it before the actor system ends.
   void close();
 
 private:

@@ -2,14 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// `ckpt-actor-node doctor`: does an update reach every parameter of an engine, and set it as the engine does
-// that loads the same checkpoint by itself?
+// `ckpt-actor-node doctor`: does an update reach every parameter of an engine, and set it to what the engine
+// had when it loaded the same checkpoint by itself?
 //
 //   checksums ─> pause ─> overwrite with random numbers ─> checksums ─> an ordinary update ─> checksums
 //   the engine's own      (begin)                          what to change                      (judge)
 //
-// The engine's own word for comparing (SGLang's `compare`) is not used: of several workers it answers for the
-// first alone. On one host, where the program's main thread calls it; blocks.
+// SGLang's own `compare` is not used: with several workers it answers for the first alone. On one host; the
+// program's main thread calls it, and it blocks.
 
 #include "actors/update/update.hpp"
 #include "actors/update/verdict.hpp"
@@ -24,7 +24,7 @@
 
 namespace ckpt::apps {
 
-/// True when serving may be interrupted: the user has said so, or says so now in the terminal.
+/// True when serving may be interrupted: --yes was given, or the user says so now in the terminal.
 [[nodiscard]] bool is_wanted(const node_options& options);
 
 class doctor {
@@ -32,10 +32,11 @@ public:
   /// Both outlive it.
   doctor(const node_options& options, const signal_guard& signals);
 
-  /// Brings the engines to where the update has to help them. Says why not when they are as they were.
+  /// Pauses the engines and overwrites their weights, so that only an update helps. On failure before that it
+  /// resumes them and returns the cause.
   [[nodiscard]] actors::cause begin();
 
-  /// Adds to the verdict what the update has not reached, or set otherwise.
+  /// Adds to the verdict the parameters that the update has not reached, or has set to something else.
   void judge(actors::update_verdict& verdict, const actors::update& update) const;
 
 private:

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What --dry-run prints: the plan of an update in the user's terms.
+// The output of --dry-run: the plan of an update in the user's terms.
 
 #include "apps/node/command_line.hpp"
 #include "io/checkpoint/checkpoint.hpp"
@@ -12,8 +12,7 @@
 
 namespace ckpt::apps {
 
-/// Files, bytes, buckets and the memory that the update will take; several lines without a line end at the
-/// end.
+/// Files, bytes, buckets and the memory that the update will take; several lines, without a final line end.
 [[nodiscard]] std::string describe_plan(const node_options& options, const io::checkpoint& checkpoint,
                                         const io::bucket_plan& plan);
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Keys come from files: command lines are there for everybody to see.
+// Keys come from files: every user of a machine can see command lines.
 
 #include <string>
 

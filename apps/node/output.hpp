@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the program says: its log on standard error, its results on standard output. Whoever reads may stop
-// reading. A thread of its own writes, so that nobody else waits then; what is not written yet has a bound, beyond
-// which the oldest goes.
+// The program's output: the log on standard error, results on standard output. A reader may stop reading. So
+// a thread of its own writes, and nobody else has to wait. Unwritten lines are bounded; beyond that the
+// oldest are dropped.
 
 #include <memory>
 #include <string_view>
@@ -20,7 +20,7 @@ namespace ckpt::apps {
 
 class output {
 public:
-  /// From now on spdlog's default logger is the log. Where no thread can be had, whoever says something writes it.
+  /// Replaces spdlog's default logger. If no thread can be started, the caller of each line writes it.
   output();
   output(const output&) = delete;
   output& operator=(const output&) = delete;
@@ -28,8 +28,8 @@ public:
 
   void print(std::string_view result) const;
 
-  /// Waits until everything is written, but not for long: false when somebody does not read. Nothing may be said
-  /// after that.
+  /// Waits up to two seconds until everything is written: false when somebody does not read. No output after
+  /// that.
   [[nodiscard]] bool finish() noexcept;
 
 private:

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What one host does by itself before an update: reads all headers, plans, locks its engines, and makes ready
-// what the update needs of this host.
+// The preparation of one host before an update: reads all headers, plans, locks its engines, and prepares the
+// resources that the update needs here.
 
 #include "actors/host/host_resources.hpp"
 #include "actors/update/update.hpp"
@@ -15,19 +15,18 @@
 
 namespace ckpt::apps {
 
-/// An update of this host, ready to run, and what keeps others off its engines meanwhile; or why there is
-/// none.
+/// An update of this host, ready to run, with the locks on its engines; or why there is none.
 struct prepared_update {
   std::vector<io::update_lock> locks;
   actors::update_ptr update;
-  actors::cause failed; ///< then `update` is empty, but for what a report says of it
+  actors::cause failed; ///< set: `update` cannot run, and only serves the report
 };
 
-/// For a process that makes one update. Throws nothing: what is wrong stands in the result. Of a dry run there
-/// is no update; it writes the plan to standard output.
+/// For a process that makes one update. Throws nothing: errors are in the result. A dry run writes the plan
+/// to standard output and returns no update.
 [[nodiscard]] prepared_update prepare(const node_options& options);
 
-/// A version that several updates may be made of; or why there is none.
+/// A version that several updates may use; or why there is none.
 struct opened_version {
   std::shared_ptr<actors::weights_version> version;
   actors::cause failed{};
@@ -36,8 +35,8 @@ struct opened_version {
 /// Reads all headers, and plans. Throws nothing.
 [[nodiscard]] opened_version open_version(const node_options& options);
 
-/// One of the updates of a process that makes several, one at a time: of `version`, with `resources`, which
-/// are opened when there are none yet. Throws nothing.
+/// For a process that makes several updates, one at a time: an update to `version` with `resources`, which
+/// are opened if they are null. Throws nothing.
 [[nodiscard]] prepared_update prepare(const node_options& options, const actors::version_ptr& version,
                                       std::shared_ptr<actors::host_resources>& resources);
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The part of the command line that is about what engines hold: --prove, --prove-against and the doctor.
+// The flags about what engines hold: --prove, --prove-against and the doctor.
 
 #include "apps/node/command_line.hpp"
 
@@ -21,7 +21,7 @@ struct proof_flags {
 
 void add_proof_flags(CLI::App& app, proof_flags& flags);
 
-/// Throws std::invalid_argument for what makes no sense with the other options.
+/// Throws std::invalid_argument for combinations with other options that make no sense.
 void apply(const proof_flags& flags, node_options& options);
 
 } // namespace ckpt::apps

@@ -13,11 +13,11 @@
 
 namespace ckpt::apps {
 
-/// All that is known, in UTF-8 whatever the names of files and hosts are in.
+/// Everything that is known, as valid UTF-8 even where names of files and hosts are not.
 [[nodiscard]] boost::json::object report_of(const actors::update_verdict& verdict,
                                             const actors::update& update);
 
-/// One line per engine and one for the whole, without a line end at the end.
+/// One line per engine and one for the whole, without a final line end.
 [[nodiscard]] std::string summary_of(const actors::update_verdict& verdict, const actors::update& update);
 
 } // namespace ckpt::apps

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Where the report goes. Looked at before the update, written after it.
+// The file of --report. Checked before the update, written after it.
 
 #include <filesystem>
 #include <string_view>
@@ -11,15 +11,14 @@ namespace ckpt::apps {
 
 class report_file {
 public:
-  /// Throws std::invalid_argument when nothing can be written to `path`. Nothing changes there yet.
+  /// Throws std::invalid_argument when nothing can be written to `path`. Does not change it yet.
   explicit report_file(std::filesystem::path path);
 
-  /// True when it would take the place of this file.
+  /// True when write() would replace this file.
   [[nodiscard]] bool replaces(const std::filesystem::path& file) const noexcept;
 
-  /// A file, or nothing yet, is replaced by a whole report in one step, whatever links lead to it. Everything
-  /// else (a pipe, /dev/stdout, a device) is written to as it is, and never replaced. Throws
-  /// std::system_error.
+  /// A regular file, or a missing one, is replaced by a whole report in one step, behind all links. Anything
+  /// else (a pipe, /dev/stdout, a device) is written to and never replaced. Throws std::system_error.
   void write(std::string_view text) const;
 
 private:

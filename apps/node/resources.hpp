@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What an update needs of this host, looked at before an engine is asked for anything: what is missing in the
-// middle would leave engines with half of their weights.
+// The resources that an update needs on this host, checked before an engine is asked for anything: running
+// out in the middle would leave engines with half of their weights.
 
 #include <cstdint>
 
@@ -13,14 +13,14 @@ struct needed_resources {
   std::uint64_t threads = 0;
   std::uint64_t descriptors = 0;
   std::uint64_t memory_bytes =
-      0; ///< private, and in files in /dev/shm: that these fit there is seen when they are made
+      0; ///< private memory, and files in /dev/shm, whose own limit shows when they are made
 };
 
-/// Throws std::runtime_error that says what is missing, how much of it there is, and which limit to raise.
-/// Threads are tried out: nothing but the kernel knows whether it would give them.
+/// Throws std::runtime_error that says what is missing, how much there is, and which limit to raise. It
+/// starts that many threads for a moment: only the kernel knows whether they can be had.
 void require_resources(const needed_resources& needed);
 
-/// Big checkpoints have hundreds of files open, twice; the usual soft limit of 1024 is a shell's.
+/// Raises the soft limit to the hard one: big checkpoints have hundreds of files open, twice.
 void raise_open_file_limit() noexcept;
 
 } // namespace ckpt::apps

@@ -10,15 +10,15 @@
 
 namespace ckpt::apps {
 
-/// How the process is to end.
+/// How the process has to end.
 struct ending {
   int exit_status = 0;
-  bool at_once = false; ///< without giving up anything: something is stuck, and would be waited for
-  std::shared_ptr<void> kept = nullptr; ///< what is not to be given up then
+  bool at_once = false; ///< without destructors: something is stuck, and they would wait for it
+  std::shared_ptr<void> kept = nullptr; ///< must not be destroyed then
 };
 
-/// Plans, and unless it is a dry run, updates; prints the verdict and writes the report. As a service, does so
-/// until it is told to end.
+/// Plans, updates (unless it is a dry run), prints the verdict and writes the report. As a service it repeats
+/// that until it is told to end.
 [[nodiscard]] ending run(const node_options& options);
 
 } // namespace ckpt::apps

@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Slurm writes the hosts of a job in short: `n[1-3,007],gpu-a[0-1]b[2-3],login`. This writes them in full, in
-// Slurm's order: the last bracket of a name counts fastest. A range is padded with zeros to the width of its
-// first number, so [08-11] is 08, 09, 10, 11.
+// Expands Slurm's short form of a host list, such as `n[1-3,007],gpu-a[0-1]b[2-3],login`, in Slurm's order:
+// the last bracket of a name counts fastest. A range is padded with zeros to the width of its first number,
+// so [08-11] is 08, 09, 10, 11.
 //
-// Pure, and bounded whatever the text says: a few characters can stand for any number of names.
+// Pure. The number of names is bounded: a few characters can stand for any number of them.
 
 #include <cstddef>
 #include <string>

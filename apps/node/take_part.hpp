@@ -13,9 +13,9 @@
 
 namespace ckpt::apps {
 
-/// `failed_before` says why this host cannot take part, if it cannot: the others are told. Returns once the
-/// update is over on all hosts, or its outcome cannot be learned. Where parts of it are left, which the verdict
-/// says, neither `runtime` nor what the update stands on may be given up: they would be waited for.
+/// `failed_before` says why this host cannot take part, if so: the others are told. Returns once the update
+/// is over on all hosts, or its outcome cannot be learned. If the verdict says that parts are left, do not
+/// destroy `runtime` or what the update refers to: that would wait for those parts.
 [[nodiscard]] actors::update_verdict take_part(actor_runtime& runtime, const node_options& options,
                                                const actors::update_ptr& update,
                                                const actors::cause& failed_before,

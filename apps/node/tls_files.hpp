@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The certificates that a host proves itself with, looked at before anybody is spoken to: one that cannot be
-// used would otherwise show as a network that does not answer.
+// Checks the certificates of this host before it connects to anybody: a bad one would otherwise look like a
+// network that does not answer.
 
 #include "apps/node/command_line.hpp"
 

@@ -3,8 +3,8 @@
 #pragma once
 
 // A cluster of hundreds of hosts in one process: the real coordinator and the real nodes, without network,
-// disks and engines. What stands in for each host's conductor reaches every milestone at once. For tests of
-// how hosts agree and fail, and to measure what agreeing costs.
+// disks and engines. A stand-in for each host's conductor reaches every milestone at once. For tests of how
+// hosts agree and fail, and to measure the cost of agreeing.
 
 #include "actors/cluster/coordinator.hpp"
 #include "actors/cluster/node.hpp"
@@ -18,14 +18,14 @@
 namespace ckpt::apps {
 
 struct simulated_cluster_options {
-  actors::cluster_layout layout; ///< of all; `host` is of no account
+  actors::cluster_layout layout; ///< of the cluster; `host` is ignored
   std::chrono::milliseconds timeout{20'000};
   std::chrono::milliseconds host_timeout{4'000};
 
-  /// Changes what a host brings before it starts; false leaves it out.
+  /// Changes a host's options before it starts; false leaves the host out.
   std::function<bool(actors::node_options&)> prepare = [](actors::node_options&) { return true; };
 
-  /// What makes the conductor of `host` fail right at its start; ec::none for nothing.
+  /// The failure of `host`'s conductor right at its start; ec::none for none.
   std::function<actors::cause(std::uint32_t host)> fail = [](std::uint32_t) { return actors::cause{}; };
 };
 

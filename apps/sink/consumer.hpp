@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The work of a worker: what an engine's load_weights would cost. One per worker, made before the first
-// update so that updates allocate nothing; one thread uses it.
+// Stands in for the work of an engine's load_weights. One per worker, made before the first update so that
+// updates allocate nothing; one thread uses it.
 
 #include "apps/sink/options.hpp"
 
@@ -23,7 +23,7 @@ public:
 
 private:
   consumption how_;
-  std::vector<std::byte> scratch_; ///< for copies; larger than the caches, so that they cost memory bandwidth
+  std::vector<std::byte> scratch_; ///< for copies; larger than the caches, so that copies reach memory
   std::size_t at_ = 0;             ///< where in scratch_ the next copy goes
 };
 

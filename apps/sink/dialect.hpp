@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// How each engine speaks HTTP: its routes, who may use them, what an update request looks like and how it is
-// answered. Knows texts, not connections or state. Pure; any thread.
+// Each engine's HTTP dialect: its routes, the keys that they need, the form of update requests and of their
+// answers. Handles texts, not connections or state. Pure; any thread.
 
 #include "apps/sink/update.hpp"
 #include "io/http/http_exchange.hpp"
@@ -20,7 +20,7 @@ using question = io::http_question;
 using answer = io::http_answer;
 using exchange = io::http_exchange;
 
-/// What a route does.
+/// The action of a route.
 enum class action : std::uint8_t {
   nothing, ///< 200
   ping,
@@ -43,7 +43,7 @@ enum class action : std::uint8_t {
 /// Which key a route demands, where one is configured.
 enum class key : std::uint8_t { none, api, admin };
 
-/// Which versions of the engine have a route.
+/// Which versions of the engine have a route: all, or recent ones.
 enum class age : std::uint8_t { all, recent };
 
 struct route {
@@ -62,7 +62,7 @@ struct route {
 /// The answer to an update that all workers have come through.
 [[nodiscard]] answer update_succeeded(io::engine_kind engine, const update_outcome& outcome);
 
-/// The answer when workers were started, or should have been, and failed.
+/// The answer when workers were started, or should have been, and the update failed.
 [[nodiscard]] answer update_failed(io::engine_kind engine, std::string_view why);
 
 /// The answer when the request itself is at fault: 400 everywhere.

@@ -3,7 +3,7 @@
 #pragma once
 
 // The engine as its HTTP clients see it: its state, and what each request does to it. Belongs to the thread
-// that runs the io_context; the workers' news come to it as posted handlers.
+// that runs the io_context; workers report to it through posted handlers.
 
 #include "apps/sink/dialect.hpp"
 #include "apps/sink/report.hpp"
@@ -33,7 +33,7 @@ public:
   /// Answers now, or later when it starts an update.
   void handle(const question& asked, const std::shared_ptr<exchange>& waiting);
 
-  /// 0 unless an update has failed or too few came.
+  /// 0, unless an update has failed or fewer than --updates came.
   [[nodiscard]] int exit_status() const;
 
 private:
@@ -82,7 +82,7 @@ private:
   std::uint64_t failed_ = 0;
   bool enough_ = false;                ///< all --updates have come, or one has failed
   boost::asio::steady_timer quiet_;    ///< until the end after the last update
-  boost::asio::steady_timer patience_; ///< with a client that is never to be answered
+  boost::asio::steady_timer patience_; ///< with a client that never gets an answer
   std::unique_ptr<running_update> current_;
 };
 

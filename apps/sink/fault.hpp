@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The ways in which the sink can be told to misbehave. A fault_plan is what the command line asked for,
-// checked; immutable afterwards, so any thread may read it.
+// The faults that the sink can be told to commit. A fault_plan is the checked request of the command line;
+// immutable, so any thread may read it.
 
 #include <chrono>
 #include <cstdint>
@@ -29,14 +29,14 @@ struct moment {
   std::uint64_t index = 0; ///< of a list
 };
 
-/// Everything is absent or false unless asked for.
+/// Each fault is absent or false unless requested.
 struct fault_plan {
-  // What the HTTP side does.
+  // Faults of the HTTP side.
   std::optional<unsigned> status_before;
   std::optional<unsigned> status_during;
   std::optional<unsigned> status_after;
   std::uint64_t lists_before_trouble = 1; ///< for status_during and drops_connection: lists answered before
-  std::optional<unsigned> early_status;   ///< before the workers start, which they do all the same
+  std::optional<unsigned> early_status;   ///< sent before the workers start, which start all the same
   bool answers_early = false;
   bool has_no_pause = false; ///< whatever update it is
   bool starts_no_workers = false;
@@ -46,33 +46,33 @@ struct fault_plan {
   bool answers_garbage = false;
   bool drops_connection = false;
 
-  // What the workers do, or the one of them that `only_worker` names.
+  // Faults of all workers, or of the one that `only_worker` names.
   std::optional<moment> error_at; ///< handle or a list
   std::optional<moment> die_at;
   std::optional<moment> hang_at;
   std::optional<moment> close_at; ///< only the socket closes, and the server never answers
   bool finish_raises = false;
-  std::optional<std::string> loses;    ///< the tensor of this name is not kept, without a word
-  bool hook_failure_swallowed = false; ///< the post hook fails, and the worker answers success
+  std::optional<std::string> loses;    ///< silently does not keep the tensor of this name
+  bool hook_failure_swallowed = false; ///< the post hook fails, but the worker answers success
   std::chrono::milliseconds connect_delay{0};
   std::chrono::milliseconds handle_delay{0};
   std::optional<unsigned> only_worker;
 
-  /// True when a fault cannot be placed without knowing how many tensors will come.
+  /// True when the moment of a fault depends on how many tensors will come.
   [[nodiscard]] bool needs_tensor_count() const;
 
-  /// True when the workers are to fall silent once one of them has answered this many lists.
+  /// True when the workers have to fall silent once one of them has answered this many lists.
   [[nodiscard]] bool freezes_after(std::uint64_t lists) const {
     return status_during && lists >= lists_before_trouble;
   }
 
-  /// True when `status_after` is a gateway's, in front of a server to which all was well.
+  /// True when `status_after` comes from a gateway in front of a server that has succeeded.
   [[nodiscard]] bool only_gateway_fails_after() const { return status_after == 502 || status_after == 504; }
 
   /// True when no answer must ever be sent, whatever the workers do.
   [[nodiscard]] bool never_answers() const { return close_at.has_value() || starts_no_workers; }
 
-  /// The faults for worker number `worker`: those of the workers are cleared when another is meant.
+  /// The faults of worker number `worker`: without the workers' faults if `only_worker` names another one.
   [[nodiscard]] fault_plan for_worker(unsigned worker) const;
 };
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// How each engine speaks HTTP about requests for tokens and about pausing them. Pure; any thread.
+// Each engine's HTTP dialect for requests for tokens and for pausing them. Pure; any thread.
 
 #include "apps/sink/dialect.hpp"
 #include "apps/sink/request_gate.hpp"
@@ -26,8 +26,8 @@ namespace ckpt::apps::sink {
 [[nodiscard]] answer resumed_answer(io::engine_kind engine);
 [[nodiscard]] answer is_paused_answer(bool is_paused);
 
-/// Why SGLang answers an update with failure whose weights are in: a request still relies on what the old
-/// ones have computed.
+/// SGLang's message when it answers an update with failure although the weights are in: a request still
+/// relies on results of the old ones.
 [[nodiscard]] std::string_view cache_not_flushed();
 
 } // namespace ckpt::apps::sink

@@ -2,9 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The weights that a worker keeps (--consume hold), in its own memory: what it has been sent, one update
-// after another, is what it tells checksums of. One thread at a time: the worker's during an update, the HTTP
-// side's otherwise.
+// The weights that a worker keeps in its memory (--consume hold): the tensors of all updates so far. It
+// reports checksums of them. One thread at a time: the worker's during an update, the HTTP side's otherwise.
 
 #include "apps/sink/verifier.hpp"
 
@@ -21,7 +20,8 @@ namespace ckpt::apps::sink {
 
 class held_weights {
 public:
-  /// As an engine does that starts with weights. Throws std::system_error when a file cannot be read.
+  /// Loads the checkpoint, like an engine that starts with weights. Throws std::system_error when a file
+  /// cannot be read.
   void load(const expectation& checkpoint);
 
   void take(const std::string& name, std::span<const std::byte> bytes);

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the command line of ckpt-sink asks for, checked. Immutable once parsed; any thread may read it.
+// The checked options of ckpt-sink. Immutable once parsed; any thread may read them.
 
 #include "apps/sink/fault.hpp"
 #include "io/engine/engine_api.hpp"
@@ -17,18 +17,18 @@
 
 namespace ckpt::apps::sink {
 
-/// What a worker does with the tensors of a list before it agrees.
+/// The work of a worker on the tensors of a list before it agrees.
 enum class consumption : std::uint8_t {
   copy,  ///< copies every byte, as an engine's load_weights does
   touch, ///< reads one byte of every page
   none,
-  hold,       ///< keeps a copy of every tensor, and can tell checksums of them
-  fuse,       ///< copies, and loses what comes without the tensors it is fused with; see tensor_pairs.hpp
-  held_views, ///< copies, but reads some tensors only when those come that they belong to
+  hold,       ///< keeps a copy of every tensor, and can report their checksums
+  fuse,       ///< copies, and loses tensors that come without their other half; see tensor_pairs.hpp
+  held_views, ///< copies, but reads some tensors only when their other half comes
 };
 
-/// When the engine calls itself ready, and what it tells about itself. Only SGLang has all of them; the
-/// others are always healthy.
+/// When the engine reports ready, and what it reports of itself. Only SGLang has all of them; the others are
+/// always healthy.
 enum class readiness : std::uint8_t {
   pings_at_once, ///< SGLang up to 0.5.21: /ping is 200 at once, /health after the first weights
   waits,         ///< SGLang 0.5.23: both after the first weights
@@ -40,7 +40,7 @@ struct sink_options {
   io::engine_kind engine = io::engine_kind::sglang;
   unsigned workers = 1;                     ///< on this host
   bool worker_processes = false;            ///< each of them is a process of its own
-  std::optional<unsigned> as_worker;        ///< this process is that worker, and nothing else
+  std::optional<unsigned> as_worker;        ///< this process is only that worker
   std::string program = "/proc/self/exe";   ///< what worker processes are started with
   std::vector<std::string> arguments;       ///< and the arguments of this command line
   std::vector<io::http_endpoint> followers; ///< with as many workers each
@@ -57,9 +57,9 @@ struct sink_options {
   std::chrono::milliseconds ready_after{0};
   std::chrono::milliseconds timeout{300'000}; ///< of every single wait
   readiness ready = readiness::pings_at_once;
-  std::optional<std::chrono::milliseconds> dummy_after; ///< goes on without weights after this wait for them
+  std::optional<std::chrono::milliseconds> dummy_after; ///< reports ready without weights after this time
   bool unforgiving = false; ///< an update outlives its client, and a worker its pusher, as with real engines
-  std::optional<std::uint64_t> updates; ///< how many good ones to wait for
+  std::optional<std::uint64_t> updates; ///< end after so many good updates or a failed one
   bool starts_asleep = false;
   fault_plan faults;
   std::optional<std::uint64_t> fault_updates; ///< only this many updates misbehave; absent: all

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Notices tensors that came without those they belong to, during one update. One thread uses a check.
+// Detects tensors that came without their other half, during one update. One thread uses a check.
 
 #include "apps/sink/tensor_pairs.hpp"
 #include "apps/sink/worker_message.hpp"
@@ -31,14 +31,14 @@ public:
 
   explicit pair_check(consumption how) : how_{how} {}
 
-  /// Takes the next list, all of whose tensors are valid. A split pair is complained about even when a held
-  /// view is still intact: the pusher had been told that it may fill its place anew.
+  /// Takes the next list, all of whose tensors are valid. A split pair is reported even when a held view is
+  /// still intact: the pusher was already free to overwrite it.
   [[nodiscard]] std::vector<complaint> take(const tensor_list& list, const expected_query& is_expected,
                                             const intact_query& is_intact);
 
 private:
   consumption how_;
-  std::map<std::string, std::uint64_t, std::less<>> held_; ///< where the halves lie whose others have to come
+  std::map<std::string, std::uint64_t, std::less<>> held_; ///< places of halves whose other half has not come
 };
 
 } // namespace ckpt::apps::sink

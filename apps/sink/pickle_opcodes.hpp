@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The instructions of the pickle machine that pickle_reader.cpp understands, by the names that Python gives
-// them.
+// The opcodes that pickle_reader.cpp understands, by Python's names for them.
 //
 // Source: Lib/pickletools.py.
 

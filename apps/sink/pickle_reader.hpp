@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Reads Python pickles as data: globals and calls stay descriptions of themselves, nothing is looked up,
+// Reads Python pickles as data: globals and calls are kept as descriptions, and nothing is looked up,
 // imported or executed. Understands what io/engine/pickle_writer writes and what Python's own pickler makes
 // of the same objects (protocols 4 and 5), and refuses everything else by its opcode. Pure; any thread.
 //
@@ -17,7 +17,7 @@
 
 namespace ckpt::apps::sink {
 
-/// The message is not a pickle of the kinds that are understood here.
+/// The message is not a pickle of a kind that is understood here.
 class pickle_error : public std::runtime_error {
 public:
   using std::runtime_error::runtime_error;
@@ -30,7 +30,7 @@ struct pickle_value {
   enum class kind : std::uint8_t { none, boolean, integer, text, bytes, tuple, list, dict, global, call };
 
   kind is = kind::none;
-  bool is_part = false;         ///< belongs to another value and therefore changes no more
+  bool is_part = false;         ///< is an item of another value, and therefore must not change
   std::uint16_t depth = 0;      ///< 0 for a leaf, one more than its deepest item for the others
   std::int64_t number = 0;      ///< of a boolean or integer
   std::string_view text{};      ///< of a text or bytes; the module of a global
@@ -41,8 +41,8 @@ struct pickle_value {
   std::vector<value_index> items{};
 };
 
-/// The values of one pickle. One value may be an item of several others, but never, over however many steps,
-/// of itself. Texts point into the message that was read.
+/// The values of one pickle. A value may be an item of several others, but there are no cycles. Texts point
+/// into the message that was read.
 class pickle_tree {
 public:
   [[nodiscard]] const pickle_value& root() const { return values_.at(root_); }

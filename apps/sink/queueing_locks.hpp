@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Locks for one thread whose work waits as handlers: who wants a lock leaves a function, which the io_context
-// calls once the lock is its own. They order requests and updates as an engine's locks do. Both belong to the
-// thread that runs the io_context, which outlives them; waiters that are left at the end are dropped.
+// Asynchronous locks for one thread: a waiter leaves a function, which the io_context calls once the lock is
+// its own. They order requests and updates as an engine's locks do. Both belong to the thread that runs the
+// io_context, which outlives them; waiters left at the end are dropped.
 
 #include <cstdint>
 #include <deque>
@@ -16,12 +16,12 @@ namespace ckpt::apps::sink {
 
 using continuation = std::function<void()>;
 
-/// One at a time, in the order in which they came.
+/// A mutex: one holder at a time, in the order of arrival.
 class turnstile {
 public:
   explicit turnstile(boost::asio::io_context& io) : io_{io} {}
 
-  /// `then` is called when it is its turn, never from here, and ends its turn with leave().
+  /// `then` is called when its turn has come, never from inside enter(), and ends it with leave().
   void enter(continuation then);
   void leave();
 
@@ -31,8 +31,8 @@ private:
   std::deque<continuation> waiting_;
 };
 
-/// Many readers or one writer. A writer that waits holds up readers that come later, so that it does get its
-/// turn, and writers go before all readers that wait: one update after another, and no request in between.
+/// Many readers or one writer. A waiting writer holds up later readers, so that it does get its turn, and
+/// goes before all waiting readers: one update after another, and no request in between.
 class reader_writer_lock {
 public:
   /// `changed` is called, as a handler, after the lock has been given back by the last reader or a writer.

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What became of each update: a line on standard output, and the JSON file of --report. One thread uses a
+// The result of each update: a line on standard output, and the JSON file of --report. One thread uses a
 // report.
 
 #include "apps/sink/update.hpp"

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Who waits for whom in an engine: requests for tokens, weight updates, and those who pause and resume it. A
-// gate knows nothing of HTTP or weights; it says who may go on. It belongs to the thread that runs the
-// io_context, and calls back from there, never from inside a call to it.
+// Who waits for whom in an engine: requests for tokens, weight updates, pauses and resumes. A gate handles no
+// HTTP and no weights; it decides who may go on. It belongs to the thread that runs the io_context, and calls
+// back from there, never from inside a call to it.
 
 #include "apps/sink/queueing_locks.hpp"
 #include "io/engine/engine_api.hpp"
@@ -19,14 +19,14 @@ class generation {
 public:
   virtual ~generation() = default;
 
-  /// Makes progress from now on, until it is held or aborted, or has all its tokens. Never ends it at once;
-  /// changes nothing for one that runs.
+  /// Starts or continues it, until it is held or aborted, or has all its tokens. Does not end it from inside
+  /// the call; does nothing if it is running.
   virtual void run() = 0;
 
-  /// Makes no progress until run().
+  /// Stops its progress until run().
   virtual void hold() = 0;
 
-  /// Ends it now, with an answer that says so.
+  /// Ends it now, with the engine's answer for an aborted request.
   virtual void abort() = 0;
 
   /// True once it has ended, however it did.
@@ -48,17 +48,17 @@ public:
   /// Lets the request run, when its turn has come.
   virtual void admit(std::shared_ptr<generation> request) = 0;
 
-  /// To be called once for each admitted request, when it has ended.
+  /// Call it once for each admitted request, when that has ended.
   virtual void ended(const generation& request) = 0;
 
-  /// `done` is called when the engine would answer.
+  /// Pauses; `done` is called when a real engine would answer.
   virtual void pause(pause_mode mode, continuation done) = 0;
   virtual void resume(continuation done) = 0;
 
   /// `done` is told whether the engine is paused.
   virtual void ask_whether_paused(std::function<void(bool)> done) = 0;
 
-  /// `start` is called when the update may begin; update_ended() has to follow. It cannot be taken back.
+  /// `start` is called when the update may begin; update_ended() has to follow. It cannot be cancelled.
   virtual void update(continuation start) = 0;
   virtual void update_ended() = 0;
 
@@ -66,7 +66,7 @@ public:
   [[nodiscard]] virtual bool can_flush_cache() const = 0;
 };
 
-/// The gate of that kind of engine. LMDeploy's is vLLM's: it has no routes here that would tell them apart.
+/// The gate of that kind of engine. LMDeploy gets vLLM's: the routes here do not tell them apart.
 [[nodiscard]] std::unique_ptr<request_gate> make_request_gate(io::engine_kind engine,
                                                               boost::asio::io_context& io);
 

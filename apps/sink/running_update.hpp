@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the engine keeps about the update under way. Only engine.cpp and engine_update.cpp include this.
+// The engine's state of the update under way. Only engine.cpp and engine_update.cpp include this.
 
 #include "apps/sink/engine.hpp"
 
@@ -15,7 +15,7 @@ struct engine::running_update {
   update_request request;
   std::shared_ptr<exchange> waiting;
   bool client_is_gone = false;
-  std::optional<update_outcome> ended; ///< set when the workers are through but the client has to wait on
+  std::optional<update_outcome> ended; ///< set when the workers are done but the client has to wait longer
   std::unique_ptr<update> workers;     ///< null when none were started
 };
 

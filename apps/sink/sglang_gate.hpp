@@ -2,15 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// SGLang 0.5.23. Its server process has two locks, and its scheduler a queue and a batch:
+// SGLang 0.5.23. Its server process has two locks, its scheduler a queue and a batch:
 //
 //   request ──> pause door ──> reader-writer lock (reads) ──> scheduler: queue, batch
 //   update  ──> pause door ──┬ not paused: the same lock (writes) ──┬──> workers, one update at a time
 //                            └ paused: keeps the door shut ─────────┘
 //
-// The door is a condition with its lock. Who pauses or resumes takes the lock; requests pass while the engine
-// is not paused. An update of a paused engine holds the lock to its end, so nobody pauses or resumes
-// meanwhile. A pause that aborts holds it until nothing runs, an update under way included.
+// The door is a condition variable with its lock. Pausing and resuming take the lock; requests pass while the
+// engine is not paused. An update of a paused engine holds the lock to its end, so pauses and resumes wait
+// for it. A pause with abort holds the lock until nothing runs, an update under way included.
 //
 // Source: sglang/srt/managers/tokenizer_manager.py, tokenizer_control_mixin.py, scheduler.py,
 // utils/aio_rwlock.py.
@@ -50,7 +50,7 @@ private:
   void check_abort();
 
   turnstile door_lock_;
-  turnstile workers_; ///< updates that both locks let through come one after another all the same
+  turnstile workers_; ///< runs updates one after another, whichever lock let them through
   reader_writer_lock model_lock_;
   bool is_paused_ = false;        ///< no request passes the door
   bool scheduler_paused_ = false; ///< no request makes progress

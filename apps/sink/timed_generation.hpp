@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A request for tokens that takes as long as its client has asked for, not counting the time in which it is
-// held. It lives as long as the gate, its timer or the gate's waiting functions hold it; everything happens
-// on the thread that runs the io_context.
+// A request for tokens that takes as long as its client asked, not counting the time in which it is held. It
+// lives as long as the gate, its timer or the gate's waiting functions hold it; everything happens on the
+// thread that runs the io_context.
 
 #include "apps/sink/dialect.hpp"
 #include "apps/sink/request_gate.hpp"
@@ -29,7 +29,7 @@ public:
   timed_generation(boost::asio::io_context& io, request_gate& gate, std::chrono::nanoseconds length,
                    generation_answers answers, std::shared_ptr<exchange> waiting);
 
-  /// Brings it to the gate. A client that goes away ends it.
+  /// Admits it to the gate. It ends when the client goes away.
   void start();
 
   void run() override;

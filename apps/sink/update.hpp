@@ -3,8 +3,8 @@
 #pragma once
 
 // One update under way: a thread for each worker of the engine, which may have a process of its own, and for
-// each follower. Made and destroyed by
-// the HTTP side; destroying it tells the workers to end and waits for them.
+// each follower. The HTTP side makes and destroys it; its destructor tells the workers to end and waits for
+// them.
 
 #include "apps/sink/follower.hpp"
 #include "apps/sink/worker.hpp"
@@ -21,9 +21,9 @@
 
 namespace ckpt::apps::sink {
 
-/// What the request over HTTP asks for.
+/// The HTTP request.
 struct update_request {
-  /// Worker k serves devices[k]; what this host has no workers for is the followers', in their order.
+  /// Worker k serves devices[k]; the devices beyond the workers here are the followers', in their order.
   std::vector<io::device_channel> devices;
   std::optional<std::string> weight_version;
   bool flush_cache = false; ///< SGLang: the update is only good when the cache can be flushed after it
@@ -34,17 +34,17 @@ struct update_outcome {
   std::vector<follower_outcome> followers;
   double seconds = 0; ///< from the request to the end of the last of them
 
-  /// What went wrong, worker by worker; empty when all came through.
+  /// The errors, worker by worker; empty when all succeeded.
   [[nodiscard]] std::string error() const;
 
-  /// What went wrong without the engine telling its client; empty when nothing did.
+  /// The errors that the engine hid from its client; empty when there are none.
   [[nodiscard]] std::string hidden_error() const;
 
   /// False when some worker was sent something other than the checkpoint; absent without --verify.
   [[nodiscard]] std::optional<bool> verified() const;
 };
 
-/// What all updates share, made once.
+/// Shared by all updates, made once.
 struct worker_resources {
   const sink_options& options;
   std::shared_ptr<const expectation> expected; ///< null without --verify

@@ -2,9 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Whether what a worker was sent is the checkpoint: every tensor once, with its dtype and shape, bit for bit.
-// The expectation is immutable and shared by all workers; each worker has a verifier of its own for each
-// update.
+// Checks that a worker was sent the checkpoint: every tensor once, with its dtype and shape, bit for bit. The
+// expectation is immutable and shared by all workers; each worker has a verifier of its own for each update.
 
 #include "apps/sink/pair_check.hpp"
 #include "apps/sink/shared_buffer.hpp"
@@ -46,18 +45,18 @@ private:
 
 class verifier {
 public:
-  /// `how` the worker takes tensors decides which of them have to come together.
+  /// `how` decides which tensors have to come together.
   verifier(std::shared_ptr<const expectation> expected, consumption how);
 
   /// Checks one tensor that has arrived at `place` in `buffer`. Throws std::system_error when the
   /// checkpoint's file cannot be read, and what the buffer throws.
   void receive(const sent_tensor& tensor, shared_buffer& buffer, io::extent place);
 
-  /// To be called after the tensors of each list have been received, before it is answered.
+  /// Call it after the tensors of each list have been received, before the list is answered.
   void end_list(const tensor_list& list, shared_buffer& buffer);
 
-  /// To be called once, after the last tensor: adds what never came. Empty when all was right, else a text
-  /// that names the first few faults and counts the rest.
+  /// Call it once, after the last tensor: adds those that never came. Returns an empty text when all was
+  /// right, else one that names the first few faults and counts the rest.
   [[nodiscard]] std::string verdict();
 
 private:

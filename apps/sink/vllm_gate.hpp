@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// vLLM 0.33. Its engine core is one loop that takes whatever comes in turn (new requests, pauses, updates)
-// between two steps of the model. An update does not wait for running requests: it holds up the loop, and
-// with it everything else, until it has ended.
+// vLLM 0.33. Its engine core is one loop that handles what has arrived (new requests, pauses, updates)
+// between two steps of the model. An update does not wait for running requests: it blocks the loop, and
+// everything else with it, until it has ended.
 //
 // Source: vllm/v1/engine/core.py, vllm/v1/core/sched/scheduler.py, vllm/entrypoints/rl/online/api_router.py.
 
@@ -30,7 +30,7 @@ public:
 private:
   enum class pausing : std::uint8_t {
     none,
-    new_requests, ///< those that run go on
+    new_requests, ///< running ones go on
     all,
   };
 

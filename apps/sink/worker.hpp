@@ -3,8 +3,7 @@
 #pragma once
 
 // One worker of the engine during one update: the worker's side of the weight channel from the handle to the
-// post hook, with the faults it was told to commit. Runs on a thread of its own, or of a process of its own,
-// and blocks there.
+// post hook, with the faults that it has to commit. Blocks; has a thread or a process of its own.
 //
 // Source: `checkpoint_engine.worker.update_weights_from_ipc`.
 
@@ -27,7 +26,7 @@ namespace ckpt::apps::sink {
 
 /// Shared by the workers of one update and whoever started them.
 struct update_signals {
-  std::atomic<bool> stop{false};                          ///< the sink ends
+  std::atomic<bool> stop{false};                          ///< the sink is ending
   std::atomic<bool> frozen{false};                        ///< answer no more messages
   std::function<void(std::uint64_t lists)> list_answered; ///< called on the workers' threads
   std::function<void()> die = {};                         ///< ends the engine as a crash would
@@ -40,7 +39,7 @@ public:
   worker(const sink_options& options, const fault_plan& faults, consumer& work,
          std::shared_ptr<const expectation> expected, update_signals& signals, held_weights* held = nullptr);
 
-  /// Goes through the update; everything that can go wrong is in the outcome.
+  /// Runs the update. All errors are in the outcome.
   [[nodiscard]] worker_outcome run(zmq::context_t& context, std::string device, const std::string& address);
 
 private:
@@ -62,7 +61,7 @@ private:
   held_weights* held_;
   std::unique_ptr<shared_buffer> buffer_;
   std::optional<verifier> verifier_;
-  std::string refusal_; ///< why the first refused list was refused
+  std::string refusal_; ///< the error of the first refused list
   worker_outcome outcome_;
 };
 

@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What a pusher tells a worker over the weight channel, told apart from one another and checked. Pure; any
-// thread.
+// Parses and checks the messages of a pusher to a worker over the weight channel. Pure; any thread.
 //
 // Source: `checkpoint_engine.worker.update_weights_from_ipc`, torch.multiprocessing.reductions,
 // torch.from_file.

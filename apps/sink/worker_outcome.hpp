@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What a worker has to say when it is through.
+// The result of a worker.
 
 #include <cstdint>
 #include <optional>
@@ -16,7 +16,7 @@ namespace ckpt::apps::sink {
 struct worker_outcome {
   std::string device;
   std::string error;
-  std::string hidden_error; ///< what the worker kept to itself: the weights are not right all the same
+  std::string hidden_error; ///< an error that the worker did not report: its weights are wrong
   std::uint64_t lists = 0;
   std::uint64_t tensors = 0;
   std::uint64_t bytes = 0;
@@ -24,10 +24,10 @@ struct worker_outcome {
   std::optional<bool> verified; ///< absent without --verify
 };
 
-/// As it stands in the report.
+/// The outcome as it appears in the report.
 [[nodiscard]] boost::json::object describe(const worker_outcome& worker);
 
-/// The reverse. Throws boost::system::system_error for what is no such object.
+/// The reverse of describe(). Throws boost::system::system_error for anything else.
 [[nodiscard]] worker_outcome read_worker_outcome(const boost::json::object& described);
 
 } // namespace ckpt::apps::sink

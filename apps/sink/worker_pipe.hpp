@@ -2,16 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the sink and a worker that is a process of its own write to each other: one JSON object on a line.
+// The messages between the sink and a worker that is a process of its own: one JSON object on each line.
 //
 //   sink                                        worker
 //     │ {"device": uuid, "address": …, "faulty": false} ──> │   an update; one at a time
-//     │ <───────────────────────────────── {"taken": true} │   it begins
+//     │ <───────────────────────────────── {"taken": true} │   the update begins
 //     │ <──────────────────────────────────── {"lists": 3} │   after each list it has agreed to
 //     │ {"freeze": true} ─────────────────────────────────> │   answer no more messages
 //     │ <─────────────────────────────────── {"outcome": …} │   it is through
 //
-// They share a socket; the end of what comes is the end of the other.
+// They share a socket. End of file on it means that the other process has ended.
 
 #include "apps/sink/worker_outcome.hpp"
 
@@ -36,7 +36,7 @@ struct list_news {
 
 using worker_line = std::variant<worker_order, freeze_order, order_taken, list_news, worker_outcome>;
 
-/// The line, with its end.
+/// The line, with its line end.
 [[nodiscard]] std::string write_line(const worker_line& line);
 
 /// Throws std::runtime_error for what is none of them.

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A worker that is a process of its own, as an engine's workers are: CUDA IPC wants that, and a worker can be
-// killed without its server. It lives from its first update on, over as many as come, and is started anew
-// when it has died. It ends with the sink, however that ends.
+// A worker that is a process of its own, as an engine's workers are: CUDA IPC needs that, and a worker can be
+// killed without its server. It lives from its first update on, is started anew when it has died, and ends
+// with the sink, however that ends.
 
 #include "apps/sink/options.hpp"
 #include "apps/sink/worker.hpp"
@@ -27,8 +27,8 @@ public:
   worker_process& operator=(const worker_process&) = delete;
   ~worker_process() noexcept;
 
-  /// Goes through one update, with the signals handed on to the process and its news handed back; everything
-  /// that can go wrong is in the outcome. One thread at a time.
+  /// Runs one update: passes the signals on to the process, and its news back. All errors are in the outcome.
+  /// One thread at a time.
   [[nodiscard]] worker_outcome run(const worker_order& order, update_signals& signals);
 
 private:
@@ -46,8 +46,8 @@ private:
   std::string unread_; ///< of what it has written
 };
 
-/// What the process does: updates as they are ordered on standard input, until it ends. Returns the exit
-/// status.
+/// The main function of the process: runs updates as ordered on standard input, until that ends. Returns the
+/// exit status.
 [[nodiscard]] int serve_as_worker(const sink_options& options, std::shared_ptr<const expectation> expected,
                                   unsigned number);
 

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The worker's end of the weight channel: a ZeroMQ REP socket whose waits end when the sink ends, and, unlike
-// a real worker's, at a deadline and when the pusher is gone. Like a real worker it waits for ever instead,
-// and takes whoever binds the same address next for its pusher. One thread uses a socket.
+// The worker's end of the weight channel: a ZeroMQ REP socket whose waits end when the sink ends. With a
+// timeout they also end at that deadline and when the pusher is gone. Without one it is like a real worker:
+// it waits for ever, and accepts whoever binds the same address next as its pusher. One thread uses a socket.
 
 #include <atomic>
 #include <chrono>
@@ -16,7 +16,7 @@
 
 namespace ckpt::apps::sink {
 
-/// The conversation is over before its end.
+/// The conversation has ended early.
 class channel_closed : public std::runtime_error {
 public:
   using std::runtime_error::runtime_error;
@@ -40,8 +40,8 @@ public:
   /// Answers the message received last.
   void reply(std::string_view text);
 
-  /// Waits without receiving anything until the sink ends or, with a timeout, the pusher is gone or the
-  /// deadline has passed.
+  /// Waits, without receiving, until the sink ends or, with a timeout, the pusher is gone or the deadline has
+  /// passed.
   void wait_for_end();
 
   /// Waits for this long, or as long as the sink lives. Throws channel_closed when it ends.

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A GPU. Its ring is one cudaMalloc of its own for the life of the process, which a worker opens through CUDA
-// IPC; copies go to one stream. Where this program was built without CUDA, open_cuda_devices() says so.
+// A GPU. Its ring is one cudaMalloc allocation, kept until a longer one is needed, which a worker opens
+// through CUDA IPC; copies go to one stream. A build without CUDA has open_cuda_devices() too: it throws.
 
 #include "gpu/device.hpp"
 
@@ -17,10 +17,10 @@
 
 namespace ckpt::gpu {
 
-/// How the memory handle is written for the worker's torch.
+/// How the CUDA IPC handle is encoded for the worker's torch.
 enum class handle_form : std::uint8_t {
   versioned, ///< version 1, type 'c', 64 bytes: every torch since 2.5
-  raw,       ///< the 64 bytes of cudaIpcMemHandle_t, which torch takes for those of an old torch
+  raw,       ///< the 64 bytes of cudaIpcMemHandle_t alone: the form of an older torch
 };
 
 struct cuda_options {
@@ -28,8 +28,8 @@ struct cuda_options {
   std::filesystem::path counter_directory = "/dev/shm"; ///< where shm_open() looks
 };
 
-/// The GPUs with these numbers (CUDA's, in this process), in this order. Throws cuda_error, in one sentence
-/// that names what is missing: CUDA in this build, a driver, or a GPU.
+/// Opens the GPUs with these numbers (CUDA's, in this process), in this order. Throws cuda_error with one
+/// sentence that names what is missing: CUDA in this build, a driver, or a GPU.
 [[nodiscard]] std::vector<std::unique_ptr<device>> open_cuda_devices(std::span<const std::uint32_t> ordinals,
                                                                      const cuda_options& options = {});
 

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What goes wrong with GPUs, and how a call to the CUDA runtime is checked. Of gpu's headers only
-// nccl_library.hpp includes CUDA's.
+// Errors of GPUs, and how to check a call to the CUDA runtime. Of the headers of gpu/ only nccl_library.hpp
+// includes CUDA's (through nccl.h).
 
 #include <stdexcept>
 #include <string>
@@ -15,7 +15,7 @@ public:
   using std::runtime_error::runtime_error;
 };
 
-/// "call: name: description" for a failed `status` (a cudaError_t) of the call. Forgets the runtime's last
+/// "call: name: description" for a failed `status` (a cudaError_t) of the call. Clears the runtime's last
 /// error, which an unrelated call would otherwise report once more.
 [[nodiscard]] std::string describe_cuda_failure(int status, const std::string& call);
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Which GPUs this process sees.
+// The GPUs that this process sees.
 
 #include <optional>
 #include <string>
@@ -12,10 +12,10 @@ namespace ckpt::gpu {
 struct gpu_identity {
   std::string uuid;                    ///< as engines know it
   std::string name;                    ///< the product's
-  std::optional<unsigned> memory_node; ///< of this host, that it is next to; nothing where nobody knows
+  std::optional<unsigned> memory_node; ///< the NUMA node that it is next to; nothing if unknown
 };
 
-/// At least 1. Throws cuda_error, in one sentence: no driver, no GPU, or what CUDA says.
+/// At least 1. Throws cuda_error with one sentence: no driver, no GPU, or CUDA's own error.
 [[nodiscard]] int count_gpus();
 
 /// Throws cuda_error.

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// One non-blocking stream of one GPU, on which an event is recorded after every operation, so that a number
-// tells how far it is. One thread issues; any thread waits.
+// One non-blocking stream of one GPU. An event is recorded after every operation, so one number tells how far
+// the stream is. One thread issues; any thread waits.
 
 #include "gpu/device.hpp"
 
@@ -26,14 +26,14 @@ public:
   cuda_stream(const cuda_stream&) = delete;
   cuda_stream& operator=(const cuda_stream&) = delete;
 
-  /// Waits for what is under way, which no longer has anything behind it that could hold it up.
+  /// Waits for the operations under way, without a deadline. Nothing may be left that could hold them up.
   ~cuda_stream() noexcept;
 
-  /// Runs `issue` with the stream while its GPU is the calling thread's current one; it starts the operation
-  /// and returns a cudaError_t. `call` names it in a failure, which wait() reports.
+  /// Makes the stream's GPU the calling thread's current one and calls `issue` with the stream. `issue`
+  /// starts the operation and returns a cudaError_t. `call` names it in a failure, which wait() reports.
   ticket enqueue(const std::string& call, const std::function<int(CUstream_st*)>& issue);
 
-  /// For operations that others put into it; an enqueue() after them tells of their end.
+  /// For operations that others put into the stream; an enqueue() after them tells when they have ended.
   [[nodiscard]] CUstream_st* raw() const noexcept { return stream_; }
 
   [[nodiscard]] queue_progress wait(ticket seen, std::chrono::milliseconds timeout);
@@ -56,7 +56,7 @@ private:
   ticket issued_ = 0;
   std::deque<operation> under_way_;
   std::vector<CUevent_st*> spare_events_;
-  /// Told once all before it is done: CUDA also answers a call with the failure of an earlier operation.
+  /// Reported once all operations before it are done: CUDA may report an earlier one's error at a later call.
   std::optional<queue_failure> refused_;
   queue_progress progress_;
 };

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The one kernel: comparing is what no copy engine does, and a worker's view of the weights is proven where
-// the worker's own kernels would read them.
+// The only kernel. No copy engine can compare, and the worker's view of the weights should be checked where
+// the worker's own kernels read them.
 
 #include <cstddef>
 #include <cstdint>
@@ -12,12 +12,12 @@ struct CUstream_st; // cudaStream_t points to it
 
 namespace ckpt::gpu {
 
-/// Where find_difference() leaves nothing: every byte is the same.
+/// The initial value of `first`; left there when every byte is the same.
 inline constexpr unsigned long long no_difference = ~0ull;
 
-/// Puts into `stream` a comparison of `bytes` bytes at `left` and `right`, both in memory of the current GPU.
-/// The index of the first ones that differ is then at `first`, in that memory too, if it is smaller than what
-/// was there. Returns a cudaError_t, of the launch.
+/// Queues in `stream` a comparison of `bytes` bytes at `left` and `right`, both in memory of the current GPU.
+/// Writes the index of the first bytes that differ to `first`, in that memory too, if it is smaller than the
+/// value there. Returns the cudaError_t of the launch.
 [[nodiscard]] int find_difference(const std::byte* left, const std::byte* right, std::uint64_t bytes,
                                   unsigned long long* first, CUstream_st* stream);
 

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The worker's end of CUDA IPC: another process's ring on a GPU, opened as torch opens it, and closed with
-// the counter signed off.
+// The worker's end of CUDA IPC: another process's ring on a GPU, opened as torch opens it. Closing it also
+// signs off in the reference counter.
 
 #include "gpu/device.hpp"
 
@@ -20,25 +20,25 @@ class imported_ring {
 public:
   virtual ~imported_ring() noexcept = default;
 
-  /// Copies `length` bytes from `offset` on to other memory of that GPU, as a worker does that loads them,
-  /// and forgets them there. Goes on until settle(). Throws cuda_error.
+  /// Copies `length` bytes from `offset` on to scratch memory of that GPU, as a worker does that loads them.
+  /// Runs on until settle(). Throws cuda_error.
   virtual void copy_out(std::uint64_t offset, std::uint64_t length) = 0;
 
-  /// Waits for what copy_out() has begun. Throws cuda_error.
+  /// Waits for the copies that copy_out() has begun. Throws cuda_error.
   virtual void settle() = 0;
 
-  /// The index in `expected`, which is host memory, of the first byte that differs from what lies from
-  /// `offset` on in the ring; nothing if they are the same. The GPU compares, and is waited for. Throws
-  /// cuda_error.
+  /// Compares `expected`, which is host memory, with the ring from `offset` on. Returns the index in
+  /// `expected` of the first byte that differs; nothing if all are the same. The GPU compares; this waits for
+  /// it. Throws cuda_error.
   [[nodiscard]] virtual std::optional<std::uint64_t> difference(std::uint64_t offset,
                                                                 std::span<const std::byte> expected) = 0;
 
-  /// Copies what lies from `offset` on to host memory, and waits for it. Throws cuda_error.
+  /// Copies the ring from `offset` on to host memory, and waits for it. Throws cuda_error.
   virtual void read(std::uint64_t offset, std::span<std::byte> destination) = 0;
 };
 
-/// Opens what another process exported, on the GPU with this UUID. Throws cuda_error, also in a build without
-/// CUDA and where there is no such GPU.
+/// Opens the ring that another process exported, on the GPU with this UUID. Throws cuda_error, also in a
+/// build without CUDA and where there is no such GPU.
 [[nodiscard]] std::unique_ptr<imported_ring> import_ring(const exported_cuda_memory& exported,
                                                          const std::string& uuid);
 

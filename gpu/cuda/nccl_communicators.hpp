@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// One NCCL communicator for each GPU of this host, non-blocking, all used by one thread at a time. They take
-// long to set up and live longer than an update: as long as the same hosts meet again and nothing failed, the
-// next update finds them as they are.
+// One non-blocking NCCL communicator for each GPU of this host, all used by one thread at a time. Setting up
+// takes long, so they live longer than an update: the next update uses them again if its hosts are the same
+// and nothing has failed.
 
 #include "gpu/collective.hpp"
 #include "gpu/cuda/cuda_error.hpp"
@@ -23,54 +23,56 @@ namespace ckpt::gpu {
 
 class nccl_communicators {
 public:
-  /// For the GPUs of this host, in the order of their ranks, made by open_cuda_devices(); they outlive this.
-  /// Throws cuda_error.
+  /// `devices` are the GPUs of this host in the order of their ranks, made by open_cuda_devices(); they
+  /// outlive this. Throws cuda_error.
   explicit nccl_communicators(std::vector<const device*> devices);
   nccl_communicators(const nccl_communicators&) = delete;
   nccl_communicators& operator=(const nccl_communicators&) = delete;
 
-  /// In order where all is well, which waits for the other hosts for some seconds; else by abort().
+  /// Finalizes them, waiting some seconds for the other hosts; calls abort() if that, or one of them, has
+  /// failed.
   ~nccl_communicators() noexcept;
 
   [[nodiscard]] const std::vector<const device*>& devices() const noexcept { return devices_; }
   [[nodiscard]] std::string description() const { return "NCCL " + library_.version; }
 
-  /// The id by which hosts that are not connected find together. Throws cuda_error.
+  /// The NCCL id (ncclUniqueId) of this host. All hosts connect with that of host 0: see connect(). Throws
+  /// cuda_error.
   [[nodiscard]] std::string address();
 
   /// See collective::connection().
   [[nodiscard]] std::string connection();
 
-  /// Leaves what connects the hosts, or begins to connect them anew. Throws cuda_error.
+  /// Keeps the present links if peers.stays_connected, else starts connecting anew. Throws cuda_error.
   void connect(const collective_peers& peers);
 
   /// True when all of them are ready for the next call. Throws cuda_error when one has failed.
   [[nodiscard]] bool are_ready();
 
-  /// From connect() until they were ready, if they are. Any thread.
+  /// Time from connect() until they were ready; 0 before. Any thread.
   [[nodiscard]] std::chrono::duration<double> connecting_took() const noexcept {
     return std::chrono::duration<double>{connecting_seconds_};
   }
 
-  /// True when no call of theirs is under way, and none of them has failed.
+  /// True when none of them has a call under way, and none has failed.
   [[nodiscard]] bool are_idle() noexcept;
 
-  /// Ends all of them at once: kernels that wait for a lost rank end, and the other hosts notice. What NCCL
-  /// does not end within some seconds is left behind: then they are stuck.
+  /// Aborts all of them: kernels that wait for a lost rank end, and the other hosts notice. What NCCL does
+  /// not end within some seconds is left behind: then are_stuck() is true.
   void abort() noexcept;
 
-  /// Runs `work(device, communicator)` for each between the two calls that make one operation of theirs; what
-  /// it returns is the result of a call of NCCL's that `call` names. Throws cuda_error, with the GPU's name.
+  /// Runs `work(device, communicator)` for each, as one NCCL group: a single operation on all of them. `work`
+  /// returns the result of the NCCL call that `call` names. Throws cuda_error with the GPU's name.
   template <class Function>
   void in_group(const std::string& call, Function work);
 
-  /// True once NCCL did not end what it was told to: see collective::is_stuck(). Any thread.
+  /// True once an abort has not ended in time: see collective::is_stuck(). Any thread.
   [[nodiscard]] bool are_stuck() const noexcept { return are_stuck_; }
 
 private:
   [[nodiscard]] std::string describe(ncclResult_t result, const std::string& call) const;
 
-  /// A non-blocking call that goes on is no failure.
+  /// Throws for all results but success and ncclInProgress, with which a non-blocking call goes on.
   void check(ncclResult_t result, const std::string& call) const;
 
   [[nodiscard]] bool finalize() noexcept;
@@ -78,11 +80,11 @@ private:
   const nccl_library& library_;
   std::vector<const device*> devices_;
   std::vector<ncclComm_t> communicators_; ///< one for each device, or none
-  std::string connection_;                ///< the id behind the communicators
+  std::string connection_;                ///< the id that the communicators were made with
   std::chrono::steady_clock::time_point connect_began_;
   std::atomic<bool> are_stuck_ = false;
   std::atomic<double> connecting_seconds_ = 0; ///< 0 until they are ready
-  std::optional<ncclUniqueId> unused_id_;      ///< made here, and nobody has met by it
+  std::optional<ncclUniqueId> unused_id_;      ///< made here, and not used by a connect() yet
 };
 
 template <class Function>
@@ -95,8 +97,7 @@ void nccl_communicators::in_group(const std::string& call, Function work) {
   } catch (...) {
     failed = std::current_exception();
   }
-  // A group that was begun is ended whatever happens: NCCL would put everything after it, aborts too, into
-  // it.
+  // A group that was begun is ended in any case: otherwise NCCL would add all later calls, aborts too, to it.
   const auto ended = library_.group_end();
   if (failed)
     std::rethrow_exception(failed);

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// NCCL, loaded when it is first needed: programs start, and single GPUs are served, on hosts that have none.
+// NCCL, loaded when it is first needed: programs start on hosts without it, and can serve single GPUs there.
 
 #include <string>
 
@@ -10,7 +10,7 @@
 
 namespace ckpt::gpu {
 
-/// The functions in use, by the names that NCCL gives them.
+/// The NCCL functions that are used, under their own names.
 struct nccl_library {
   decltype(&::ncclGetVersion) get_version = nullptr;
   decltype(&::ncclGetErrorString) get_error_string = nullptr;
@@ -29,8 +29,8 @@ struct nccl_library {
   std::string version;
 };
 
-/// libnccl.so.2, wherever the loader finds it. Loaded once. Throws cuda_error where it is missing, or lacks
-/// what is needed.
+/// Loads libnccl.so.2, wherever the loader finds it, once. Throws cuda_error where it is missing or lacks a
+/// function.
 [[nodiscard]] const nccl_library& nccl();
 
 } // namespace ckpt::gpu

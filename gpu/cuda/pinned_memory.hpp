@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Host memory that the GPUs' copy engines know, for all GPUs of this process at once. Registering takes
-// seconds for some gigabytes and goes on in parallel; so does releasing. A copy must not touch two
-// registrations: whoever copies asks where one ends.
+// Host memory pinned (registered with CUDA) for all GPUs of this process. Registering some gigabytes takes
+// seconds, so it is done by several threads; so is releasing. Hazard: one copy must not touch two
+// registrations; whoever copies asks copyable() where one ends.
 
 #include <cstddef>
 #include <cstdint>
@@ -16,28 +16,28 @@ namespace ckpt::gpu {
 
 class pinned_memory {
 public:
-  /// `ordinal` is a GPU that this process uses anyway: CUDA needs one to register with.
+  /// `ordinal` is a GPU that this process uses anyway: CUDA registers memory through some GPU's context.
   explicit pinned_memory(int ordinal);
   pinned_memory(const pinned_memory&) = delete;
   pinned_memory& operator=(const pinned_memory&) = delete;
-  /// Releases everything; the memory is still there.
+  /// Releases all registrations; the memory must still be mapped.
   ~pinned_memory() noexcept;
 
   /// read_only: a shared mapping of a file that can only be read.
   enum class access : std::uint8_t { read_write, read_only };
 
-  /// True when memory that can only be read is registered as what it is; else its file has to be open for
-  /// writing, and it is writable while it is registered.
+  /// True when read-only memory can be registered as such. Else its file has to be open for writing, and the
+  /// mapping is writable while it is registered.
   [[nodiscard]] bool knows_read_only() const noexcept { return knows_read_only_; }
 
-  /// Registers the pages of `memory` that are not registered yet. Throws cuda_error or std::system_error, and
-  /// has nothing more than before then.
+  /// Registers the pages of `memory` that are not registered yet. Throws cuda_error or std::system_error;
+  /// then nothing new stays registered.
   void add(std::span<const std::byte> memory, access allowed);
 
-  /// Releases what was registered within the pages of `memory`.
+  /// Releases the registrations that lie within the pages of `memory`.
   void remove(std::span<const std::byte> memory) noexcept;
 
-  /// How many bytes from `begin` on, at most `length`, one copy may take.
+  /// How many bytes from `begin` on, at most `length`, lie in one registration and may be copied at once.
   [[nodiscard]] std::size_t copyable(const std::byte* begin, std::size_t length) const;
 
 private:

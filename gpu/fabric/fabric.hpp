@@ -2,16 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Tagged messages between hosts, over whatever UCX finds: InfiniBand, RoCE, or TCP. What UCX calls context
-// and worker is a `fabric`, the way to one other host a `fabric_endpoint`, a message under way a
-// `fabric_transfer`.
+// Tagged messages between hosts, over whatever UCX finds: InfiniBand, RoCE, or TCP. A `fabric` is UCX's
+// context and worker, a `fabric_endpoint` the connection to one other host, a `fabric_transfer` a message
+// under way.
 //
-// Nothing here blocks but wait() and the functions that say for how long. One thread at a time uses a fabric
-// and what belongs to it; only wake() is for any thread.
+// Only wait() and functions that state a time block. One thread at a time uses a fabric and what belongs to
+// it; any thread may call wake().
 //
-// A peer that dies is the failure of its endpoint, never the end of this process: not even where UCX itself
-// would have ended it (abort_guard.hpp). A fabric to which that happened is broken: it does nothing more,
-// completes nothing more, and keeps what it holds.
+// The death of a peer makes its endpoint fail and never ends this process, not even where UCX calls abort()
+// (abort_guard.hpp). After an abort() the fabric is broken: it does nothing more, completes nothing more, and
+// keeps its memory.
 
 #include "gpu/fabric/fabric_door.hpp"
 
@@ -34,7 +34,7 @@ namespace ckpt::gpu {
 struct fabric_options {
   std::string network_devices; ///< UCX's NET_DEVICES; empty: its own choice, or what its variables say
   std::string transports;      ///< UCX's TLS; empty: likewise
-  std::uint64_t piece_bytes = 2 << 20;    ///< of a broadcast, in one message
+  std::uint64_t piece_bytes = 2 << 20;    ///< of a broadcast in one message
   std::uint32_t pieces_in_flight_max = 8; ///< sent by one host at a time
   stranger_report report_stranger;        ///< may be empty
 };
@@ -47,12 +47,12 @@ public:
 
 class fabric;
 
-/// One message. Its memory and itself stay where they are until it is complete or its fabric is gone.
+/// One message. It and its memory must stay where they are until it is complete or its fabric is gone.
 struct fabric_transfer {
   fabric* local = nullptr;
   void* request = nullptr;       ///< UCX's; null when it is not under way
   std::uint64_t length = 0;      ///< as announced
-  const char* failure = nullptr; ///< UCX's words; null when all is well
+  const char* failure = nullptr; ///< UCX's error text; null when all is well
 };
 
 class fabric {
@@ -62,23 +62,23 @@ public:
   fabric(const fabric&) = delete;
   fabric& operator=(const fabric&) = delete;
 
-  /// After its endpoints. Sees the transfers off that they left, which takes a second at most; those that are
-  /// still under way then are never heard of again.
+  /// Destroy its endpoints first. Waits up to a second for the transfers that they left; those still under
+  /// way then are abandoned.
   ~fabric() noexcept;
 
-  /// Where others reach this one: opaque bytes for their fabric_endpoint. Over TCP nobody else does.
+  /// The address for others' fabric_endpoint: opaque bytes. Over TCP nobody connects without it.
   [[nodiscard]] std::string address() const;
 
-  /// Lets the one message with exactly this tag come to `destination`.
+  /// Receives the one message with exactly this tag into `destination`.
   void receive(std::span<std::byte> destination, std::uint64_t tag, fabric_transfer& transfer) noexcept;
 
-  /// Takes back the permission to write there, unless the message is coming in already.
+  /// Cancels a receive, unless its message is arriving already.
   void cancel(fabric_transfer& transfer) noexcept;
 
-  /// Moves bytes. True when there was something to do.
+  /// Makes progress: moves bytes. True when there was something to do.
   bool progress() noexcept;
 
-  /// Those that came to an end, good or bad, since the last call.
+  /// The transfers that have completed or failed since the last call.
   [[nodiscard]] std::vector<fabric_transfer*> take_completed() noexcept;
 
   /// Sleeps until there may be something to do, at most for `timeout`.
@@ -99,7 +99,7 @@ private:
     void operator()(ucp_worker* worker) const noexcept;
   };
 
-  /// Makes a call into UCX. False when it, or one before it, ended in abort().
+  /// Makes a call into UCX. False when this call, or one before it, ended in abort().
   template <class Call>
   bool survives(Call&& call) noexcept;
 
@@ -120,13 +120,13 @@ public:
   fabric_endpoint(const fabric_endpoint&) = delete;
   fabric_endpoint& operator=(const fabric_endpoint&) = delete;
 
-  /// Closes it, whatever state the other host is in; what was under way fails.
+  /// Closes it, whatever state the other host is in; transfers under way fail.
   ~fabric_endpoint() noexcept;
 
-  /// The bytes are not copied anywhere on the way, and travel only when the other host has asked for them.
+  /// Zero-copy rendezvous: the bytes travel only once the other host has asked for them.
   void send(std::span<const std::byte> source, std::uint64_t tag, fabric_transfer& transfer) noexcept;
 
-  /// UCX's words for how the connection ended; null as long as it has not.
+  /// UCX's error text for how the connection ended; null as long as it has not.
   [[nodiscard]] const char* failure() const noexcept { return failure_; }
 
 private:

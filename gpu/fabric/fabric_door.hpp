@@ -4,23 +4,23 @@
 
 // Keeps strangers away from the TCP ports on which UCX listens.
 //
-// UCX's TCP transport believes whoever knows its protocol: a wrong length ends in abort(), and one message
-// carries an address in this process to write to. No error handling behind that can undo it, so UCX must not
-// see a byte of a connection that is not a neighbour's. It calls listen(), accept() and connect() of the C
-// library; this program has these functions itself (fabric_door.cpp), in front of the C library's:
+// UCX's TCP transport trusts every peer that speaks its protocol: a wrong length ends in abort(), and one
+// message carries an address in this process to write to. No error handling behind that can undo it, so UCX
+// must not see a byte of a connection that is not a neighbour's. UCX calls listen(), accept() and connect();
+// this program defines these functions itself (fabric_door.cpp), in front of the C library's:
 //
-//   connect()  sends the key of the door that it calls at, then hands the connection to UCX
+//   connect()  sends the key of the other host's door, then hands the connection to UCX
 //   accept()   reads the key, then hands the connection to UCX; closes it when the key is wrong or missing
 //
-// What comes after is UCX's as before: nothing is copied, and other transports know nothing of doors. A key
-// is random, new for each fabric, and part of its address, which the coordinator tells to the hosts of one
-// update alone, in the message that tells the secret. It passes the network as it is: whoever can read that
-// is not kept out.
+// After that the connection is UCX's: no byte is copied here, and other transports are not affected. A key is
+// random, new for each fabric, and part of its address. The coordinator sends addresses only to the hosts of
+// one update, in the message that carries the secret. The key is not encrypted on the data network: whoever
+// can read there can use it.
 //
-// The kernel holds a connection back until it has sent something (TCP_DEFER_ACCEPT), and the key comes in one
-// packet. So there is nothing to wait for, and nothing to keep: a connection without a key is closed at once,
-// and one that stays silent never gets here, or after a few seconds, to be closed too. A neighbour that is
-// turned away by mistake, because the kernel lost the key's packet, tries again: UCX does so 25 times.
+// With TCP_DEFER_ACCEPT the kernel holds a connection back until it has sent something, and the key comes in
+// one packet. So there is nothing to wait for and nothing to keep: a connection without a key is closed at
+// once. One that stays silent never gets here, or only after a few seconds, and is closed too. A neighbour
+// that is turned away by mistake, because the key's packet was lost, tries again: UCX does so 25 times.
 
 #include <array>
 #include <cstddef>
@@ -35,25 +35,25 @@ struct sockaddr;
 
 namespace ckpt::gpu {
 
-/// Gets a line for the log about a stranger. Any thread, and not for long: others wait at the door.
+/// Gets a log line about a stranger. Called on any thread; has to return soon: others wait at the door.
 using stranger_report = std::function<void(const std::string&)>;
 
 using door_key = std::array<char, 16>;
 
-/// In front of all sockets on which one fabric listens, and what it knows of the doors of others. Used like
-/// the fabric, by one thread at a time.
+/// Guards all sockets on which one fabric listens, and knows the keys of other hosts' doors. Used by one
+/// thread at a time, like the fabric.
 class fabric_door {
 public:
-  /// Throws std::system_error, or std::runtime_error if UCX would pass by the functions of this program.
+  /// Throws std::system_error, or std::runtime_error if UCX would not call the functions of this program.
   explicit fabric_door(stranger_report report);
   fabric_door(const fabric_door&) = delete;
   fabric_door& operator=(const fabric_door&) = delete;
 
-  /// After its sockets are closed.
+  /// Destroy it after its sockets are closed.
   ~fabric_door() noexcept;
 
-  /// As long as it lives this thread calls UCX for the fabric: what it lets listen belongs to the door, and
-  /// where it connects it shows the key that fits there.
+  /// While it lives, UCX calls of this thread belong to this door: sockets that listen are guarded by it, and
+  /// connections send the key of the door that they reach.
   class use {
   public:
     explicit use(fabric_door& door) noexcept;
@@ -65,10 +65,10 @@ public:
     fabric_door* const before_;
   };
 
-  /// The key and where it fits, for the learn() of others. Throws std::length_error if it is too long.
+  /// The key and the addresses where it is valid, for others' learn(). Throws std::length_error if too long.
   [[nodiscard]] std::string description() const;
 
-  /// Takes the description of another host's door from the beginning of `address`. Throws
+  /// Removes the description of another host's door from the beginning of `address`, and keeps it. Throws
   /// std::invalid_argument.
   void learn(std::string_view& address);
 
@@ -80,9 +80,9 @@ private:
 
   const stranger_report report_;
   door_key key_;
-  std::vector<std::string> places_;      ///< where its sockets listen
-  std::map<std::string, door_key> keys_; ///< of others, by place
-  std::set<std::string> reported_;       ///< strangers; belongs to accept()
+  std::vector<std::string> places_;      ///< addresses where its sockets listen
+  std::map<std::string, door_key> keys_; ///< of other hosts, by address
+  std::set<std::string> reported_;       ///< strangers; used by accept()
 };
 
 } // namespace ckpt::gpu

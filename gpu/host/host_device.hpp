@@ -3,7 +3,7 @@
 #pragma once
 
 // A device made of shared memory of this host: its ring is a file in /dev/shm that the worker maps. For hosts
-// without a GPU, dry runs, and clusters that are tried out before the engines are there.
+// without a GPU, dry runs, and trying out clusters before the engines are there.
 
 #include "gpu/collective.hpp"
 #include "gpu/device.hpp"
@@ -22,16 +22,16 @@ namespace ckpt::gpu {
 
 class host_device final : public device {
 public:
-  /// The `index`-th device of this process, with its ring below `directory`, under a name that no other
-  /// process has.
+  /// The `index`-th device of this process, with its ring in `directory` under a random UUID.
   explicit host_device(unsigned index, std::filesystem::path directory = "/dev/shm");
 
-  /// The same under a name of the caller's, which finds what a killed process has left with its worker.
+  /// The same with a UUID that the next process will use again: so it finds the mark of a killed process, and
+  /// the worker that waits for it.
   host_device(unsigned index, std::string uuid, std::filesystem::path directory = "/dev/shm");
   ~host_device() noexcept override;
 
-  /// The ring keeps its name until this process ends, so that the next run can use it again. If the process is
-  /// killed the memory stays, until the next one makes a ring.
+  /// Lets the ring keep its name until this process ends, so that the next run can use it again. If the
+  /// process is killed, the memory stays until another process makes a ring.
   void keep_ring() noexcept { keeps_ring_ = true; }
 
   [[nodiscard]] const std::string& uuid() const noexcept override { return uuid_; }
@@ -41,7 +41,7 @@ public:
     if (mark_)
       mark_->stay(stays);
   }
-  // Host memory is what it copies from.
+  // It copies with the CPU: nothing has to be pinned.
   void pin(std::span<std::byte>) override {}
   [[nodiscard]] bool pin_source(std::span<const std::byte>) noexcept override { return true; }
   void unpin(std::span<const std::byte>) noexcept override {}
@@ -70,7 +70,7 @@ private:
   std::string description_;
   std::filesystem::path directory_;
   std::string queue_name_;
-  std::optional<work_mark> mark_; ///< of a device whose name the next process knows
+  std::optional<work_mark> mark_; ///< of a device whose UUID the next process uses again
   std::optional<owned_file> ring_;
   bool keeps_ring_ = false;
   std::optional<host_stream> stream_; // Last: it copies into the ring.

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What a CUDA stream is to a GPU: a queue of copies that one thread of its own carries out in order. Any
+// The counterpart of a CUDA stream: a queue of copies that one thread of its own carries out in order. Any
 // thread may enqueue and wait.
 
 #include "gpu/device.hpp"
@@ -33,8 +33,8 @@ public:
   /// Finishes the operation under way and drops the others.
   ~host_stream() noexcept;
 
-  /// Queues the transfers as one operation; none is an operation too. Bounded by its user: nobody here has
-  /// more operations under way than there are slabs or slots.
+  /// Queues the transfers as one operation, which may be empty. The caller bounds the queue: there are never
+  /// more operations under way than slabs or slots.
   ticket enqueue(std::vector<transfer> transfers);
 
   [[nodiscard]] queue_progress wait(ticket seen, std::chrono::milliseconds timeout);

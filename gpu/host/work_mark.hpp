@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A mark in shared memory that a process is at work on a device. A process that is killed leaves it behind,
-// and so does one that leaves a worker behind: the next one then knows that a worker may still be waiting.
+// A mark in shared memory: a process is at work on a device. It stays when its process is killed, or ends
+// while a worker may still be waiting; from it the next process knows of that worker.
 
 #include "gpu/owned_file.hpp"
 
@@ -14,20 +14,20 @@ namespace ckpt::gpu {
 
 class work_mark {
 public:
-  /// Sets the mark for the device with this uuid, and takes away those of processes that are gone. Throws
+  /// Sets the mark for the device with this UUID, and removes the marks of processes that are gone. Throws
   /// std::system_error.
   explicit work_mark(const std::string& uuid, const std::filesystem::path& directory = "/dev/shm");
   work_mark(const work_mark&) = delete;
   work_mark& operator=(const work_mark&) = delete;
 
-  /// Takes the mark away, unless it is to stay.
+  /// Removes the mark, unless it is to stay.
   ~work_mark() noexcept { take_away(); }
 
-  /// True when a process that is gone had left its mark, or this one has by now: see stay().
+  /// True when there was a mark of a process that is gone, or since stay(true).
   [[nodiscard]] bool was_abandoned() const noexcept { return was_abandoned_; }
 
-  /// Whether it stays when this process ends. At first it does when there was another: what that one tells is
-  /// true until somebody has seen to it.
+  /// Decides whether it stays when this process ends, and what was_abandoned() says until then. The default is
+  /// to stay if there was another mark: until the worker has been dealt with, the next process has to know.
   void stay(bool stays) noexcept { was_abandoned_ = stays_ = stays; }
 
   void take_away() noexcept;

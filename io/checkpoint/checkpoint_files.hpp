@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Which files a checkpoint consists of: those that its index names, those of its directory, or the one file
-// given. Nothing but the index is opened here.
+// Finds the files of a checkpoint: those that its index names, those of its directory, or the one file given.
+// Opens only the index.
 
 #include "io/checkpoint/checkpoint_index.hpp"
 
@@ -16,14 +16,15 @@ namespace ckpt::io {
 
 inline constexpr std::string_view index_name = "model.safetensors.index.json";
 
-/// A file that counts. Without an index every tensor in it does.
+/// A file that counts. `expected` is its entry in the index; null without an index: then all its tensors
+/// count.
 struct found_file {
   std::filesystem::path path; ///< for messages
   std::filesystem::path name; ///< in the checkpoint's directory
   const indexed_file* expected = nullptr;
 };
 
-/// What counts, sorted by name, and what is odd about what lies there.
+/// The files of the checkpoint, sorted by name, and what looks odd in its directory.
 struct found_files {
   std::vector<found_file> files;
   std::vector<std::string> remarks;
@@ -33,7 +34,7 @@ struct found_files {
 /// checkpoint_error.
 [[nodiscard]] std::vector<indexed_file> read_index(int directory, const std::filesystem::path& path);
 
-/// The files that `index`, which has to outlive the result, names. Throws std::system_error.
+/// The files that `index` names. `index` has to outlive the result. Throws std::system_error.
 [[nodiscard]] found_files find_by_index(int directory, const std::filesystem::path& path,
                                         const std::vector<indexed_file>& index);
 

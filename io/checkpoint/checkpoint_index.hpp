@@ -12,7 +12,7 @@
 
 namespace ckpt::io {
 
-/// An index is refused beyond this size: a hundred times the largest one known.
+/// A larger index is refused: this is a hundred times the largest one known.
 inline constexpr std::uint64_t index_bytes_max = 1'000'000'000;
 
 /// A file that the index names and the tensors it should hold.
@@ -21,9 +21,9 @@ struct indexed_file {
   std::vector<std::string> tensors;
 };
 
-/// Parses the index. The files come sorted by name. Throws checkpoint_error naming `file_name` when it is not
-/// JSON, has no `weight_map` of names to file names or an empty one, names a tensor twice, or names a file
-/// outside the directory of the index. A leading "./" of a file's name is left out.
+/// Parses the index. Returns the files sorted by name. Throws checkpoint_error naming `file_name` when it is
+/// not JSON, has no `weight_map` of names to file names or an empty one, names a tensor twice, or names a
+/// file outside the directory of the index. Removes a leading "./" from a file's name.
 [[nodiscard]] std::vector<indexed_file> parse_checkpoint_index(std::string_view json,
                                                                std::string_view file_name);
 

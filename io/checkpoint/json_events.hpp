@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// JSON as a stream of events, for the documents of which every key counts: a document object model would
-// silently merge the duplicate keys that have to be refused, and would copy what is thrown away at once.
-// Internal to io/; pure.
+// JSON as a stream of events, for documents in which every key counts: a document object model would silently
+// merge duplicate keys, which have to be refused, and would copy values that are dropped at once. Internal to
+// io/; pure.
 //
-// A target is told of the values it asked for:
+// A target has these functions:
 //   bool begin_object(), bool begin_array()     false: skip the whole value, no event comes from inside it
 //   void end_object(), void end_array()
 //   void key(string_view), void text(string_view)
@@ -26,7 +26,7 @@
 
 namespace ckpt::io {
 
-/// Turns the parser's callbacks into the target's: joins the parts of strings, drops what lies inside skipped
+/// Passes the parser's callbacks on to the target: joins the parts of strings, drops what lies inside skipped
 /// values.
 template <class Target>
 class json_events {
@@ -140,8 +140,8 @@ private:
   std::size_t skipped_levels_ = 0;
 };
 
-/// Feeds the whole of `json` to `target`. Throws checkpoint_error naming `file_name` and `what` the text
-/// should be when it is not one JSON value.
+/// Feeds all of `json` to `target`. Throws checkpoint_error when it is not exactly one JSON value; the
+/// message has `file_name` and `what` (what the text should be).
 template <class Target>
 void parse_json(std::string_view json, Target& target, std::string_view file_name, std::string_view what) {
   boost::json::parse_options options;

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Headers and indexes are read from ordinary files, whole: opening never blocks on a pipe that lies where a
-// file should be, and a read that comes short is an error. Any thread.
+// Reads headers and indexes from regular files. Opening never blocks on a pipe that lies where a file should
+// be; a short read is an error. Any thread.
 
 #include "io/extent.hpp"
 #include "io/fd.hpp"

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The header of one safetensors file: parsed and checked completely, without touching the tensor data. Pure
-// but for read_safetensors_header; any thread.
+// The header of one safetensors file: parsed and checked completely, without touching the tensor data. Pure,
+// except read_safetensors_header(); any thread.
 //
 //   0        8                8 + N                             file_bytes
 //   | N (LE) | JSON, N bytes  | tensor data, no holes           |
@@ -32,7 +32,7 @@ struct tensor_entry {
   extent bytes;
 };
 
-/// All tensors of a file, in the order of their bytes.
+/// All tensors of a file, sorted by offset.
 struct safetensors_header {
   std::uint64_t data_offset = 0; ///< 8 + N
   std::vector<tensor_entry> tensors;

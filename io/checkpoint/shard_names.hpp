@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the names of a checkpoint's files tell: which of them count, and what looks as if something were
+// Conclusions from the names of a checkpoint's files: which of them count, and whether some seem to be
 // missing. Pure; any thread.
 
 #include <string>
@@ -18,7 +18,7 @@ struct chosen_files {
 };
 
 /// `consolidated*.safetensors` beside `model*.safetensors` is left out, as the engines' own loaders do it;
-/// everything else counts. The order stays.
+/// everything else counts. Keeps the order.
 [[nodiscard]] chosen_files choose_files(std::vector<std::string> names);
 
 /// One line for each set of files numbered "…-00001-of-00004…" in which numbers are missing; sets may be

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Unix sockets with a name that is no file: the kernel gives it to one process, and takes it back when that
-// process ends, however it ends. Whoever shares the network namespace can find them, so credentials decide
-// who is believed. Any thread.
+// Abstract Unix sockets: their name is no file. The kernel gives a name to one process, and takes it back
+// when that process ends, however it ends. Any process of the network namespace can connect, so check the
+// credentials of the other side before believing it. Any thread.
 
 #include <optional>
 #include <string>
@@ -15,8 +15,8 @@
 
 namespace ckpt::io {
 
-/// The address of the name. Throws std::system_error when that is longer than the 107 bytes that there is
-/// room for.
+/// The socket address for a name. Throws std::system_error when the name is longer than the 107 bytes that
+/// fit.
 struct abstract_address {
   explicit abstract_address(std::string_view text);
 
@@ -26,13 +26,13 @@ struct abstract_address {
   socklen_t length = 0;
 };
 
-/// Of the process at the other end of a connection; user -1 when the kernel does not tell.
+/// Credentials of the process at the other end of a connection; user -1 when the kernel does not tell.
 [[nodiscard]] ucred credentials_of(int socket) noexcept;
 
 /// "process 12 of user 1000".
 [[nodiscard]] std::string describe(const ucred& who);
 
-/// Of the process that listens there, if any does.
+/// Credentials of the process that listens at `address`, if there is one.
 [[nodiscard]] std::optional<ucred> holder_of(const abstract_address& address) noexcept;
 
 /// True for this process's own user and for root.

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the adapters of all engines share: reading a server's answer without trusting it, and putting a
-// refusal into words. Internal to the adapters; stateless; any thread.
+// Shared by the adapters of all engines: they parse a server's answer without trusting it, and put a refusal
+// into words. Internal to the adapters; stateless; any thread.
 
 #include "io/engine/engine_api.hpp"
 
@@ -16,9 +16,9 @@
 
 namespace ckpt::io {
 
-/// `text` as one line of a message: control characters become spaces, what is not UTF-8 becomes '?', and of a
-/// text longer than `bytes_max` the beginning and the end stay (a Python traceback says what happened at its
-/// end).
+/// `text` as one line of a message. Control characters become spaces, bytes that are not UTF-8 become '?'. A
+/// text longer than `bytes_max` keeps its beginning and its end: a Python traceback names the error at its
+/// end.
 [[nodiscard]] std::string shortened(std::string_view text, std::size_t bytes_max = 500);
 
 /// The body as JSON; nothing when it is not JSON or nested absurdly deep.
@@ -30,23 +30,22 @@ namespace ckpt::io {
 /// The text of the member `key`, empty when it is missing or not a string.
 [[nodiscard]] std::string text_of(const boost::json::value& value, std::string_view key);
 
-/// What the server has to say in its own words, shortened: the message inside the shapes of JSON that SGLang,
-/// vLLM, LMDeploy and FastAPI itself use, else the body, of which less is kept: it may be a gateway's HTML
-/// page. Never empty.
+/// The server's own error message, shortened: found in the JSON shapes of SGLang, vLLM, LMDeploy and FastAPI,
+/// or else the body. Less is kept of a body, which may be a gateway's HTML page. Never empty.
 [[nodiscard]] std::string words_of(const http_response& response);
 
 [[nodiscard]] engine_answer go();
 [[nodiscard]] engine_answer not_yet(std::string why);
 [[nodiscard]] engine_answer refused(std::string why);
 
-/// On to the next step, but the user should know of `remark`.
+/// Success, with a remark for the user.
 [[nodiscard]] engine_answer go_with(std::string remark);
 
-/// Not this question but `request`, at once.
+/// Not yet: send a GET of `target` at once, in place of the request that was judged.
 [[nodiscard]] engine_answer ask_instead(std::string_view target);
 
-/// The answer to a request to stop generating, or to go on. A server that has no such route goes on as it
-/// is: `without` says what that means.
+/// Judges the answer to a request to pause or to resume. A missing route is no refusal: it gives a remark, in
+/// which `without` says what follows from that.
 [[nodiscard]] engine_answer judge_pause_answer(const http_response& response, std::string_view question,
                                                std::string_view without);
 
@@ -55,8 +54,8 @@ namespace ckpt::io {
 [[nodiscard]] engine_answer refused_by_status(const http_response& response, std::string_view question,
                                               std::string_view missing_route);
 
-/// For the question "are you ready?": nothing when the status is 200, not_yet while something between here
-/// and the server says that it is still to come (429, 502, 503, 504), else the refusal.
+/// Judges the status of a readiness request: nothing for 200; not_yet for 429, 502, 503 and 504, with which
+/// the server, or a gateway before it, says that it is still starting; else the refusal.
 [[nodiscard]] std::optional<engine_answer>
 unready_by_status(const http_response& response, std::string_view question, std::string_view missing_route);
 

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The checksums that an engine gives of the parameters that it holds, worker by worker, and how two such sets
-// are compared. An engine computes them in a way of its own: only those of the same kind of engine, with
-// equally many workers, can be compared.
+// The checksums that an engine reports for its parameters, worker by worker, and how to compare two such
+// sets. Each kind of engine has its own algorithm: compare only engines of the same kind with equally many
+// workers.
 //
-// Whoever compares needs one side in full, for the names. Of the other it needs one number for each
-// parameter: that is what travels between hosts. Pure; any thread.
+// A comparison needs one side in full, for the names. Of the other side it needs one number for each
+// parameter: only these travel between hosts. Pure; any thread.
 
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +21,7 @@
 
 namespace ckpt::io {
 
-/// Of one worker: a parameter's name and its checksum in the engine's own notation.
+/// Of one worker: checksum by parameter name, in the engine's own notation.
 using rank_checksums = std::map<std::string, std::string, std::less<>>;
 
 /// Of all workers of an engine, by rank.
@@ -35,22 +35,22 @@ using engine_digest = std::vector<rank_digest>;
 /// when there is nothing in it.
 [[nodiscard]] rank_checksums read_rank_checksums(const boost::json::value& object);
 
-/// What SGLang answers: `{"ranks": [{"checksums": {name: text}, "parallelism_info": [{"rank": 0}]}]}`. A
-/// worker may be there twice if it says the same. Throws std::invalid_argument when something is of another
-/// form, or when the workers are not `rank_count`.
+/// Parses SGLang's answer: `{"ranks": [{"checksums": {name: text}, "parallelism_info": [{"rank": 0}]}]}`. A
+/// worker may be there twice if both say the same. Throws std::invalid_argument when something has another
+/// form, or when there are not `rank_count` workers.
 [[nodiscard]] engine_checksums read_engine_checksums(const boost::json::value& answer,
                                                      std::size_t rank_count);
 
 [[nodiscard]] engine_digest digest(const engine_checksums& checksums);
 
-/// Of all ranks together.
+/// Summed over all ranks.
 [[nodiscard]] std::size_t count_parameters(const engine_checksums& checksums);
 
-/// "rank 1: a, b and 12 more": the parameters of `expected` that `found` does not have, or has with another
-/// checksum, and how many it has beside them. Empty when both are the same.
+/// "rank 1: a, b and 12 more": the parameters of `expected` that `found` lacks, or has with another checksum,
+/// and how many more `found` has. Empty when both are the same.
 [[nodiscard]] std::string describe_difference(const engine_checksums& expected, const engine_digest& found);
 
-/// "rank 0: …; rank 3: …; and 2 more ranks": what there is to say of a few ranks.
+/// "rank 0: …; rank 3: …; and 2 more ranks": collects remarks on ranks, and shows the first few.
 class rank_remarks {
 public:
   void add(std::size_t rank, const std::string& what);

@@ -3,7 +3,7 @@
 #pragma once
 
 // Writes the Python pickles (protocol 4) that the engine's worker unpickles: the buffer handle, the tensor
-// lists, the abort and the end mark. Only writes: nothing in this project ever unpickles. Pure; any thread.
+// lists, the abort and the end mark. Nothing in this project ever executes a pickle. Pure; any thread.
 //
 // Source: the Python pickle virtual machine (Lib/pickletools.py) and
 // `checkpoint_engine.worker.update_weights_from_ipc`.
@@ -44,11 +44,10 @@ public:
   void begin_dict();
   void end_dict();
 
-  /// Calls what the last two values describe: a callable and its tuple of arguments. Both are replaced by the
-  /// result.
+  /// Pops a callable and its tuple of arguments, the last two values, and pushes the result of the call.
   void call();
 
-  /// Sets the state of the value before the last one to the last one (`__setstate__`), which disappears.
+  /// Pops the last value and makes it the state of the one before (`__setstate__`).
   void set_state();
 
   /// Ends the pickle and returns it.
@@ -73,7 +72,7 @@ struct listed_tensor {
 /// maps the file and sees a one-dimensional uint8 tensor on the CPU.
 [[nodiscard]] std::string pickle_file_handle(std::string_view path, std::uint64_t buffer_bytes);
 
-/// What identifies an exported CUDA allocation; see torch.multiprocessing.reductions.rebuild_cuda_tensor.
+/// Identifies an exported CUDA allocation; see torch.multiprocessing.reductions.rebuild_cuda_tensor.
 struct cuda_buffer_handle {
   std::string_view ipc_handle; ///< 66 bytes (version 1, type 'c', cudaIpcMemHandle_t) or the raw 64
   std::uint64_t buffer_bytes = 0;

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A worker that a killed pusher left behind: it waits for its next message for ever, and keeps its engine
-// from every other update. Its socket connects again to whoever binds the channel's address next, and there
-// it is told to give up. One thread uses an object.
+// A worker whose pusher was killed waits for its next message for ever, and keeps its engine from every other
+// update. Its socket reconnects to whoever binds the channel's address next: there it is told to give up. One
+// thread uses an object.
 
 #include "io/engine/worker_channel.hpp"
 
@@ -15,17 +15,17 @@ namespace ckpt::io {
 
 class stale_worker {
 public:
-  /// Looks for it on `channel`, to which nobody else has been asked to connect yet. `abort` is the message
-  /// that makes a worker give up.
+  /// Looks for such a worker on `channel`; no other worker may have been asked to connect yet. `abort` is the
+  /// message that makes a worker give up. `patience` is the time that it has for that.
   stale_worker(worker_channel& channel, std::string abort, std::chrono::milliseconds patience);
 
   enum class state {
-    looked_for, ///< may still come, or has not gone yet
-    gone,       ///< the channel is as new
-    stays,      ///< came and did not go within the patience
+    looked_for, ///< it may still come, or was told and has not gone yet
+    gone,       ///< it has gone, or none came: the channel is free
+    stays,      ///< it came, and did not go in time
   };
 
-  /// One look, which waits for nothing.
+  /// Looks once, without waiting.
   [[nodiscard]] state look();
 
 private:

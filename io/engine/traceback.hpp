@@ -2,18 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The error text of an engine's worker: a Python traceback, of which people want the end, and a report all.
-// Pure; any thread.
+// The error text of an engine's worker, a Python traceback. Users need its end, the report gets all. Pure;
+// any thread.
 
 #include <string>
 #include <string_view>
 
 namespace ckpt::io {
 
-/// Its last lines, without those that only underline others: where it was raised, and what.
+/// The last lines, which say what was raised and where; lines that only underline others are left out.
 [[nodiscard]] std::string last_words_of_traceback(std::string_view text);
 
-/// All of it, for a report; only of an absurdly long one (64 KiB) the beginning is left out.
+/// All of it, for the report. Of a text longer than 64 KiB the beginning is cut off.
 [[nodiscard]] std::string whole_traceback(std::string_view text);
 
 } // namespace ckpt::io

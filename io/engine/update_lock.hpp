@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Keeps two updates of this network namespace from going to one engine at the same time. The lock is an
-// abstract Unix socket's name: the kernel gives it to one process, and takes it back when that process ends,
+// Prevents two updates of one engine at the same time, within one network namespace. The lock is the name of
+// an abstract Unix socket: the kernel gives it to one process, and takes it back when that process ends,
 // however it ends.
 
 #include "io/fd.hpp"
@@ -14,10 +14,10 @@
 
 namespace ckpt::io {
 
-/// One text for one engine, however the user writes its address.
+/// The same text for all ways to write an engine's address, except that host names are not resolved.
 [[nodiscard]] std::string engine_key(const http_endpoint& endpoint);
 
-/// "GPU-…", in the form of a GPU's: the same for the same text.
+/// Derives a UUID ("GPU-…") from `text`: the same text gives the same UUID.
 [[nodiscard]] std::string uuid_of(std::string_view text);
 
 class update_lock {
@@ -29,8 +29,8 @@ public:
   /// The socket's name.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
-  /// Who holds the lock's name without having a say here: a process of another user, who is not root. Usually
-  /// nobody.
+  /// A process of another user (not root) that holds the name: it is not believed, so the update goes on.
+  /// Usually empty.
   [[nodiscard]] const std::string& stranger() const noexcept { return stranger_; }
 
 private:

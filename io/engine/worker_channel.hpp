@@ -6,9 +6,9 @@
 // side binds and the worker connects to with a REP socket. One message is under way at a time and gets one
 // reply, except an abort, which gets none. One thread uses a channel.
 //
-// Anybody on this machine can find such a socket. So who is neither of this process's user nor root is not
-// let in, unless this process is root's; who connects is nobody until it has greeted as a REP socket does;
-// and a reply counts only when one is missing.
+// Any process of the network namespace can connect to such a socket. So a process of another user, root
+// excepted, is not let in, unless this process is root's; a connection counts as a worker only once it has
+// greeted as a REP socket does; and a reply counts only when one is due.
 
 #include "io/engine/zmtp.hpp"
 #include "io/fd.hpp"
@@ -26,12 +26,12 @@ namespace ckpt::io {
 class worker_channel {
 public:
   /// Binds `ipc://@checkpoint-engine-<device_uuid>-<serial>.sock`. Throws std::system_error; address_in_use
-  /// means that another pusher is updating this device, and says whose.
+  /// means that another pusher is updating this device, and the message names that process.
   worker_channel(std::string_view device_uuid, unsigned serial);
   worker_channel(const worker_channel&) = delete;
   worker_channel& operator=(const worker_channel&) = delete;
 
-  /// What goes into the HTTP request, keyed by the device's uuid.
+  /// The address for the HTTP request, keyed there by the device's UUID.
   [[nodiscard]] const std::string& address() const noexcept { return address_; }
 
   /// The address that the channel for this device and serial number has.
@@ -47,8 +47,8 @@ public:
     none,        ///< nothing happened within the time
     reply,       ///< last_reply() holds the worker's answer to the last message
     peer_lost,   ///< the worker closed its end, or died
-    second_peer, ///< another worker connected too, and is told nothing as long as the first is there
-    babble,      ///< the worker said what was not asked, or what is no reply: see babble()
+    second_peer, ///< another worker connected; it gets no message while the first is there
+    babble,      ///< the worker sent an unasked or invalid message: see babble()
   };
 
   /// Waits up to `timeout` for the next event.
@@ -57,10 +57,10 @@ public:
   /// Empty when the worker agreed, else its error text.
   [[nodiscard]] const std::string& last_reply() const noexcept { return reply_; }
 
-  /// What was wrong with what the worker said.
+  /// What was wrong with the worker's message.
   [[nodiscard]] const std::string& babble() const noexcept { return babble_; }
 
-  /// Who was not let in first, if anybody: "process 12 of user 1000".
+  /// The first process that was not let in, if any: "process 12 of user 1000".
   [[nodiscard]] const std::string& refused() const noexcept { return refused_; }
 
   /// Who the worker is, as the kernel knows it: "process 12 of user 1000"; empty when there is none.
@@ -80,7 +80,7 @@ public:
 private:
   using clock = std::chrono::steady_clock;
 
-  /// Somebody who connected: a worker once its session is open.
+  /// A connection: that of a worker once its session is open, of a stranger before.
   struct peer {
     fd socket;
     zmtp_session session;
@@ -100,16 +100,16 @@ private:
   fd listener_;
   clock::time_point accept_again_{};
   std::deque<peer> strangers_;
-  std::deque<peer> workers_; ///< the first is the one that is spoken to
+  std::deque<peer> workers_; ///< the first is the one in use
   std::string reply_;
   std::string babble_;
   std::string refused_;
   std::deque<std::string> unsent_; ///< two at most: a request and an abort, or two aborts
   unsigned missing_replies_ = 0;
   bool peer_seen_ = false;
-  bool babbled_ = false;          ///< not yet told
-  bool peer_lost_ = false;        ///< not yet told
-  bool second_peer_came_ = false; ///< not yet told
+  bool babbled_ = false;          ///< not yet reported
+  bool peer_lost_ = false;        ///< not yet reported
+  bool second_peer_came_ = false; ///< not yet reported
 };
 
 } // namespace ckpt::io

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The ZeroMQ Message Transfer Protocol 3.1 (https://rfc.zeromq.org/spec/37), as much of it as a REP socket
-// needs at its other end: this side is a DEALER, nobody encrypts. Written here and not left to libzmq because
-// what comes may come from anybody on this machine: the length of a whole message is bounded, and who does
-// not know the protocol is told apart from who does.
+// The ZeroMQ Message Transfer Protocol 3.1 (https://rfc.zeromq.org/spec/37), as far as a REP socket needs it
+// of its peer: this side is a DEALER, nothing is encrypted. Written here instead of using libzmq because any
+// local process may connect: the length of a whole message is bounded, and a peer that does not speak the
+// protocol is told apart from one that does.
 //
 //   greeting  <──>  greeting      64 bytes each
 //   READY     <──>  READY         commands that name the kind of socket
@@ -22,7 +22,7 @@
 
 namespace ckpt::io {
 
-/// What came is not what a REP socket says, or is longer than it may be.
+/// The peer sent what no REP socket sends, or more than it may.
 class zmtp_error : public std::runtime_error {
 public:
   using std::runtime_error::runtime_error;
@@ -48,7 +48,7 @@ public:
   /// Adds a message to what is to be written.
   void send(std::string_view message);
 
-  /// What is to be written next; the caller tells how much of it has been.
+  /// The bytes to write next; after writing, the caller reports how many with written().
   [[nodiscard]] std::string_view unwritten() const noexcept { return unwritten_; }
   void written(std::size_t bytes) { unwritten_.erase(0, bytes); }
 

@@ -14,9 +14,8 @@ struct http_endpoint {
   std::string url;  ///< as the user gave it, for messages; parse_endpoint refuses one that holds a password
   std::string host; ///< without brackets for IPv6
   std::string port; ///< decimal
-  std::string base_path; ///< prefix of every target, without a slash at its end; usually empty
-  std::string
-      unix_socket_path; ///< when set, the connection goes there and host and port only fill the Host header
+  std::string base_path;        ///< prefix of every target, without a slash at its end; usually empty
+  std::string unix_socket_path; ///< if set, connect there; host and port only fill the Host header
 };
 
 /// Parses `http://host[:port][/base]`. `unix_socket_path` may be empty. Throws std::invalid_argument that

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// One HTTP exchange with an inference server over TCP or a Unix socket, driven by whoever polls it, so that
-// it can be given up at any moment. One thread uses a call.
+// One HTTP exchange with an inference server over TCP or a Unix socket. The caller polls it, so it can be
+// given up at any moment. One thread uses a call.
 
 #include "io/http/endpoint.hpp"
 
@@ -16,7 +16,7 @@
 
 namespace ckpt::io {
 
-/// Nothing that an engine has to say about an update is longer.
+/// Longer than any answer of an engine to an update.
 inline constexpr std::uint64_t response_body_bytes_max = 4 << 20;
 
 struct http_request {
@@ -35,7 +35,7 @@ struct http_response {
 enum class http_errc {
   host_unknown = 1,  ///< the name does not resolve
   connect_timed_out, ///< the deadline came before a connection stood; equivalent to std::errc::timed_out
-  answer_timed_out,  ///< it came while the answer was outstanding; equivalent to std::errc::timed_out
+  answer_timed_out,  ///< the deadline came before the answer; equivalent to std::errc::timed_out
   closed_early,      ///< the server closed the connection before its answer was complete
   not_http,          ///< what came back is not HTTP
   answer_too_long,   ///< more than the request allows, or an absurd header
@@ -59,7 +59,7 @@ public:
   /// Works on the exchange for up to `timeout`. True when it is over.
   [[nodiscard]] bool wait(std::chrono::milliseconds timeout);
 
-  /// Once over: what ended it before an answer came, or no error. Its message() is fit for users.
+  /// Once over: why no answer came, or no error. Its message() is fit for users.
   [[nodiscard]] std::error_code error() const noexcept;
 
   /// Once over without an error.

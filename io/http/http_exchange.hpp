@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What an HTTP server asks and is told: one request that waits for its answer. Belongs to the thread that runs
-// the io_context.
+// How an HTTP server and its handler talk: a request that waits for its answer. Belongs to the thread that
+// runs the io_context.
 
 #include <cstdint>
 #include <functional>
@@ -13,7 +13,7 @@
 
 namespace ckpt::io {
 
-/// One request, as far as programs here look at it.
+/// The parts of a request that the handlers here need.
 struct http_question {
   std::string method; ///< "GET", "POST", …
   std::string path;   ///< without the query
@@ -24,10 +24,10 @@ struct http_question {
 };
 
 struct http_answer {
-  /// How it goes over the connection: as HTTP, as its body and nothing else, or by closing without a word.
+  /// How it is sent: as HTTP, as the bare body, or not at all: the connection is closed.
   enum class form : std::uint8_t { http, bytes, close } is = form::http;
   unsigned status = 200;
-  std::string body; ///< or empty
+  std::string body;
   std::string content_type = "application/json";
 };
 
@@ -38,10 +38,10 @@ public:
   /// Answers it. Only the first answer counts.
   virtual void respond(const http_answer& what) = 0;
 
-  /// True while the client is there and has no answer.
+  /// True while the client is connected and has no answer.
   [[nodiscard]] virtual bool is_waiting() const = 0;
 
-  /// Set to learn that nobody waits for the answer any more.
+  /// Called when the client goes away before it has its answer. The handler sets it.
   std::function<void()> client_gone;
 };
 

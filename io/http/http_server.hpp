@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Listens on a TCP port or a Unix socket, and carries requests to a handler and answers back. Runs on the
+// Listens on a TCP port or a Unix socket, and passes requests to a handler and its answers back. Runs on the
 // thread that runs the io_context. Bounds: connections, the length of a request, and the time in which it has
-// to come. When all connections are taken, the one that has been silent longest makes room.
+// to arrive. When all connections are taken, the one that has been silent longest is closed.
 
 #include "io/http/http_exchange.hpp"
 
@@ -28,15 +28,15 @@ class http_session;
 struct http_listen_address {
   std::string host; ///< name or address
   std::uint16_t port = 0;
-  std::string unix_socket_path; ///< when set, there and nowhere else
+  std::string unix_socket_path; ///< if set, listen there and nowhere else
 };
 
 struct http_server_options {
-  std::string name;                          ///< of the program, for its answers
+  std::string name;                          ///< of the program, for the Server header
   std::chrono::milliseconds timeout{10'000}; ///< of each read and write, not of the handler's work
   std::size_t connections_max = 256;
   std::uint64_t body_bytes_max = 4 << 20;
-  bool is_private = false; ///< a Unix socket's file is for its owner alone
+  bool is_private = false; ///< only the owner may use the Unix socket's file
 };
 
 class http_server {

@@ -3,8 +3,8 @@
 #pragma once
 
 // One connection of an HTTP server: reads requests one after another, lets the handler answer each, and
-// notices when the client goes away while an answer is outstanding. Owned by its own pending operations; lives
-// on the io_context's thread.
+// notices when the client goes away while an answer is outstanding. Owned by its own pending operations;
+// lives on the io_context's thread.
 
 #include "io/http/http_exchange.hpp"
 #include "io/http/http_server.hpp"
@@ -30,7 +30,7 @@ public:
 
   void start() { read(); }
 
-  /// Since when nothing has been asked on it; nothing while an answer is outstanding.
+  /// Since when the client has sent no request; nothing while an answer is outstanding.
   [[nodiscard]] std::optional<clock::time_point> silent_since() const noexcept { return silent_since_; }
 
   void close();

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Any text as a part of a URL's path (RFC 3986, percent-encoding). Pure; any thread.
+// Percent-encodes any text as part of a URL's path (RFC 3986). Pure; any thread.
 
 #include <optional>
 #include <string>

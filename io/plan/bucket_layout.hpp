@@ -2,14 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The bucket that the planner is filling: where its tensors lie in it, and which windows of which files bring
+// The bucket that the planner is filling: the places of its tensors, and the windows of files that bring
 // them. Pure; the planner's thread.
 //
 //   file     ..[a][b]........[c][d][e]..     tensors that follow each other in a file are a lane
 //   bucket   |.[a][b]  |     |.[c][d][e] |   each lane starts at a page, as far into it as in the file
 //
-// So a lane's own layout does not depend on what else is in the bucket, and the size of the bucket with one
-// more group is known without laying it out again.
+// So a lane's layout does not depend on the rest of the bucket, and the size of the bucket with one more
+// group is known without a new layout.
 
 #include "io/plan/bucket_plan.hpp"
 
@@ -22,17 +22,17 @@ namespace ckpt::io {
 
 class bucket_layout {
 public:
-  /// Refers to `source`, which has to stay.
+  /// `source` has to outlive this.
   bucket_layout(const checkpoint& source, std::uint64_t chunk_bytes);
 
   [[nodiscard]] bool is_empty() const noexcept { return tensors_.empty(); }
 
-  /// What the bucket would occupy in the ring with `group` added to it.
+  /// The bytes that the bucket would occupy in the ring with `group` added to it.
   [[nodiscard]] std::uint64_t slot_bytes_with(const tensor_group& group) const;
 
   void add(const tensor_group& group);
 
-  /// Appends the bucket, which is not empty, to `plan`, all but its slot and owner, and starts a new one.
+  /// Appends the bucket, which must not be empty, to `plan`, without slot and owner, and starts a new one.
   void close(bucket_plan& plan);
 
 private:
@@ -40,7 +40,7 @@ private:
   struct lane {
     std::uint64_t begin = 0;     ///< position of its first byte, see position_of()
     std::uint64_t end_bytes = 0; ///< from the page at which it starts in the bucket
-    std::uint64_t base = 0;      ///< of that page in the bucket; known when the bucket is closed
+    std::uint64_t base = 0;      ///< offset of that page in the bucket; set by close()
 
     [[nodiscard]] std::uint64_t slot_bytes() const { return align_up(end_bytes, page_bytes); }
   };
@@ -49,7 +49,7 @@ private:
     std::uint32_t tensor = 0;
     std::uint32_t lane = 0;
     std::uint64_t lane_bytes = 0; ///< from the page at which the lane starts
-    std::uint32_t group_file = 0; ///< the first of those that its group has tensors in
+    std::uint32_t group_file = 0; ///< the first file that its group has tensors in
   };
 
   /// A stretch of one file that goes to the bucket in one piece.

@@ -15,10 +15,10 @@
 //                                                   of the host have acknowledged those up to `waits_for`
 //
 // A group's small tensors often lie far from its large ones: the safetensors library writes wide dtypes
-// first. Each place costs a window of its own, thus at most two pages beside what is needed, and nothing is
-// kept for later buckets. That is cheap because groups that follow each other in one place do so in the
-// other: their scales share a window. DeepSeek-R1 reads 1.00003 bytes for each of its bytes with buckets of
-// 256 MiB, 65 windows a bucket, 2 of them not full; with a list for each group it reads 1.0006.
+// first. Each place costs one more window, so at most two more pages, and nothing is kept for later buckets.
+// This is cheap: groups that are neighbours in one place are neighbours in the other, so their scales share a
+// window. With buckets of 256 MiB DeepSeek-R1 reads 1.00003 bytes for each of its bytes: 65 windows a bucket,
+// 2 of them not full. With one list for each group it reads 1.0006.
 
 #include "io/checkpoint/checkpoint.hpp"
 #include "io/extent.hpp"
@@ -52,13 +52,13 @@ struct planned_copy {
   std::uint64_t length = 0;
 };
 
-/// One read, and the copies it feeds: one, but for tensors that had to be moved to be aligned, and for bytes
-/// of other buckets in between.
+/// One read and the copies that it feeds: usually one, more where tensors were moved to be aligned, or where
+/// bytes of other buckets lie in between.
 struct planned_chunk {
   std::uint32_t bucket = 0;
   std::uint32_t file = 0;
   extent window;                  ///< in the file; page-aligned; at most chunk_bytes
-  std::uint64_t needed_bytes = 0; ///< of the window, from its start: what follows is not part of the bucket
+  std::uint64_t needed_bytes = 0; ///< from the start of the window; the rest is not part of the bucket
   index_range copies;             ///< into bucket_plan::copies
 };
 
@@ -77,7 +77,7 @@ struct plan_options {
   std::uint64_t chunk_bytes = 4 << 20;
   std::uint32_t ranks = 1;          ///< devices that share the reading, counted host by host
   std::uint32_t ranks_per_host = 1; ///< divides `ranks`
-  /// Patterns (see name_pattern) of what travels together beside what tensor_groups knows itself.
+  /// Patterns (see name_pattern) of tensors that travel together, in addition to the table in tensor_groups.
   std::vector<std::string> keep_together = {};
 };
 
@@ -91,13 +91,13 @@ struct bucket_plan {
   std::vector<placed_tensor> tensors;
   std::vector<planned_copy> copies;
   std::vector<planned_chunk> chunks;
-  std::vector<planned_bucket> buckets; ///< in the one global sequence
+  std::vector<planned_bucket> buckets; ///< in the sequence of the whole update
   std::uint64_t bucket_bytes = 0;      ///< a bucket that is larger holds a single group
   std::uint64_t ring_bytes = 0;        ///< what each device needs: largest group + 2 * bucket_bytes at most
   std::uint64_t read_bytes = 0;        ///< sum of all windows
   std::uint32_t group_count = 0;
   largest_group largest;
-  std::vector<divided_module> divided; ///< attention modules that do not travel as a whole
+  std::vector<divided_module> divided; ///< attention modules that are split over several lists
 
   [[nodiscard]] std::span<const placed_tensor> tensors_of(const planned_bucket& bucket) const {
     return std::span{tensors}.subspan(bucket.tensors.begin, bucket.tensors.size());

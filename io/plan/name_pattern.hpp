@@ -10,9 +10,9 @@
 //                |          one of these; which one makes no difference
 //                any text; tensors are kept together where this text is the same
 //
-// A pattern covers what it names and everything below: it matches the beginning of a name, up to the end or
-// to a `.`. The shortest text that makes `*` fit is taken. `*.` at the start of a pattern also matches
-// nothing, and `.*` at its end adds nothing.
+// A pattern covers what it names and everything below: it matches the beginning of a name, up to its end or
+// to a `.`. `*` takes the shortest text that fits. `*.` at the start of a pattern also matches nothing, and
+// `.*` at its end adds nothing.
 
 #include <cstdint>
 #include <optional>
@@ -29,8 +29,8 @@ public:
 
   [[nodiscard]] const std::string& text() const noexcept { return text_; }
 
-  /// What stands for the stars of the pattern in `name`, as one text that is equal for all names that belong
-  /// together; nothing where the pattern does not match.
+  /// The text that the stars stand for in `name`: equal for all names that belong together. Nothing where the
+  /// pattern does not match.
   [[nodiscard]] std::optional<std::string> match(std::string_view name) const;
 
 private:
@@ -47,7 +47,7 @@ private:
 
   std::string text_;
   std::vector<token> tokens_;
-  std::vector<std::string> rarest_; ///< one of these is in every name that matches; empty: nothing is known
+  std::vector<std::string> rarest_; ///< every name that matches has one of these; empty: unknown
 };
 
 } // namespace ckpt::io

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// How hosts find out, without showing each other their tensor tables, that they have the same checkpoint and
-// the same plan, and what is different when they have not. Pure; any thread.
+// How hosts check, without exchanging their tensor tables, that they have the same checkpoint and the same
+// plan, and how they find what differs. Pure; any thread.
 
 #include "io/checkpoint/checkpoint.hpp"
 #include "io/plan/bucket_plan.hpp"
@@ -17,18 +17,18 @@ namespace ckpt::io {
 /// XXH3 of everything in the plan that hosts have to agree on: files, tensors, buckets, slots, owners.
 [[nodiscard]] std::uint64_t digest(const checkpoint& source, const bucket_plan& plan);
 
-/// What a file looks like from its header and a sample of its content.
+/// Identifies a file by its header and a sample of its content.
 struct file_identity {
   std::string name; ///< without the directory, which may differ between hosts
   std::uint64_t bytes = 0;
-  std::uint64_t header_digest = 0;  ///< XXH3 of names, dtypes, shapes and places of the tensors used of it
+  std::uint64_t header_digest = 0;  ///< XXH3 of names, dtypes, shapes and places of the tensors that are used
   std::uint64_t content_digest = 0; ///< of a sample (content_sample.hpp)
 };
 
 /// One entry per file of `source`, in its order.
 [[nodiscard]] std::vector<file_identity> identify_files(const checkpoint& source);
 
-/// What `theirs` has that `ours` has not, as the end of a sentence about them: "has model-00007.safetensors
+/// How `theirs` differs from `ours`, as the end of a sentence about that host: "has model-00007.safetensors
 /// with 4099 bytes less". Empty when the tables are equal.
 [[nodiscard]] std::string describe_difference(const std::vector<file_identity>& ours,
                                               const std::vector<file_identity>& theirs);

@@ -2,18 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Which tensors an engine may combine within one `load_weights` call: they have to reach it in one list. An
-// engine that gets the halves in two lists keeps its old values, or reads the first half from memory that has
-// been overwritten, and says nothing. Pure; any thread.
+// Groups the tensors that an engine may combine within one `load_weights` call: a group has to reach it in
+// one list. An engine that gets the halves in two lists keeps its old values, or reads the first half from
+// memory that has been overwritten, and reports no error. Pure; any thread.
 //
 // Three things bind tensors to each other, and through each other:
 //   1. The same module path, which is the name up to its last `.`: a weight, its scales, its zero points.
 //   2. A row of the table in tensor_groups.cpp, or of the user's (--keep-together).
 //   3. The same attention module: the first part of the path with `attn` or `attention` in it, and all below,
 //      such as latent projections, indexers and compressors, in vision towers too.
-// What 1 and 2 bind is never divided. What only 3 binds is divided where it is larger than the largest
-// tensor and than attention_bytes_max: in models that large q, k and v say which part of the fused weight
-// they are.
+// Rules 1 and 2 are never broken. A group that only rule 3 binds is divided when it is larger than the
+// largest tensor and than attention_bytes_max: in models that large the names of q, k and v say which part of
+// the fused weight they are.
 
 #include "io/checkpoint/checkpoint.hpp"
 #include "io/plan/name_pattern.hpp"
@@ -56,13 +56,13 @@ struct tensor_groups {
   std::vector<divided_module> divided;
 };
 
-/// Groups `tensors`; `rows` come to the built-in table. Throws std::invalid_argument for a row that matches
-/// no name: it would be taken for a protection that is not there.
+/// Groups `tensors` by the built-in table and `rows`. Throws std::invalid_argument for a row that matches no
+/// name: the user would rely on a protection that is not there.
 [[nodiscard]] tensor_groups group_tensors(std::span<const checkpoint_tensor> tensors,
                                           std::span<const name_pattern> rows);
 
-/// The part of their path that all tensors of `group` share; of a lone tensor, and where they share none, the
-/// name of the first.
+/// The part of their path that all tensors of `group` share. For a lone tensor, and where they share none,
+/// the name of the first.
 [[nodiscard]] std::string name_of(const tensor_group& group, std::span<const checkpoint_tensor> tensors);
 
 } // namespace ckpt::io

@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Many large reads in flight from few files into memory that the caller owns. Two implementations behind one
+// Keeps many large reads in flight, from few files into memory of the caller. Two implementations behind one
 // interface: one io_uring, or threads with pread where the kernel or the container refuses io_uring.
 //
-// What already sits in the page cache is taken from there; the rest is read with O_DIRECT and leaves the page
-// cache as it was. One thread at a time uses a reader: the one that made it.
+// What already sits in the page cache is copied from there; the rest is read with O_DIRECT and leaves the
+// page cache as it was. Only the thread that made a reader may use it.
 
 #include "io/extent.hpp"
 #include "io/read/source_file.hpp"
@@ -24,8 +24,8 @@
 namespace ckpt::io {
 
 /// One read. `window` starts and ends at a multiple of page_bytes; `destination` is aligned likewise and has
-/// room for window.length bytes. The read is complete when the first `needed_bytes` are there: only a window
-/// that reaches over the end of the file may come back shorter than it is.
+/// room for window.length bytes. The read is complete once the first `needed_bytes` are there; the bytes
+/// after them are undefined.
 struct read_request {
   const source_file* file = nullptr; ///< stays open until the read is done
   extent window;
@@ -34,7 +34,7 @@ struct read_request {
   std::uint64_t tag = 0; ///< comes back in read_result
 };
 
-/// Which way the (last) bytes of a read took.
+/// How a read got its (last) bytes.
 enum class read_path : std::uint8_t { direct, page_cache };
 
 struct read_result {
@@ -50,8 +50,8 @@ enum class read_errc { truncated = 1 };
 /// automatic: io_uring, or threads where it is refused.
 enum class reader_engine : std::uint8_t { automatic, io_uring, threads };
 
-/// How many threads are to copy from the page cache: one for each core that may be used, but no more than
-/// memory bandwidth has a use for. More would only take turns, and spread the data over more slabs than the
+/// How many threads should copy from the page cache: one for each usable core, up to the number that
+/// saturates memory bandwidth. More would only take turns, and spread the data over more slabs than the
 /// processor's cache holds, which costs a third of the speed.
 [[nodiscard]] unsigned useful_copying_threads();
 
@@ -66,8 +66,8 @@ struct chunk_reader_options {
   bool plain_ring = false; ///< io_uring without the flags of newer kernels: for tests
 };
 
-/// How many copies from the page cache may be under way: one for each thread that copies, and one that waits
-/// for whoever is done first. A thread that is alone makes its copies one after the other.
+/// How many copies from the page cache may be in flight: one for each copying thread, plus one that waits for
+/// the first thread to be done. A single thread makes one copy at a time.
 [[nodiscard]] constexpr unsigned copies_max(const chunk_reader_options& options) noexcept {
   return options.copying_threads == 1 ? 1 : options.copying_threads + 1;
 }
@@ -81,20 +81,19 @@ public:
 
   [[nodiscard]] virtual unsigned in_flight() const noexcept = 0;
 
-  /// Takes `request` and returns true, or returns false when in_flight_max requests are under way, or
-  /// copies_max() of them are copies from the page cache and this would be another. Does not block and may
-  /// defer the system call to the next wait().
+  /// Takes `request` and returns true. Returns false when in_flight_max requests are in flight, or when this
+  /// would be a copy from the page cache and copies_max() are in flight. Does not block and may defer the
+  /// system call to the next wait().
   [[nodiscard]] virtual bool submit(const read_request& request) = 0;
 
   /// Appends the requests that are done to `results`, waiting up to `timeout` for the first one. Returns how
-  /// many; at once when no request is under way. Every request comes back exactly once. Throws
-  /// std::system_error when the reader itself fails, not a read.
+  /// many; at once when no request is in flight. Every request comes back exactly once. Throws
+  /// std::system_error when the reader itself fails, not when a read does.
   virtual std::size_t wait(std::chrono::milliseconds timeout, std::vector<read_result>& results) = 0;
 
-  /// Waits up to `timeout` until no read can write to memory any more, asking for cancellation first. The
-  /// requests under way are forgotten: wait() reports none of them. False when some read is stuck (a dead
-  /// network file system): the memory must then never be freed or reused. A destructor drains for up to five
-  /// seconds.
+  /// Cancels, and waits up to `timeout` until no read can write to memory any more. The requests in flight
+  /// are forgotten: wait() reports none of them. False when some read is stuck (a dead network file system):
+  /// its memory must then never be freed or reused. A destructor drains for up to five seconds.
   [[nodiscard]] virtual bool drain(std::chrono::milliseconds timeout) = 0;
 };
 

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// How hosts find out, reading next to nothing, that their files hold other weights in the same tensors: an
-// earlier step of the same training, a copy that stopped half-way. Training changes bytes everywhere: where
-// one in ten thousand differs, every third page does. Any thread; waits for the disk.
+// How hosts detect, with very little reading, that their files hold other weights in the same tensors: an
+// earlier step of the same training, or a copy that stopped half-way. Training changes bytes everywhere:
+// where one in ten thousand differs, every third page does. Any thread; waits for the disk.
 //
-// One page in 4096, which is one for each bucket of 16 MiB, and at most 4096 pages. A terabyte takes 0.13 s
-// from a disk that needs 1 ms for a read, with 32 reads in flight.
+// Samples one page in 4096, one for each 16 MiB, and at most 4096 pages. A terabyte takes 0.13 s from a disk
+// that needs 1 ms for a read, with 32 reads in flight.
 
 #include "io/checkpoint/checkpoint.hpp"
 
@@ -17,7 +17,7 @@
 
 namespace ckpt::io {
 
-/// Small checkpoints are looked at more closely: few pages could all be equal by chance.
+/// Small checkpoints are sampled more densely: few pages could all be equal by chance.
 inline constexpr std::uint64_t sampled_pages_min = 64;
 inline constexpr std::uint64_t sampled_pages_max = 4096;
 inline constexpr std::uint64_t pages_per_sampled_page = 4096;
@@ -27,9 +27,9 @@ inline constexpr std::uint64_t pages_per_sampled_page = 4096;
 [[nodiscard]] std::vector<std::uint64_t> choose_sampled_pages(const checkpoint_file& file,
                                                               std::uint64_t count);
 
-/// An XXH3 for each of the files, of the pages chosen among all of them in proportion to their sizes; one
-/// page of each at least. Throws what opening a file throws, checkpoint_error when a read fails, and
-/// std::system_error when none comes back within `timeout`.
+/// One XXH3 for each file. The pages are shared out among the files by size, at least one each. Throws what
+/// opening a file throws, checkpoint_error when a read fails, and std::system_error when none completes
+/// within `timeout`.
 [[nodiscard]] std::vector<std::uint64_t> sample_content(const std::vector<checkpoint_file>& files,
                                                         std::chrono::milliseconds timeout);
 

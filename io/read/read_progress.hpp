@@ -2,15 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// One request on its way through as many system calls as it takes. Which descriptor to read, from where, what
-// a short read or an errno means: the readers share these decisions and differ only in how they make the
-// calls. No system call that reads is made here; one thread at a time uses an object.
+// The progress of one read request, which may take several system calls: which descriptor to read, from
+// where, and what a short read or an errno means. The readers share these rules and differ only in how they
+// make the calls. Makes no call that reads; one thread at a time uses an object.
 //
 //   window       |----------|----------|----------|----------|     whole pages
-//   needed       |--------------------------------------|          up to the end of the file, or of the
-//   window read so far  |-----------------| next direct             |-------------------------------> from
-//   the last whole page: direct reads are aligned next cached                    |------------------------>
-//   from the byte
+//   needed       |--------------------------------------|          less at the end of a file or bucket
+//   read so far  |-----------------|
+//   next direct             |------------------------------->      from the last whole page: aligned
+//   next cached                    |------------------------>      from the next byte
 
 #include "io/read/chunk_reader.hpp"
 
@@ -18,7 +18,7 @@ namespace ckpt::io {
 
 class read_progress {
 public:
-  /// The system call that brings the request on.
+  /// The next system call.
   struct call {
     int file = -1;
     std::byte* destination = nullptr;
@@ -29,12 +29,12 @@ public:
 
   read_progress() = default;
 
-  /// Begins with `request`: asks for the residency of its window and chooses the path.
+  /// Begins with `request`: looks up what of its window is in the page cache, and chooses the path.
   explicit read_progress(const read_request& request);
 
   [[nodiscard]] call next_call() const noexcept;
 
-  /// True when all of the window was in the page cache: no disk is waited for.
+  /// True when all of the window was in the page cache: no wait for a disk.
   [[nodiscard]] bool is_copy() const noexcept { return is_copy_; }
 
   enum class state : std::uint8_t { unfinished, finished };

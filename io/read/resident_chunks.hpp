@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The chunks of a version that this host keeps in its memory: read once, checked, and then copied to the
-// devices from here, as often as they are wanted. Written while it is made, const afterwards; any thread.
+// The chunks of a version that this host keeps in memory: read and checked once, then copied to the devices
+// from here as often as needed. Const once it is made; any thread.
 
 #include "io/checkpoint/checkpoint.hpp"
 #include "io/plan/bucket_plan.hpp"
@@ -27,9 +27,9 @@ struct resident_options {
 
 class resident_chunks {
 public:
-  /// Reads `chunks`, which are numbers of chunks of `plan`, and makes sure that no file of `source` has changed
-  /// meanwhile. Throws checkpoint_error that names the file, std::system_error (std::errc::timed_out when a
-  /// read does not come back, std::errc::operation_canceled when `stop` is asked for).
+  /// Reads `chunks`, which are indices into plan.chunks, and makes sure that no file of `source` has changed
+  /// meanwhile. Throws checkpoint_error that names the file, or std::system_error: std::errc::timed_out when
+  /// a read does not come back, std::errc::operation_canceled when `stop` is requested.
   resident_chunks(const checkpoint& source, const bucket_plan& plan, std::span<const std::uint32_t> chunks,
                   const resident_options& options, const std::stop_token& stop);
   resident_chunks(const resident_chunks&) = delete;
@@ -39,7 +39,8 @@ public:
   /// Where the window of `chunk` lies; null for a chunk that is not kept here.
   [[nodiscard]] const std::byte* find(std::uint32_t chunk) const noexcept;
 
-  /// False when the window of `chunk`, which is kept here, is not what was read.
+  /// False when the bytes of `chunk`, which has to be kept here, have changed since they were read: faulty
+  /// memory.
   [[nodiscard]] bool is_intact(std::uint32_t chunk) const noexcept;
 
   /// All of it, for pinning.

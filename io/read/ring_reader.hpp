@@ -2,11 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The chunk_reader on one io_uring. Direct reads are issued by the calling thread and go on without one.
-// Copies from the page cache are shared between the kernel's workers and the thread that calls wait(): it
-// makes one copy itself while it would only wait, so that no core has two threads to choose from. Bounded:
-// in_flight_max requests, one ring entry each, all allocated by the constructor. Used only by the thread that
-// made it.
+// The chunk_reader on one io_uring. The calling thread issues direct reads, which then need no thread. Copies
+// from the page cache are made by the kernel's workers and by the thread in wait(): it makes one copy itself
+// instead of only waiting, so that no core has two threads to run. Bounded: in_flight_max requests, one ring
+// entry each, all allocated by the constructor. Used only by the thread that made it.
 
 #include "io/read/chunk_reader.hpp"
 #include "io/read/read_progress.hpp"
@@ -40,7 +39,7 @@ private:
     int outcome = 0;
   };
 
-  /// The queue itself, so that a constructor that throws later on still closes it.
+  /// Owns the queue: it is closed also when the constructor throws later on.
   struct ring {
     explicit ring(const chunk_reader_options& options);
     ring(const ring&) = delete;
@@ -60,10 +59,10 @@ private:
   ring ring_;
   std::uint64_t request_bytes_max_;
   unsigned copies_max_;
-  unsigned reading_workers_; ///< to allow when the first read through the page cache has to wait for a disk
+  unsigned reading_workers_; ///< to allow once a read through the page cache waits for a disk
   std::vector<std::optional<read_progress>> slots_;
   std::vector<unsigned> free_slots_;
-  std::vector<completion> completions_; ///< collected, not yet acted upon
+  std::vector<completion> completions_; ///< collected, not yet handled
   std::vector<bool> is_copy_;           ///< by slot: counted in copies_
   unsigned copies_ = 0;
   std::optional<unsigned> own_copy_; ///< the slot whose copy the thread in wait() makes

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The host's staging memory: one anonymous mapping cut into equal, page-aligned slabs that are known by their
-// index. Made once per process. Taking and giving back is one thread's business (the disk reader's); any
-// thread may use the bytes of a slab it was handed.
+// The host's staging buffers: one anonymous mapping cut into equal, page-aligned slabs, each known by its
+// index. Only one thread (the disk reader's) takes and gives back slabs; any thread may use the bytes of a
+// slab that it was handed.
 
 #include "io/fd.hpp"
 
@@ -31,19 +31,19 @@ public:
   [[nodiscard]] std::uint64_t slab_bytes() const noexcept { return slab_bytes_; }
   [[nodiscard]] std::size_t free_count() const noexcept { return free_.size(); }
 
-  /// Gives every entry of `nodes`, which are memory nodes of this host and may repeat, an equal share of the
-  /// slabs, to lie there from their first use on. False where the kernel refuses; the slabs work all the
-  /// same.
+  /// Gives every entry of `nodes` (NUMA nodes of this host; they may repeat) an equal share of the slabs:
+  /// their pages are allocated there on first use, as long as there is room. False where the kernel refuses;
+  /// the slabs work all the same.
   [[nodiscard]] bool place_on(std::span<const unsigned> nodes);
 
-  /// A free slab, the one given back last first: its pages are resident and warm. One that lies on `node`
-  /// when there is one. Nothing when all are in use.
+  /// The free slab that was given back last: its pages are resident and warm. Prefers slabs that lie on
+  /// `node`. Nothing when all are in use.
   [[nodiscard]] std::optional<slab_index> take(std::optional<unsigned> node = std::nullopt);
 
   /// Gives a slab back. Giving one back twice is a programmer's error.
   void give_back(slab_index slab);
 
-  /// All are free again: nobody uses any.
+  /// Marks all slabs as free. Nobody may use any.
   void take_all_back() noexcept;
 
   [[nodiscard]] std::span<std::byte> bytes(slab_index slab) noexcept;
@@ -51,7 +51,7 @@ public:
   /// The whole mapping, for pinning.
   [[nodiscard]] std::span<std::byte> memory() noexcept { return {base_, count_ * slab_bytes_}; }
 
-  /// Leaves the mapping in place for ever: for when a read that cannot be cancelled may still write to it.
+  /// Never unmaps the memory: for when a read that cannot be cancelled may still write to it.
   void abandon() noexcept { abandoned_ = true; }
   [[nodiscard]] bool is_abandoned() const noexcept { return abandoned_; }
 

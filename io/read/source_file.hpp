@@ -23,20 +23,20 @@ enum class residency : std::uint8_t { none, part, all, unknown };
 /// How residency is found out: cachestat(2) where the kernel has it (Linux 6.5), else mincore(2).
 enum class residency_probe : std::uint8_t { automatic, mincore, nothing };
 
-/// What a file may be opened with. The defaults are for production; the rest is for tests and measurements.
+/// How to open a file. Only tests and measurements change `direct` and `probe`.
 struct source_file_options {
   bool direct = true; ///< false: as on a file system without O_DIRECT
   residency_probe probe = residency_probe::automatic;
-  /// A file in memory is opened for writing too, where that is allowed: for drivers that pin only what could
-  /// be written. It is mapped for reading all the same.
+  /// Opens a file in memory for writing too, where that is allowed: for drivers that pin only writable
+  /// memory. It is mapped read-only all the same.
   bool map_is_to_be_pinned = false;
 };
 
 class source_file {
 public:
-  /// Reads through the descriptor of `expected`, and opens what else it needs behind that, not behind the
-  /// path. Throws std::system_error, or checkpoint_error when the file has been written to since its header
-  /// was read.
+  /// Reads through the descriptor of `expected`; other descriptors are opened through that one, not through
+  /// the path. Throws std::system_error, or checkpoint_error when the file has been written to since its
+  /// header was read.
   explicit source_file(const checkpoint_file& expected, const source_file_options& options = {});
 
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
@@ -48,18 +48,18 @@ public:
   /// For reads around it; -1 where the file system has no O_DIRECT or wants blocks larger than page_bytes.
   [[nodiscard]] int direct_fd() const noexcept { return direct_.number(); }
 
-  /// Start of the whole file in memory when it lies on tmpfs, else null. Reading a page that a truncation has
-  /// taken away raises SIGBUS: copy from here only under a fault guard.
+  /// Start of the whole file in memory when it lies on tmpfs, else null. Hazard: reading a page that was
+  /// truncated away raises SIGBUS, so copy from here only under a fault guard.
   [[nodiscard]] const std::byte* mapping() const noexcept { return in_memory_ ? map_.get() : nullptr; }
 
-  /// How much of `range` sits in the page cache now. The kernel tells only those who own a file or may write
-  /// it.
+  /// How much of `range` sits in the page cache now. Unknown for a file that this user neither owns nor may
+  /// write.
   [[nodiscard]] residency residency_of(extent range) const noexcept;
 
   /// True when every page of `range` sits in the page cache now. False when that cannot be known.
   [[nodiscard]] bool is_cached(extent range) const noexcept { return residency_of(range) == residency::all; }
 
-  /// Drops the clean pages of `range` from the page cache: for what only a read of ours has brought there.
+  /// Drops the clean pages of `range` from the page cache. Only for pages that our own read brought there.
   void drop_from_cache(extent range) const noexcept;
 
 private:

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The chunk_reader where io_uring is refused: a few threads with pread, the same rules otherwise, direct
-// reads included. Reads that wait for a disk occupy all threads; no more than copying_threads of them copy
-// from the page cache at a time. Bounded: `threads` threads, in_flight_max requests. The threads own what
+// The chunk_reader for where io_uring is refused: a few threads with pread and the same rules, direct reads
+// included. Reads that wait for a disk may occupy all threads; at most copying_threads of them copy from the
+// page cache at a time. Bounded: `threads` threads, in_flight_max requests. The threads co-own the state that
 // they share, so that one stuck in the kernel can be left behind.
 
 #include "io/read/chunk_reader.hpp"

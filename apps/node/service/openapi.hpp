@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The description of what can be asked of a resident node: openapi.json, as it is built in.
+// The OpenAPI description of a resident node: openapi.json, as it is built in.
 
 #include <string_view>
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What can be asked of a resident node over HTTP, and how it is answered. One thread of its own.
+// The HTTP routes of a resident node. One thread of its own.
 
 #include "io/http/http_server.hpp"
 
@@ -21,8 +21,8 @@ class service;
 
 class http_side {
 public:
-  /// Listens everywhere in `where`; whoever comes over TCP has to know `key`. Throws what io::http_server
-  /// throws. `answers` outlives it.
+  /// Listens at all addresses in `where`; callers over TCP need `key`. Throws what io::http_server throws.
+  /// `answers` outlives it.
   http_side(service& answers, const std::vector<io::http_listen_address>& where, std::string key);
   http_side(const http_side&) = delete;
   http_side& operator=(const http_side&) = delete;
@@ -31,13 +31,13 @@ public:
   /// For the log.
   [[nodiscard]] std::string addresses() const;
 
-  /// Some update is in another state: those who wait for that are answered. Any thread.
+  /// Answers those who wait for a state of an update that has come. Any thread.
   void changed();
 
 private:
   using exchange_ptr = std::shared_ptr<io::http_exchange>;
 
-  /// Somebody who waits for the end of an update, or for its being prepared.
+  /// A caller that waits until an update has ended, or is prepared.
   struct waiter {
     waiter(boost::asio::io_context& context, std::string update, exchange_ptr who)
         : id{std::move(update)}, waiting{std::move(who)}, timer{context} {}

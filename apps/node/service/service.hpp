@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A node that stays: makes one update after the other, as they are asked for over HTTP. Prepares (reads,
-// checks, pins) while engines serve, and interrupts them only for the copy.
+// A resident node: makes one update after the other, as requested over HTTP. Prepares them (reads, checks,
+// pins) while engines serve, and interrupts serving only for the copy.
 //
 //   HTTP thread ──> update_book ──> the thread that runs the service: prepare, commit, verdict
 //                   version_shelf <──┘
@@ -36,7 +36,7 @@ public:
   /// cannot listen.
   int run();
 
-  /// True when something is stuck in the kernel or a library: only the end of the process gets rid of it.
+  /// True when something is stuck in the kernel or a library: only the end of the process frees it.
   [[nodiscard]] bool is_stuck() const noexcept { return is_stuck_; }
 
   // For the HTTP side; any thread.
@@ -51,7 +51,7 @@ public:
   }
 
 private:
-  /// What is known of an engine since the last update of it.
+  /// The state of an engine after its last update.
   struct served_engine {
     actors::served_weights serves = actors::served_weights::unknown;
     std::string version; ///< set while it serves one as a whole
@@ -75,7 +75,7 @@ private:
   version_shelf shelf_;
   std::shared_ptr<actors::host_resources> resources_; ///< opened by the first update
   actor_runtime runtime_;
-  prepared_update left_; ///< what is stuck, and has to stay
+  prepared_update left_; ///< of an update that is stuck; must not be destroyed
   bool is_ending_ = false;
   bool is_stuck_ = false;
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the user asks of a node that stays, beside the flags of an update.
+// The options of a resident node, beside those of an update.
 
 #include "io/http/http_server.hpp"
 
@@ -18,13 +18,13 @@ namespace ckpt::apps {
 
 struct service_options {
   std::vector<io::http_listen_address> listen;
-  std::string listen_key; ///< that callers over TCP have to know
+  std::string listen_key; ///< that callers over TCP have to send
   std::uint64_t resident_memory_bytes = 0;
   std::uint64_t read_bytes_per_second_max = 0; ///< while it prepares; 0: as fast as it goes
   bool rolls_back = false; ///< after a failed update the engines get what they served before
 };
 
-/// As they stand on the command line.
+/// The flags as given, not yet checked.
 struct service_flags {
   CLI::App* serve = nullptr; ///< the subcommand
   std::vector<std::string> listen;
@@ -36,10 +36,10 @@ struct service_flags {
 
 void add_service_flags(CLI::App& app, service_flags& flags);
 
-/// "unix:PATH" or "ADDRESS:PORT", which has to be of this host alone. Throws std::invalid_argument.
+/// Parses "unix:PATH" or "ADDRESS:PORT"; the address must be a loopback one. Throws std::invalid_argument.
 [[nodiscard]] io::http_listen_address parse_listen_address(const std::string& text);
 
-/// Where it listens unless it is told: below the user's runtime directory.
+/// The default: a Unix socket below the user's runtime directory.
 [[nodiscard]] std::string default_listen_address();
 
 /// Throws std::invalid_argument.

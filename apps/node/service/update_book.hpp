@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The updates that a resident node has been asked for, from the question to the verdict. Filled by the HTTP
-// side, worked off by the service; any thread. Bounds: entries that wait, and entries that are over.
+// The updates that a resident node has been asked for, from the request to the verdict. The HTTP side adds
+// them, the service works them off; any thread. Bounds: entries that wait, and entries that are over.
 
 #include "actors/update/update.hpp"
 #include "io/engine/engine_api.hpp"
@@ -23,7 +23,7 @@
 
 namespace ckpt::apps {
 
-/// What was asked for.
+/// The request of a client.
 struct update_request {
   std::string version;
   std::filesystem::path checkpoint_path;
@@ -49,7 +49,7 @@ enum class update_state : std::uint8_t {
 
 class update_book {
 public:
-  /// Why a question cannot be taken.
+  /// Why a request is refused.
   struct refusal {
     unsigned http_status = 0;
     std::string why;
@@ -57,27 +57,29 @@ public:
 
   struct filed {
     std::string id;
-    bool is_new = false; ///< false: it is the update that was asked for before
+    bool is_new = false; ///< false: the same update was requested before
     std::optional<refusal> refused;
   };
 
   update_book();
 
-  /// The same version from the same place is the same update, unless that has failed or was cancelled.
-  /// `change`: why what lies there now is not that version any more; then it is refused.
+  /// Files a request. The same version from the same path is the same update, unless that failed or was
+  /// cancelled. `change` says how the files there have changed since, if they have: then the request is
+  /// refused.
   [[nodiscard]] filed file(const update_request& asked, const std::string& change = {});
 
-  /// Lets a prepared update happen; nothing when it does, or will.
+  /// Allows an update to be committed as soon as it is prepared. Returns why not, if it has failed or was
+  /// cancelled.
   [[nodiscard]] std::optional<refusal> commit(const std::string& id);
 
-  /// Ends an update that no engine has been asked for yet.
+  /// Cancels an update that is not committing yet. Returns why not, if it cannot.
   [[nodiscard]] std::optional<refusal> cancel(const std::string& id);
 
   /// State, progress, verdict; null for an unknown id.
   [[nodiscard]] std::optional<boost::json::object> describe(const std::string& id) const;
   [[nodiscard]] boost::json::array describe_all() const;
 
-  /// Calls `changed` when the state of any update has changed; on the thread that has changed it.
+  /// Sets the callback for every change of an update's state; called on the thread that makes the change.
   void on_change(std::function<void()> changed);
 
   // For the service.
@@ -88,7 +90,7 @@ public:
     bool is_commit = false; ///< else it is to be prepared
   };
 
-  /// What is to be done next, if anything: its state says that it is being done.
+  /// Takes the next work, if any, and sets the state of its update accordingly.
   [[nodiscard]] std::optional<work> take_work();
 
   void now_runs(const std::string& id, std::shared_ptr<const actors::update> running);
@@ -118,7 +120,7 @@ private:
   mutable std::mutex mutex_;  ///< guards what follows
   std::deque<entry> entries_; ///< in the order in which they were asked for
   std::uint64_t count_ = 0;
-  std::string prefix_; ///< of ids: those of another process are others
+  std::string prefix_; ///< of ids, so that those of two processes differ
   std::function<void()> changed_;
 };
 

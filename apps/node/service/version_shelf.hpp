@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The versions that a resident node knows: in memory as far as there is room, else by their files. Any thread;
-// bounded by the memory that the user gives, and by a number of versions.
+// The versions that a resident node knows: in memory as far as there is room, else only by their files. Any
+// thread; bounded by the memory that the user allows, and by a number of versions.
 
 #include "actors/update/update.hpp"
 
@@ -24,7 +24,7 @@ public:
   struct entry {
     std::string name;
     actors::version_ptr version;
-    bool is_served = false; ///< by an engine, as far as is known
+    bool is_served = false; ///< by an engine, as far as is known here
   };
 
   /// `memory_bytes_max`: for what is kept in memory; 0 keeps nothing there.
@@ -32,24 +32,24 @@ public:
 
   [[nodiscard]] actors::version_ptr find(const std::string& name) const;
 
-  /// Makes room in memory for `bytes`: the version that was used longest ago goes first, never one that is
-  /// served, nor `previous()`. False when there is not enough.
+  /// Makes room in memory for `bytes`: evicts the least recently used versions, but never one that is served,
+  /// nor `previous()`. False when there is not enough.
   [[nodiscard]] bool make_room(std::uint64_t bytes);
 
-  /// Why the files of version `name` are not those that it was made of; empty when they are, when they are
-  /// gone, or when the version is not known.
+  /// How the files of version `name` differ from those that it was made of; empty when they do not, when they
+  /// are gone, or when the version is not known.
   [[nodiscard]] std::string describe_change(const std::string& name) const;
 
   void put(const std::string& name, actors::version_ptr version);
 
-  /// `name` is what the engines serve from now on.
+  /// The engines serve `name` from now on.
   void serve(const std::string& name);
 
-  /// What they served before that; empty when nothing is known.
+  /// The version that they served before; empty when it is not known.
   [[nodiscard]] std::string previous() const;
   [[nodiscard]] std::string served() const;
 
-  /// Why it is not dropped, if it is not.
+  /// The result of drop().
   enum class dropped : std::uint8_t { yes, unknown, is_served };
   [[nodiscard]] dropped drop(const std::string& name);
 
@@ -61,7 +61,7 @@ private:
 
   std::uint64_t memory_bytes_max_;
   mutable std::mutex mutex_; ///< guards what follows
-  std::list<entry> entries_; ///< the one used longest ago first
+  std::list<entry> entries_; ///< the least recently used first
   std::string served_;
   std::string previous_;
 };
