@@ -185,8 +185,9 @@ void look_after_waiting(self_pointer self) {
     return;
   const auto waited = meter::clock::now() - state.posted;
   if (waited > say_wait_after && !std::exchange(state.wait_was_said, true))
-    spdlog::info("engine {} has taken the request but not started its workers: it waits for running requests",
-                 url(state));
+    spdlog::info("engine {} has taken the request but not started its workers{}", url(state),
+                 state.context->options.engine == io::engine_kind::sglang ? ": it waits for running requests"
+                                                                          : "");
   const auto resume = state.api->resume_request();
   if (waited < resume_early_after || !state.paused || !resume || std::exchange(state.resume_was_tried, true))
     return;

@@ -36,7 +36,7 @@ std::string worker_session_state::doing() const {
 std::string worker_session_state::why_nobody_came() const {
   if (const auto refused = channel->refused(); !refused.empty())
     return "; " + refused + " did, and was not let in: run the node as that user, or as root";
-  if (context->options.pause == io::pause_mode::none)
+  if (context->options.engine == io::engine_kind::sglang && context->options.pause == io::pause_mode::none)
     return ": its engine may be waiting for running requests to end (--pause makes them wait)";
   return {};
 }

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// vLLM 0.33. Its engine core is one loop that handles what has arrived (new requests, pauses, updates)
+// vLLM 0.32. Its engine core is one loop that handles what has arrived (new requests, pauses, updates)
 // between two steps of the model. An update does not wait for running requests: it blocks the loop, and
 // everything else with it, until it has ended.
 //
