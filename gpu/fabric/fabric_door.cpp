@@ -6,11 +6,13 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <limits>
 #include <map>
 #include <mutex>
 #include <stdexcept>
 #include <system_error>
+#include <thread>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -37,6 +39,10 @@ constexpr std::size_t reported_max = 16;
 
 /// For a connection that is still being made when connect() returns.
 constexpr int connect_milliseconds_max = 10'000;
+
+/// A cable that has just been plugged in, or a switch that has just started, makes a host unreachable for a
+/// second or two. UCX would not try again.
+constexpr std::chrono::milliseconds unreachable_max{2'500}, unreachable_wait{100};
 
 /// The C library has no other way to find what a socket means to us: UCX accepts on a thread of its own.
 /// Inodes, because numbers of files are used again.
@@ -148,14 +154,17 @@ struct door_functions {
 
   static int connect(int socket, const sockaddr* where, socklen_t length) {
     static const auto original = function_of_c_library<int(int, const sockaddr*, socklen_t)>("connect");
-    const int failed = original(socket, where, length);
-    if (in_use == nullptr || where == nullptr || (failed != 0 && errno != EINPROGRESS))
-      return failed;
+    if (in_use == nullptr || where == nullptr)
+      return original(socket, where, length);
     const auto fitting = in_use->keys_.find(place_of(*where));
     if (fitting == in_use->keys_.end())
-      return failed;
-    if (failed != 0 && !is_made(socket))
-      return -1;
+      return original(socket, where, length);
+    const auto deadline = std::chrono::steady_clock::now() + unreachable_max;
+    while (original(socket, where, length) != 0 && (errno != EINPROGRESS || !is_made(socket))) {
+      if ((errno != EHOSTUNREACH && errno != ENETUNREACH) || std::chrono::steady_clock::now() > deadline)
+        return -1;
+      std::this_thread::sleep_for(unreachable_wait);
+    }
     // A new connection has room for it. If it is gone already, UCX finds that out by itself.
     const auto& key = fitting->second;
     static_cast<void>(::send(socket, key.data(), key.size(), MSG_NOSIGNAL | MSG_DONTWAIT));

@@ -176,6 +176,24 @@ TEST_P(cut_off_host_test, in_the_middle_is_lost_to_the_others_and_they_to_it) {
 
 INSTANTIATE_TEST_SUITE_P(number, cut_off_host_test, testing::Values(0u, 1u, 2u));
 
+/// As just after a cable was plugged in, or a switch was started.
+TEST_F(cluster_fault_test, a_neighbour_that_cannot_be_reached_for_a_moment) {
+  start_cluster({.hosts = 3});
+  const auto route = [&](const char* verb) {
+    program ip{hosts_->command(2, {"ip", "route", verb, "unreachable", virtual_hosts::address(1)}),
+               log("route")};
+    EXPECT_EQ(ip.wait(patience), 0) << ip.output();
+  };
+  route("add");
+  for (const unsigned host : {2u, 1u, 0u})
+    start_node(host);
+  EXPECT_TRUE(eventually([&] { return node_output(0).find("all 3 hosts are here") != std::string::npos; }));
+  std::this_thread::sleep_for(500ms); // That is what is tested.
+  route("del");
+  for (const unsigned host : {2u, 1u, 0u})
+    EXPECT_EQ(end_of(host), 0) << node_output(host);
+}
+
 TEST_F(cluster_fault_test, a_host_never_comes) {
   start_cluster({.hosts = 3});
   for (const unsigned host : {1u, 0u})
