@@ -189,8 +189,7 @@ TEST_F(cluster_fault_test, a_neighbour_that_cannot_be_reached_for_a_moment) {
   EXPECT_TRUE(eventually([&] { return node_output(0).find("all 3 hosts are here") != std::string::npos; }));
   std::this_thread::sleep_for(500ms); // That is what is tested.
   route("del");
-  for (unsigned host = 0; host < 3; ++host)
-    EXPECT_EQ(end_of(host), 0) << node_output(host);
+  expect_all_end_with(0);
 }
 
 TEST_F(cluster_fault_test, a_host_never_comes) {
