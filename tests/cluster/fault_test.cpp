@@ -181,7 +181,7 @@ TEST_F(cluster_fault_test, a_neighbour_that_cannot_be_reached_for_a_moment) {
   start_cluster({.hosts = 3});
   const auto route = [&](const char* verb) {
     program ip{hosts_->command(2, {"ip", "route", verb, "unreachable", virtual_hosts::address(1)}),
-               log("route")};
+               scratch_.path() / "route"};
     EXPECT_EQ(ip.wait(patience), 0) << ip.output();
   };
   route("add");
