@@ -176,7 +176,6 @@ TEST_P(cut_off_host_test, in_the_middle_is_lost_to_the_others_and_they_to_it) {
 
 INSTANTIATE_TEST_SUITE_P(number, cut_off_host_test, testing::Values(0u, 1u, 2u));
 
-/// As just after a cable was plugged in, or a switch was started.
 TEST_F(cluster_fault_test, a_neighbour_that_cannot_be_reached_for_a_moment) {
   start_cluster({.hosts = 3});
   const auto route = [&](const char* verb) {
