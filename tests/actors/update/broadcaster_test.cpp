@@ -9,6 +9,8 @@
 #include "tests/actors/update/pipeline_fixture.hpp"
 #include "tests/support/temporary_directory.hpp"
 
+#include <algorithm>
+
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 

@@ -8,14 +8,14 @@
 #include "actors/cluster/cluster_interfaces.hpp"
 #include "actors/update/update.hpp"
 
-#include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 

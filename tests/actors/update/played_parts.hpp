@@ -8,8 +8,11 @@
 #include "actors/update/conductor.hpp"
 #include "tests/actors/update/pipeline_fixture.hpp"
 
+#include <condition_variable>
 #include <functional>
 #include <map>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
