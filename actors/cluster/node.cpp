@@ -84,6 +84,14 @@ void lose_coordinator(self_pointer self, const std::string& why) {
   end_update(self, lost);
 }
 
+/// What the conductor has to say to the coordinator.
+template <class Message>
+void pass_up(self_pointer self, const Message& message) {
+  const auto& state = self->state;
+  if (state.at == phase::running && !state.coordinator_lost)
+    self->send(state.coordinator, message);
+}
+
 void run_conductor(self_pointer self, const start_update& start) {
   auto& state = self->state;
   state.at = phase::running;
@@ -95,15 +103,21 @@ void run_conductor(self_pointer self, const start_update& start) {
     on_ended_here(self, nothing_begun(state, why));
     return;
   }
-  // No deadline here: every wait inside has one, and the conductor always answers.
-  self->request(state.conductor, caf::infinite, run_atom_v)
-      .then([self](host_verdict& verdict) { on_ended_here(self, std::move(verdict)); },
-            [self](const caf::error& error) {
-              const cause why{ec::unspecified,
-                              "the conductor ended unexpectedly: " + self->system().render(error)};
-              self->send(self->state.coordinator, host_failed{why});
-              on_ended_here(self, nothing_begun(self->state, why));
-            });
+  // No deadline here: every wait inside has one, and the conductor answers, or dies, which its monitor tells.
+  self->monitor(state.conductor);
+  self->request(state.conductor, caf::infinite, run_atom_v).then([self](host_verdict& verdict) {
+    on_ended_here(self, std::move(verdict));
+  });
+}
+
+/// It has not answered, or has done so before.
+void on_conductor_down(self_pointer self, const caf::error& reason) {
+  auto& state = self->state;
+  if (state.at != phase::running)
+    return;
+  const cause why{ec::unspecified, "the conductor ended unexpectedly: " + self->system().render(reason)};
+  pass_up(self, host_failed{why});
+  on_ended_here(self, nothing_begun(state, why));
 }
 
 void greet(self_pointer self) {
@@ -181,14 +195,6 @@ void look(self_pointer self) {
   self->delayed_send(self, alive_interval, tick_atom_v);
 }
 
-/// What the conductor has to say to the coordinator.
-template <class Message>
-void pass_up(self_pointer self, const Message& message) {
-  const auto& state = self->state;
-  if (state.at == phase::running && !state.coordinator_lost)
-    self->send(state.coordinator, message);
-}
-
 void on_run(self_pointer self) {
   auto& way = self->state.options.coordinator;
   if (way.here) {
@@ -203,8 +209,12 @@ void on_run(self_pointer self) {
 
 node_actor::behavior_type node(self_pointer self, node_options options) {
   self->state.options = std::move(options);
-  self->set_down_handler(
-      [self](const caf::down_msg&) { lose_coordinator(self, "its process ended or its connection broke"); });
+  self->set_down_handler([self](const caf::down_msg& down) {
+    if (self->state.conductor && down.source == self->state.conductor.address())
+      on_conductor_down(self, down.reason);
+    else
+      lose_coordinator(self, "its process ended or its connection broke");
+  });
   const auto heard = [self] { self->state.heard = meter::clock::now(); };
   return {
       [self](run_atom) -> caf::result<update_verdict> {

@@ -134,6 +134,12 @@ void on_down(self_pointer self, const caf::down_msg& down) {
   if (state.at < phase::aborting)
     on_failure(self,
                {ec::unspecified, "a part of the pipeline ended unexpectedly: " + to_string(down.reason)});
+  // Who is dead has nothing more to say.
+  for (auto& device : state.devices)
+    device.closed |= device.session && device.session.address() == down.source;
+  for (auto& engine : state.engines)
+    engine.ended |= engine.notifier && engine.notifier.address() == down.source;
+  end_if_all_told(self);
   if (state.at == phase::ending && state.living.empty())
     deliver(self);
 }

@@ -67,7 +67,7 @@ struct worker_session_state {
   [[nodiscard]] std::string why_nobody_came() const;
 };
 
-/// Detached; ends by itself after an abort or when the update is over.
+/// Detached. Its conductor ends it.
 worker_session_actor::behavior_type
 worker_session(worker_session_actor::stateful_pointer<worker_session_state> self, update_ptr context,
                std::uint32_t device, conductor_actor conductor);
