@@ -117,7 +117,11 @@ void on_conductor_down(self_pointer self, const caf::error& reason) {
     return;
   const cause why{ec::unspecified, "the conductor ended unexpectedly: " + self->system().render(reason)};
   pass_up(self, host_failed{why});
-  on_ended_here(self, nothing_begun(state, why));
+  auto verdict = nothing_begun(state, why);
+  verdict.parts_left = true; // Its parts, which nobody ends any more.
+  for (auto& share : verdict.engines)
+    share.account.has_no_weights = true; // What they did to the engines is not known.
+  on_ended_here(self, std::move(verdict));
 }
 
 void greet(self_pointer self) {

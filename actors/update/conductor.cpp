@@ -332,7 +332,10 @@ conductor_actor::behavior_type conductor(self_pointer self, update_ptr context, 
       [self](const neighbour_suspected& suspected) { on_suspicion(self, suspected.why); },
       [self](const give_up& message) { abort(self, message.why); },
       [self](const proceed& message) { on_proceed(self, message.past); },
-      [self](const no_more_workers& message) { settle(self, message.engine); },
+      [self](const no_more_workers& message) {
+        leave_marks(self, message.engine, false);
+        settle(self, message.engine);
+      },
       [self](const session_progress& progress) { on_session(self, progress); },
       [self](const server_progress& progress) { on_server(self, progress); },
       [self](checked_atom) { on_checked(self); },

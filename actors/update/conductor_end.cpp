@@ -109,13 +109,29 @@ void settle(self_pointer self, std::uint32_t engine) {
 
 void leave_marks(self_pointer self, std::uint32_t engine, bool is_unanswered) {
   auto& state = self->state;
-  const auto here = state.context->layout.devices_of_engine(engine);
-  const auto workers = state.workers_of(engine);
-  const bool some_came = std::ranges::any_of(workers, &conductor_state::device_part::came);
+  const auto& layout = state.context->layout;
+  const auto here = layout.devices_of_engine(engine);
+  // Of those on other hosts this one knows nothing.
+  const bool some_came =
+      !layout.engines_led_by(layout.host).contains(engine)
+      || std::ranges::any_of(state.workers_of(engine), &conductor_state::device_part::came);
   for (auto device = here.begin; device < here.end; ++device)
     if (is_unanswered || (some_came && !state.devices[device].came))
       state.context->devices[device]->stay_abandoned(true);
 }
+
+namespace {
+
+/// What a session that has not said its last word was busy with is not known.
+void end_without_last_words(self_pointer self) {
+  const auto& state = self->state;
+  for (std::size_t device = 0; device < state.devices.size(); ++device)
+    if (!state.devices[device].closed)
+      state.context->devices[device]->stay_abandoned(true);
+  end(self);
+}
+
+} // namespace
 
 void on_time_over(self_pointer self) {
   const auto& state = self->state;
@@ -123,7 +139,7 @@ void on_time_over(self_pointer self) {
     on_failure(self, {ec::timed_out,
                       "the file system did not say within the timeout whether the checkpoint has changed"});
   else if (state.at == phase::aborting)
-    end(self);
+    end_without_last_words(self);
   else if (state.at == phase::ending)
     deliver(self);
 }

@@ -117,10 +117,11 @@ void on_reply(self_pointer self) {
        io::whole_traceback(text));
 }
 
-void close(self_pointer self) {
+/// `may_come`: the server may still start a worker that has not come.
+void close(self_pointer self, bool may_come = false) {
   auto& state = self->state;
-  const bool left_one = state.is_open && state.channel
-                        && (state.is_shared || (state.channel->peer_seen() && !state.worker_is_gone));
+  const bool left_one =
+      state.channel && (state.is_shared || (state.channel->peer_seen() ? !state.worker_is_gone : may_come));
   state.at = step::over;
   state.stale.reset();
   state.channel.reset();
@@ -132,7 +133,7 @@ void close(self_pointer self) {
 /// its socket would wait for that for ever, and its engine with it.
 void look_after_abort(self_pointer self) {
   if (self->state.worker_is_gone || meter::clock::now() > self->state.deadline)
-    close(self);
+    close(self, true);
 }
 
 void check_deadline(self_pointer self) {

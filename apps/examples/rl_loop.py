@@ -53,8 +53,9 @@ def main() -> None:
             # Every version gets a directory of its own: one that is being read is never written to.
             directories.append(pathlib.Path(tempfile.mkdtemp(prefix=f"step-{step}-", dir="/dev/shm")))
             safetensors.torch.save_file(model.state_dict(), directories[-1] / "model.safetensors")
-            done = node.publish(directories[-1], f"step-{step}").wait()
-            assert served_version(flags.engine) == f"step-{step}"
+            version = directories[-1].name  # Unlike that of any other run against the same node.
+            done = node.publish(directories[-1], version).wait()
+            assert served_version(flags.engine) == version
             pause = done["report"]["engines"][0]["pause"]
             seconds = 0 if pause is None else pause["seconds"]
             print(f"step {step}: loss {loss.item():.3f}; the engine serves it, paused for {seconds * 1000:.0f} ms")

@@ -25,6 +25,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto look_every = 200ms;
+constexpr auto watch_every = 10s; // Events wake it.
 constexpr auto log_every = 10s;
 
 [[nodiscard]] sigset_t ending_signals() {
@@ -45,6 +46,18 @@ constexpr auto log_every = 10s;
     return "read " + actors::describe_bytes(update.disk_meter.bytes()) + " of " + actors::describe_bytes(all)
            + ", waiting for the engine";
   return describe_progress(done, all, seconds);
+}
+
+[[nodiscard]] io::fd make_event() {
+  io::fd made{::eventfd(0, EFD_CLOEXEC)};
+  if (!made)
+    throw std::system_error{errno, std::generic_category(), "eventfd"};
+  return made;
+}
+
+[[nodiscard]] bool is_readable(const io::fd& event) {
+  pollfd asked{event.number(), POLLIN, 0};
+  return ::poll(&asked, 1, 0) != 0;
 }
 
 /// Shows it in place of what was shown before, on a terminal that takes it: output may be held (^S).
@@ -75,11 +88,21 @@ int signal_guard::wait(std::chrono::milliseconds timeout, int wakeup) const noex
   return static_cast<int>(info.ssi_signo);
 }
 
+signal_watch::signal_watch(const signal_guard& signals, std::function<void()> come)
+    : stop_{make_event()}, thread_{[this, &signals, come = std::move(come)] {
+        while (!is_readable(stop_))
+          if (signals.wait(watch_every, stop_.number()) != 0)
+            return come();
+      }} {}
+
+signal_watch::~signal_watch() noexcept {
+  ::eventfd_write(stop_.number(), 1);
+  thread_.join();
+}
+
 attendant::attendant(const signal_guard& signals, const actors::update& update, end_handler interrupt,
                      end_handler abandon)
-    : stop_{::eventfd(0, EFD_CLOEXEC)} {
-  if (!stop_)
-    throw std::system_error{errno, std::generic_category(), "eventfd"};
+    : stop_{make_event()} {
   thread_ = std::thread{[this, &signals, &update, interrupt = std::move(interrupt),
                          abandon = std::move(abandon)] { attend(signals, update, interrupt, abandon); }};
 }
@@ -95,7 +118,7 @@ void attendant::attend(const signal_guard& signals, const actors::update& update
   const auto started = std::chrono::steady_clock::now();
   auto logged = started;
   bool interrupted = false;
-  for (pollfd stop{stop_.number(), POLLIN, 0}; ::poll(&stop, 1, 0) == 0;) {
+  while (!is_readable(stop_)) {
     if (const int signal_number = signals.wait(look_every, stop_.number()); signal_number != 0) {
       const auto by = std::string{"interrupted by "} + (signal_number == SIGINT ? "SIGINT" : "SIGTERM");
       if (std::exchange(interrupted, true))

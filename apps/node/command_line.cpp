@@ -140,6 +140,9 @@ void refuse_what_is_not_built(const raw_options& raw) {
   if (!raw.checkpoint_path.empty() || !raw.weight_version.empty() || !raw.report.empty() || raw.dry_run)
     throw std::invalid_argument{"serve is told with each update what --checkpoint-path, --weight-version, "
                                 "--report and --dry-run say of a single one: leave them out"};
+  if (!options.prove_against.empty() || options.doctor || raw.sleep_seconds != 0)
+    throw std::invalid_argument{
+        "--prove-against, doctor and --sleep-time are for a single update, not for serve"};
   if (options.layout.hosts > 1)
     throw std::invalid_argument{
         "serve is for one host yet: several hosts make one update at a time, without it"};

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <future>
+#include <new>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -57,17 +58,20 @@ void output::print(std::string_view result) const { results_->info("{}", result)
 bool output::finish() noexcept {
   if (!writer_)
     return true;
+  // The last owner of the writer waits for it: for ever, if nobody reads. On the heap: it outlives this call then.
+  auto* const kept = new (std::nothrow) std::shared_ptr{std::exchange(writer_, nullptr)};
+  if (kept == nullptr)
+    return false;
   try {
     std::promise<void> written;
     const auto end = written.get_future();
-    // The last owner of the writer waits for it: for ever, if nobody reads.
-    std::thread{[writer = std::exchange(writer_, nullptr), written = std::move(written)]() mutable {
-      writer.reset();
+    std::thread{[kept, written = std::move(written)]() mutable {
+      kept->reset();
       written.set_value();
     }}.detach();
     return end.wait_for(finish_max) == std::future_status::ready;
-  } catch (const std::system_error&) { // No thread: written by the one that waited.
-    return true;
+  } catch (const std::system_error&) { // No thread: whoever asks ends the process at once.
+    return false;
   }
 }
 

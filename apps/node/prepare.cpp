@@ -78,12 +78,14 @@ auto step(ec otherwise, Function work) {
   });
 }
 
+/// Beside rings and staging memory.
+constexpr std::uint64_t memory_of_all = 64 << 20;
+
 [[nodiscard]] needed_resources needs_of(const node_options& options, const io::checkpoint& checkpoint,
                                         const io::bucket_plan& plan) {
   // Counted in the program; a few more do no harm.
   constexpr std::uint64_t threads_of_all = 17, threads_of_device = 3;
   constexpr std::uint64_t descriptors_of_all = 40, descriptors_of_file = 3, descriptors_of_device = 6;
-  constexpr std::uint64_t memory_of_all = 64 << 20;
   const std::uint64_t devices = options.layout.devices_per_host;
   needed_resources needs;
   needs.threads = threads_of_all + threads_of_device * devices + options.update.endpoints.size();
@@ -233,7 +235,10 @@ prepared_update prepare(const node_options& options, const actors::version_ptr& 
                         std::shared_ptr<actors::host_resources>& resources) {
   try {
     prepared_update prepared;
-    step(ec::unspecified, [&] { require_resources(needs_of(options, version->checkpoint, version->plan)); });
+    auto needs = needs_of(options, version->checkpoint, version->plan);
+    if (resources) // Rings and staging memory are there.
+      needs.memory_bytes = memory_of_all;
+    step(ec::unspecified, [&] { require_resources(needs); });
     prepared.locks = lock_engines(options);
     const auto startup = begin_run(options, version->plan, resources);
     prepared.update = step(ec::unspecified, [&] {

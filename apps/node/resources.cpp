@@ -10,8 +10,10 @@
 #include <cstdlib>
 #include <exception>
 #include <latch>
+#include <new>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -38,8 +40,8 @@ void require_threads(std::uint64_t count, std::uint64_t memory_bytes) {
   std::latch end{1};
   std::latch begun{static_cast<std::ptrdiff_t>(count)};
   std::vector<std::jthread> threads;
-  std::string why;
   bool has_room = true;
+  std::error_code failed;
   try {
     for (std::uint64_t number = 0; number < count; ++number)
       threads.emplace_back([&] {
@@ -50,14 +52,16 @@ void require_threads(std::uint64_t count, std::uint64_t memory_bytes) {
       });
     begun.wait();
     has_room = has_room_for(memory_bytes);
-  } catch (const std::exception& error) {
-    why = error.what();
+  } catch (const std::system_error& error) {
+    failed = error.code();
+  } catch (const std::bad_alloc&) {
+    failed = std::make_error_code(std::errc::not_enough_memory);
   }
   end.count_down(); // Whatever happened: they are joined when they are destroyed.
-  if (!why.empty())
+  if (failed)
     throw std::runtime_error{"an update needs " + std::to_string(count)
                              + " threads here, and the kernel gives no more than "
-                             + std::to_string(threads.size()) + " (" + why
+                             + std::to_string(threads.size()) + " (" + failed.message()
                              + "): raise ulimit -u or -v, or the container's limit of processes"};
   if (!has_room)
     throw std::runtime_error{

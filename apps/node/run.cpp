@@ -93,9 +93,7 @@ struct one_update {
   auto status = actors::exit_status(verdict.first_cause.code);
   if (!report(verdict, *prepared.update, options, said) && status == 0)
     status = actors::exit_status(ec::unspecified);
-  // What serves to find the rings goes away also when this process ends without more ado.
-  for (const auto& device : prepared.update->devices)
-    device->withdraw_export();
+  withdraw_exports(*prepared.update, verdict.parts_left);
   if (verdict.parts_left)
     spdlog::error("something is stuck, or is not to be waited for; ending without it");
   else if (status == 0 && options.sleep_seconds > 0)
@@ -119,6 +117,14 @@ struct one_update {
 }
 
 } // namespace
+
+void withdraw_exports(const actors::update& update, bool left) {
+  for (const auto& device : update.devices) {
+    if (left)
+      device->stay_abandoned(true);
+    device->withdraw_export();
+  }
+}
 
 ending run(const node_options& options) {
   if (const auto file = weights_in_place_of(options); !file.empty()) {

@@ -4,6 +4,7 @@
 
 // One run of ckpt-actor-node, from the checkpoint's headers to the exit status.
 
+#include "actors/update/update.hpp"
 #include "apps/node/command_line.hpp"
 
 #include <memory>

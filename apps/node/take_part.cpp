@@ -135,6 +135,20 @@ using actors::update_verdict;
   return node;
 }
 
+/// Parts of the update may still run, and what they have done to engines is not known.
+[[nodiscard]] update_verdict cut_short(const node_options& options, const cause& why) {
+  update_verdict verdict;
+  verdict.first_cause = why;
+  verdict.parts_left = true;
+  for (const auto& endpoint : options.update.endpoints) {
+    auto& engine = verdict.engines.emplace_back();
+    engine.endpoint = endpoint.url;
+    engine.serves = actors::served_weights::unknown;
+    engine.why = why.what;
+  }
+  return verdict;
+}
+
 } // namespace
 
 update_verdict take_part(actor_runtime& runtime, const node_options& options,
@@ -142,10 +156,12 @@ update_verdict take_part(actor_runtime& runtime, const node_options& options,
                          const signal_guard& signals) {
   auto& system = runtime.system();
   update_verdict verdict;
+  bool has_begun = false;
   try {
     auto described = describe_node(system, runtime.network(), options, update, failed_before);
     const auto coordinator = described.coordinator.here;
     const auto node = system.spawn(actors::node, std::move(described));
+    has_begun = true;
     caf::scoped_actor self{system};
     self->monitor(node);
     {
@@ -154,21 +170,20 @@ update_verdict take_part(actor_runtime& runtime, const node_options& options,
           [&](cause why) { caf::anon_send(caf::actor{self}, actors::give_up{std::move(why)}); }};
       self->send(node, actors::run_atom_v);
       // No deadline here: every wait inside has one, and the node always answers.
-      self->receive(
-          [&](update_verdict& answer) { verdict = std::move(answer); },
-          [&](const actors::give_up& at_once) {
-            verdict.first_cause = at_once.why;
-            verdict.parts_left = true;
-          },
-          [&](const caf::down_msg& down) {
-            verdict.first_cause = {ec::unspecified, "the node ended unexpectedly: " + to_string(down.reason)};
-          });
+      self->receive([&](update_verdict& answer) { verdict = std::move(answer); },
+                    [&](const actors::give_up& at_once) { verdict = cut_short(options, at_once.why); },
+                    [&](const caf::down_msg& down) {
+                      verdict = cut_short(options, {ec::unspecified, "the node ended unexpectedly: "
+                                                                         + to_string(down.reason)});
+                    });
     }
     if (coordinator && !verdict.parts_left)
       self->wait_for(coordinator); // Until the other hosts know the outcome.
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
     const auto why = actors::to_cause(error);
+    if (has_begun)
+      return cut_short(options, why);
     verdict =
         actors::conclude(why, {actors::untouched(why, options.layout, actors::endpoint_urls(options.update))},
                          options.layout, options.update.weight_version);

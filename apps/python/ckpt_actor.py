@@ -96,10 +96,11 @@ class Client:
         self._key = key
 
     def publish(self, checkpoint_path: str | os.PathLike[str], version: str, *, prepare_only: bool = False,
-                pause: str | None = None) -> Update:
-        """Brings a checkpoint into the engines as this version. Asked again it is the same update."""
+                pause: str | None = None, force: bool = False) -> Update:
+        """Brings a checkpoint into the engines as this version. Asked again while they serve it, it is the same update,
+        unless `force` asks for another: after an engine was restarted, which the node does not see."""
         body = {"checkpoint_path": str(pathlib.Path(checkpoint_path).absolute()), "version": version,
-                "prepare_only": prepare_only, "pause": pause}
+                "prepare_only": prepare_only, "pause": pause, "force": force}
         return Update(self, self.call("POST", "/v1/updates", body)["id"])
 
     def rollback(self, version: str | None = None) -> Update:

@@ -10,6 +10,7 @@
 #include <limits>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <stdexcept>
 #include <system_error>
 #include <thread>
@@ -41,8 +42,8 @@ constexpr std::size_t reported_max = 16;
 constexpr int connect_milliseconds_max = 10'000;
 
 /// A cable that has just been plugged in, or a switch that has just started, makes a host unreachable for a
-/// second or two. UCX would not try again.
-constexpr std::chrono::milliseconds unreachable_max{2'500}, unreachable_wait{100};
+/// moment. UCX would not try again. The caller waits meanwhile: for both neighbours less than --host-timeout.
+constexpr std::chrono::milliseconds unreachable_max{1'500}, unreachable_wait{50};
 
 /// The C library has no other way to find what a socket means to us: UCX accepts on a thread of its own.
 /// Inodes, because numbers of files are used again.
@@ -159,10 +160,16 @@ struct door_functions {
     const auto fitting = in_use->keys_.find(place_of(*where));
     if (fitting == in_use->keys_.end())
       return original(socket, where, length);
-    const auto deadline = std::chrono::steady_clock::now() + unreachable_max;
+    std::optional<std::chrono::steady_clock::time_point> deadline; // From the first failure on.
     while (original(socket, where, length) != 0 && (errno != EINPROGRESS || !is_made(socket))) {
-      if ((errno != EHOSTUNREACH && errno != ENETUNREACH) || std::chrono::steady_clock::now() > deadline)
+      // After a failure in the background Linux ends one attempt as aborted, and then begins anew.
+      const bool is_passing =
+          errno == EHOSTUNREACH || errno == ENETUNREACH || (deadline && errno == ECONNABORTED);
+      const auto now = std::chrono::steady_clock::now();
+      if (!is_passing || now > deadline.value_or(now))
         return -1;
+      if (!deadline)
+        deadline = now + unreachable_max;
       std::this_thread::sleep_for(unreachable_wait);
     }
     // A new connection has room for it. If it is gone already, UCX finds that out by itself.

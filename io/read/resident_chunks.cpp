@@ -113,22 +113,23 @@ void resident_chunks::read_all(const checkpoint& source, const bucket_plan& plan
                                             / static_cast<double>(options.bytes_per_second_max)};
     return clock::now() - began < due;
   };
-  // Nothing writes to the memory any more, or it stays for ever.
-  const auto end_reads = [&] {
-    if (!reader->drain(drain_wait))
-      memory_ = {};
-  };
+  // However this ends, nothing writes to the memory afterwards, or it stays for ever.
+  const std::shared_ptr<void> at_end{nullptr, [&](void*) {
+                                       if (reader->in_flight() > 0 && !reader->drain(drain_wait))
+                                         memory_ = {};
+                                     }};
   while (done < chunks.size()) {
-    if (stop.stop_requested()) {
-      end_reads();
+    if (stop.stop_requested())
       throw system_failure(ECANCELED, "read", source.path.native());
-    }
     for (; next < chunks.size() && !is_early(); ++next) {
       const auto& planned = plan.chunks[chunks[next]];
       const auto& place = places_[chunks[next]];
+      const bool was_idle = reader->in_flight() == 0;
       if (!reader->submit({&files.open(planned.file), planned.window, planned.needed_bytes,
                            memory_.data() + place.offset, chunks[next]}))
         break;
+      if (was_idle)
+        last_completion = clock::now();
       submitted_bytes += planned.window.length;
     }
     results.clear();
@@ -136,16 +137,13 @@ void resident_chunks::read_all(const checkpoint& source, const bucket_plan& plan
       std::this_thread::sleep_for(1ms); // Held back by the limit.
     else if (reader->wait(look_every, results) > 0)
       last_completion = clock::now();
-    else if (clock::now() - last_completion > options.timeout) {
-      end_reads();
+    else if (clock::now() - last_completion > options.timeout)
       throw system_failure(ETIMEDOUT, "read", source.path.native());
-    }
     for (const auto& result : results) {
       const auto chunk = static_cast<std::uint32_t>(result.tag);
       const auto& planned = plan.chunks[chunk];
       const auto& file = source.files[planned.file];
       if (result.error) {
-        end_reads();
         require_unchanged(file); // That would be the better cause.
         throw checkpoint_error{file.path.native(), "reading " + std::to_string(planned.window.length)
                                                        + " bytes at " + std::to_string(planned.window.offset)

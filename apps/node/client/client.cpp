@@ -46,6 +46,7 @@ struct client_flags {
   std::string pause;
   bool waits = false;
   bool only_prepares = false;
+  bool is_forced = false;
 };
 
 /// The node has said no, or is not there; carries the exit status.
@@ -108,10 +109,7 @@ private:
 [[nodiscard]] int exit_status_of(const json::object& update) {
   if (update.at("state").as_string() == "updated" || update.at("waits_for_commit").as_bool())
     return 0;
-  if (const auto& report = update.at("report"); report.is_object())
-    return report.at("exit_status").to_number<int>();
-  return actors::exit_status(update.at("state").as_string() == "cancelled" ? actors::ec::interrupted
-                                                                           : actors::ec::checkpoint_invalid);
+  return update.at("exit_status").to_number<int>();
 }
 
 void print(const json::value& answer) { std::cout << answer << std::endl; }
@@ -130,7 +128,8 @@ int publish(const client& node, const client_flags& flags) {
   json::object body{
       {"checkpoint_path", std::filesystem::absolute(flags.directory).lexically_normal().string()},
       {"version", flags.version},
-      {"prepare_only", flags.only_prepares}};
+      {"prepare_only", flags.only_prepares},
+      {"force", flags.is_forced}};
   if (!flags.pause.empty())
     body["pause"] = flags.pause;
   return follow(node, flags, node.ask(verb::post, "/v1/updates", body).as_object());
@@ -173,6 +172,7 @@ int run_client_command(int argc, const char* const* argv) {
   publish_it->add_option("--version", flags.version, "What the engines shall report afterwards")->required();
   publish_it->add_option("--pause", flags.pause, "How requests are stopped, instead of as the node does it");
   publish_it->add_flag("--prepare", flags.only_prepares, "Only prepare it; commit lets it happen");
+  publish_it->add_flag("--force", flags.is_forced, "Also where the engines are known to serve the version");
   add_wait(publish_it);
   auto* commit_it = add("commit", "Let a prepared update happen");
   commit_it->add_option("ID", flags.id, "Of the update")->required();

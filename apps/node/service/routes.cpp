@@ -9,6 +9,7 @@
 #include "io/utf8.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <optional>
@@ -28,6 +29,9 @@ constexpr std::size_t body_bytes_max = 64 << 10;
 constexpr std::size_t waiters_max = 128;
 constexpr double wait_seconds_max = 3'600;
 constexpr std::size_t version_length_max = 256;
+
+/// In which answers to those who waited still go out when the node ends.
+constexpr std::chrono::milliseconds last_words_max{300};
 
 /// The request makes no sense; carries why.
 class bad_request : public std::runtime_error {
@@ -104,6 +108,12 @@ private:
   return std::move(*text);
 }
 
+/// As the same place is spelt by everybody: without "..", and without a slash at the end.
+[[nodiscard]] std::filesystem::path normal_path(const std::filesystem::path& asked) {
+  const auto path = asked.lexically_normal();
+  return path.has_filename() ? path : path.parent_path();
+}
+
 [[nodiscard]] double wait_of(const io::http_question& asked) {
   const auto found = asked.query.find("wait");
   if (found == asked.query.end())
@@ -139,7 +149,11 @@ http_side::http_side(service& answers, const std::vector<io::http_listen_address
 }
 
 http_side::~http_side() noexcept {
-  context_.stop();
+  boost::asio::steady_timer last_words{context_, last_words_max};
+  boost::asio::post(context_, [&] {
+    look_after_waiters();
+    last_words.async_wait([this](const boost::system::error_code&) { context_.stop(); });
+  });
   thread_.join();
 }
 
@@ -199,37 +213,43 @@ io::http_answer http_side::route(const io::http_question& asked, const exchange_
 }
 
 io::http_answer http_side::file_update(const io::http_question& asked) {
-  const fields body{asked.body, {"checkpoint_path", "version", "prepare_only", "pause"}};
+  const fields body{asked.body, {"checkpoint_path", "version", "prepare_only", "pause", "force"}};
   update_request request;
   request.version = require_version(body.text("version"));
-  request.checkpoint_path = body.text("checkpoint_path").value_or("");
+  request.checkpoint_path = normal_path(body.text("checkpoint_path").value_or(""));
   if (!request.checkpoint_path.is_absolute())
     throw bad_request{"\"checkpoint_path\" has to be an absolute path"};
   request.waits_for_commit = body.flag("prepare_only");
+  request.is_forced = body.flag("force");
   if (const auto pause = body.text("pause"))
     try {
       request.pause = service_.parse_pause(*pause);
     } catch (const std::invalid_argument& error) {
       throw bad_request{error.what()};
     }
-  const auto filed = service_.updates().file(request, service_.versions().describe_change(request.version));
+  const auto change = changes_.look([this, request] {
+    return service_.versions().describe_change(request.version, request.checkpoint_path);
+  });
+  if (!change)
+    return refuse(503, request.checkpoint_path.string() + ": the file system does not answer");
+  const auto filed = service_.updates().file(request, {*change, service_.is_served(request.version)});
   if (filed.refused)
     return reply(filed.refused);
   return reply(202, service_.updates().describe(filed.id).value());
 }
 
-/// To the version before, or to one that is named: an update of its own.
+/// To the version before, or to one that is named: an update of its own. Which one is before is seen when its turn
+/// comes.
 io::http_answer http_side::roll_back(const io::http_question& asked) {
   const fields body{asked.body, {"version"}};
-  const auto name = body.text("version").value_or(service_.versions().previous());
-  const auto version = service_.versions().find(name);
-  if (!version)
-    return refuse(404, name.empty() ? "there is no version before the one that is served"
-                                    : "no version " + name + " is known");
   update_request request;
-  request.version = name;
-  request.checkpoint_path = version->checkpoint.path;
+  request.version = body.text("version").value_or("");
   request.is_rollback = true;
+  const auto& versions = service_.versions();
+  if (request.version.empty() && versions.served().empty())
+    return refuse(404, "there is no version before the one that is served");
+  if (!request.version.empty() && !versions.find(request.version))
+    return refuse(404, "no version " + request.version + " is known");
   const auto filed = service_.updates().file(request);
   if (filed.refused)
     return reply(filed.refused);
@@ -252,6 +272,7 @@ io::http_answer http_side::about_update(const io::http_question& asked, std::str
   const auto seconds = wait_of(asked);
   if (seconds == 0 || is_settled(*described))
     return reply(200, *described);
+  look_after_waiters(); // Some may have gone.
   if (waiters_.size() >= waiters_max)
     return refuse(429, "too many wait already");
   auto& one = waiters_.emplace_back(context_, std::move(rest), waiting);
@@ -281,6 +302,7 @@ io::http_answer http_side::about_version(const io::http_question& asked, const s
     return refuse(405, "DELETE");
   switch (service_.versions().drop(name)) {
   case version_shelf::dropped::yes:
+    service_.updates().forget(name);
     return reply(200, json::object{});
   case version_shelf::dropped::is_served:
     return refuse(409, "version " + name + " is what engines serve");

@@ -4,6 +4,7 @@
 
 // The HTTP routes of a resident node. One thread of its own.
 
+#include "apps/node/service/file_system_look.hpp"
 #include "io/http/http_server.hpp"
 
 #include <list>
@@ -57,6 +58,7 @@ private:
 
   service& service_;
   std::string key_;
+  file_system_look changes_;
   boost::asio::io_context context_{1};
   std::list<waiter> waiters_;
   std::list<io::http_server> servers_;

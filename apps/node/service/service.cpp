@@ -6,10 +6,12 @@
 #include "actors/update/verdict.hpp"
 #include "apps/node/prepare.hpp"
 #include "apps/node/report.hpp"
+#include "apps/node/run.hpp"
 #include "apps/node/service/routes.hpp"
 #include "apps/node/take_part.hpp"
 #include "io/error.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <system_error>
@@ -73,25 +75,48 @@ int service::run() {
       is_ending_ = true;
   }
   spdlog::info("ending");
-  return is_stuck_ ? actors::exit_status(ec::unspecified) : 0;
+  return is_stuck_ || was_interrupted_ ? actors::exit_status(ec::interrupted) : 0;
 }
 
 void service::work(const update_book::work& next) {
   try {
-    next.is_commit ? commit(next) : prepare_update(next);
+    if (next.version)
+      commit(next);
+    else if (next.asked.is_rollback)
+      prepare_rollback(next);
+    else
+      prepare_update(next);
   } catch (const std::exception& error) {
     const auto why = actors::to_cause(error);
     spdlog::error("update {}: {}", next.id, why.what);
-    book_.end(next.id, update_state::failed, why.what, {});
+    end(next.id, why);
   }
 }
 
-void service::prepare_update(const update_book::work& next) {
-  // What is asked for anew is read anew: an earlier try under this name may have been of other content.
-  if (next.asked.is_rollback && shelf_.find(next.asked.version) != nullptr) {
-    book_.is_prepared(next.id);
-    return;
+void service::end(const std::string& id, const cause& why, json::object report) {
+  const bool is_updated = why.code == ec::none;
+  {
+    const std::lock_guard lock{mutex_};
+    ++(is_updated ? updated_ : failed_);
   }
+  book_.end(id, is_updated ? update_state::updated : update_state::failed, why, std::move(report));
+}
+
+/// The version itself, never what may be at its path by now. Without a name: the one before, or the last good one
+/// where engines do not all serve it.
+void service::prepare_rollback(const update_book::work& next) {
+  auto name = next.asked.version;
+  if (name.empty())
+    name = is_served(shelf_.served()) ? shelf_.previous() : shelf_.served();
+  if (auto version = shelf_.find(name))
+    book_.is_prepared(next.id, name, std::move(version));
+  else
+    end(next.id, {ec::usage, name.empty() ? "there is no version before the one that is served"
+                                          : "no version " + name + " is known"});
+}
+
+/// Read anew, whatever is known under this name: an earlier try may have been of other content.
+void service::prepare_update(const update_book::work& next) {
   std::stop_token stop;
   {
     const std::lock_guard lock{mutex_};
@@ -99,6 +124,10 @@ void service::prepare_update(const update_book::work& next) {
     stop_preparing_ = {};
     stop = stop_preparing_.get_token();
   }
+  const signal_watch watch{signals_, [this] {
+                             const std::lock_guard lock{mutex_};
+                             stop_preparing_.request_stop();
+                           }};
   auto opened = open_version(options_for(next.asked));
   if (opened.version && options_.service->resident_memory_bytes > 0)
     keep_in_memory(*opened.version, stop);
@@ -107,11 +136,12 @@ void service::prepare_update(const update_book::work& next) {
     preparing_.clear();
   }
   if (!opened.version) {
-    book_.end(next.id, update_state::failed, opened.failed.what, {});
+    end(next.id, opened.failed);
     return;
   }
-  shelf_.put(next.asked.version, std::move(opened.version));
-  book_.is_prepared(next.id);
+  const actors::version_ptr version = std::move(opened.version);
+  shelf_.put(next.asked.version, version);
+  book_.is_prepared(next.id, next.asked.version, version);
 }
 
 /// Where there is no room it is read when it is pushed.
@@ -132,52 +162,53 @@ void service::keep_in_memory(actors::weights_version& opened, const std::stop_to
   options.bytes_per_second_max = options_.service->read_bytes_per_second_max;
   opened.resident =
       std::make_unique<const io::resident_chunks>(opened.checkpoint, opened.plan, chunks, options, stop);
+  for (auto& file :
+       opened.checkpoint.files) // Files that are removed in /dev/shm take memory while they are open.
+    file.descriptor.reset();
 }
 
 void service::commit(const update_book::work& next) {
-  const auto options = options_for(next.asked);
-  const auto version = shelf_.find(next.asked.version);
-  if (!version) {
-    book_.end(next.id, update_state::failed, "version " + next.asked.version + " has been dropped", {});
-    return;
-  }
   json::object report;
-  const auto verdict = push(next.id, options, version, report);
+  const auto verdict = push(next.id, options_for(next.asked), next.version, report);
   const bool is_updated = verdict.first_cause.code == ec::none;
-  {
-    const std::lock_guard lock{mutex_};
-    ++(is_updated ? updated_ : failed_);
-    for (const auto& engine : verdict.engines)
-      paused_seconds_ += engine.account.pause_seconds;
-  }
+  was_interrupted_ = verdict.first_cause.code == ec::interrupted;
   if (is_updated)
-    shelf_.serve(next.asked.version);
-  else if (options_.service->rolls_back && verdict.first_cause.code != ec::interrupted && !verdict.parts_left)
-    report["rollback"] = roll_back_after_failure(next.id);
-  book_.end(next.id, is_updated ? update_state::updated : update_state::failed, verdict.first_cause.what,
-            std::move(report));
-  if (verdict.parts_left) {
+    shelf_.serve(next.asked.version, next.asked.is_rollback);
+  else if (options_.service->rolls_back)
+    report["rollback"] = roll_back_after_failure(next, verdict);
+  end(next.id, verdict.first_cause, std::move(report));
+  if (is_stuck_)
     spdlog::error("something is stuck in the kernel or a library: this process cannot go on");
-    is_ending_ = is_stuck_ = true;
-  }
 }
 
 /// All engines: those that took the new version are given the old one again, and mixes end. Returns the report
 /// on it.
-json::object service::roll_back_after_failure(const std::string& id) {
+json::object service::roll_back_after_failure(const update_book::work& failed,
+                                              const actors::update_verdict& verdict) {
+  const auto without = [](const char* outcome) {
+    return json::object{{"outcome", outcome}, {"version", nullptr}};
+  };
+  if (std::ranges::all_of(verdict.engines, [](const auto& engine) {
+        return engine.serves == actors::served_weights::unchanged;
+      }))
+    return without("unneeded");
   const auto name = shelf_.served();
   const auto version = shelf_.find(name);
-  if (!version) {
-    spdlog::warn("there is no version to roll back to");
-    return {{"outcome", "impossible"}, {"version", nullptr}};
+  if (!version || is_stuck_ || signals_.has_come()) {
+    spdlog::warn("there is no roll-back: {}",
+                 !version ? "no version is known to be good" : "this node is ending");
+    return without("impossible");
   }
   spdlog::warn("rolling back to version {}", name);
-  update_request before;
+  auto before = failed.asked; // Paused as that one was.
   before.version = name;
   before.checkpoint_path = version->checkpoint.path;
   json::object report;
-  if (push(id, options_for(before), version, report).parts_left)
-    is_ending_ = is_stuck_ = true;
+  try {
+    static_cast<void>(push(failed.id, options_for(before), version, report));
+  } catch (const std::exception& error) {
+    report = {{"outcome", "failed"}, {"cause", error.what()}};
+  }
   report["version"] = name;
   return report;
 }
@@ -185,12 +216,21 @@ json::object service::roll_back_after_failure(const std::string& id) {
 void service::note_engines(const actors::update_verdict& verdict, const std::string& version) {
   const std::lock_guard lock{mutex_};
   for (const auto& engine : verdict.engines) {
+    paused_seconds_ += engine.account.pause_seconds;
     auto& known = engines_[engine.endpoint];
     if (engine.serves == actors::served_weights::unchanged)
       continue;
     const bool is_whole = engine.serves == actors::served_weights::updated;
     known = {engine.serves, is_whole ? version : std::string{}, std::chrono::system_clock::now()};
   }
+}
+
+bool service::is_served(const std::string& version) const {
+  const std::lock_guard lock{mutex_};
+  return !version.empty() && std::ranges::all_of(options_.update.endpoints, [&](const auto& endpoint) {
+    const auto known = engines_.find(endpoint.url);
+    return known != engines_.end() && known->second.version == version;
+  });
 }
 
 json::array service::engines() const {
@@ -226,10 +266,13 @@ actors::update_verdict service::push(const std::string& id, const node_options& 
   spdlog::info("{}", summary_of(verdict, *prepared.update));
   report = report_of(verdict, *prepared.update);
   note_engines(verdict, options.update.weight_version.value_or(""));
-  if (verdict.parts_left)
+  if (verdict.parts_left) {
+    withdraw_exports(*prepared.update, true);
     left_ = std::move(prepared);
-  else
+    is_ending_ = is_stuck_ = true;
+  } else {
     prepared.update->release();
+  }
   return verdict;
 }
 

@@ -45,6 +45,9 @@ public:
   [[nodiscard]] std::string metrics() const;
   [[nodiscard]] boost::json::array engines() const;
 
+  /// Whether every engine is known to serve the version, as a whole.
+  [[nodiscard]] bool is_served(const std::string& version) const;
+
   /// Throws std::invalid_argument for a mode that the engines do not have.
   [[nodiscard]] io::pause_mode parse_pause(const std::string& mode) const {
     return io::parse_pause_mode(options_.update.engine, mode);
@@ -60,12 +63,14 @@ private:
 
   void work(const update_book::work& next);
   void prepare_update(const update_book::work& next);
+  void prepare_rollback(const update_book::work& next);
   void commit(const update_book::work& next);
-  [[nodiscard]] actors::version_ptr open(const update_request& asked, actors::cause& failed);
+  void end(const std::string& id, const actors::cause& why, boost::json::object report = {});
   void keep_in_memory(actors::weights_version& opened, const std::stop_token& stop);
   [[nodiscard]] actors::update_verdict push(const std::string& id, const node_options& options,
                                             const actors::version_ptr& version, boost::json::object& report);
-  [[nodiscard]] boost::json::object roll_back_after_failure(const std::string& id);
+  [[nodiscard]] boost::json::object roll_back_after_failure(const update_book::work& failed,
+                                                            const actors::update_verdict& verdict);
   void note_engines(const actors::update_verdict& verdict, const std::string& version);
   [[nodiscard]] node_options options_for(const update_request& asked) const;
 
@@ -78,6 +83,7 @@ private:
   prepared_update left_; ///< of an update that is stuck; must not be destroyed
   bool is_ending_ = false;
   bool is_stuck_ = false;
+  bool was_interrupted_ = false; ///< the last update was, which engines may have felt
 
   mutable std::mutex mutex_; ///< guards what follows
   std::string preparing_;    ///< id of the update that is being prepared

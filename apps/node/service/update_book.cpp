@@ -13,7 +13,7 @@ namespace {
 
 namespace json = boost::json;
 
-/// Updates that nobody has begun with.
+/// Updates that are not over.
 constexpr std::size_t waiting_max = 64;
 
 /// Entries in all. The oldest that is over goes first.
@@ -56,20 +56,22 @@ std::string_view name(update_state state) noexcept {
 
 update_book::update_book() : prefix_{id_prefix()} {}
 
-update_book::filed update_book::file(const update_request& asked, const std::string& change) {
+update_book::filed update_book::file(const update_request& asked, const known_version& of_it) {
   std::unique_lock lock{mutex_};
   for (auto& known : entries_ | std::views::reverse) {
-    if (known.asked.version != asked.version || asked.is_rollback || known.asked.is_rollback)
+    if (known.asked.version != asked.version || asked.is_rollback != known.asked.is_rollback)
       continue;
-    if (known.state == update_state::failed || known.state == update_state::cancelled)
+    if (known.is_forgotten || known.state == update_state::failed || known.state == update_state::cancelled)
       continue;
-    if (known.asked.checkpoint_path != asked.checkpoint_path)
+    if (!asked.is_rollback && known.asked.checkpoint_path != asked.checkpoint_path)
       return {
           known.id, false,
           refusal{409, "version " + asked.version + " is known as " + known.asked.checkpoint_path.string()}};
-    if (!change.empty())
+    if (!of_it.change.empty())
       return {known.id, false,
-              refusal{409, "version " + asked.version + " is known with other content: " + change}};
+              refusal{409, "version " + asked.version + " is known with other content: " + of_it.change}};
+    if (known.state == update_state::updated && (asked.is_rollback || asked.is_forced || !of_it.is_served))
+      break;
     if (!asked.waits_for_commit)
       known.may_commit = true;
     auto id = known.id;
@@ -77,8 +79,7 @@ update_book::filed update_book::file(const update_request& asked, const std::str
     changed_();
     return {std::move(id), false, std::nullopt};
   }
-  const auto waiting =
-      std::ranges::count(entries_, update_state::queued, [](const entry& one) { return one.state; });
+  const auto waiting = std::ranges::count_if(entries_, [](const entry& one) { return !is_over(one.state); });
   if (static_cast<std::size_t>(waiting) >= waiting_max)
     return {{}, false, refusal{429, "too many updates wait: " + std::to_string(waiting)}};
   forget_oldest();
@@ -91,6 +92,12 @@ update_book::filed update_book::file(const update_request& asked, const std::str
   lock.unlock();
   changed_();
   return {std::move(id), true, std::nullopt};
+}
+
+void update_book::forget(const std::string& version) {
+  const std::lock_guard lock{mutex_};
+  for (auto& one : entries_)
+    one.is_forgotten |= one.asked.version == version && is_over(one.state);
 }
 
 void update_book::forget_oldest() {
@@ -126,6 +133,8 @@ std::optional<update_book::refusal> update_book::cancel(const std::string& id) {
     if (one->state >= update_state::committing)
       return refusal{409, "update " + id + " cannot be cancelled any more: " + std::string{name(one->state)}};
     set(*one, update_state::cancelled);
+    one->version.reset();
+    one->why.code = actors::ec::interrupted;
   }
   changed_();
   return std::nullopt;
@@ -144,7 +153,9 @@ std::optional<json::object> update_book::describe(const std::string& id) const {
                          {"since", unix_seconds(one->since)},
                          {"waits_for_commit", one->state == update_state::prepared && !one->may_commit},
                          {"over", is_over(one->state)},
-                         {"error", one->why.empty() ? json::value(nullptr) : json::value(one->why)},
+                         {"error", one->why.what.empty() ? json::value(nullptr) : json::value(one->why.what)},
+                         {"exit_status", is_over(one->state) ? json::value(actors::exit_status(one->why.code))
+                                                             : json::value(nullptr)},
                          {"progress", nullptr},
                          {"report", one->report.empty() ? json::value(nullptr) : json::value(one->report)}};
   if (one->running)
@@ -168,17 +179,24 @@ void update_book::on_change(std::function<void()> changed) { changed_ = std::mov
 
 std::optional<update_book::work> update_book::take_work() {
   std::unique_lock lock{mutex_};
-  for (auto& one : entries_) {
-    const bool is_commit = one.state == update_state::prepared && one.may_commit;
-    if (!is_commit && one.state != update_state::queued)
-      continue;
-    set(one, is_commit ? update_state::committing : update_state::preparing);
-    work next{one.id, one.asked, is_commit};
-    lock.unlock();
-    changed_();
-    return next;
-  }
-  return std::nullopt;
+  const auto is_committed = [](const entry& one) {
+    return one.state == update_state::prepared && one.may_commit;
+  };
+  const auto is_queued = [](const entry& one) { return one.state == update_state::queued; };
+  auto next = std::ranges::find_if(entries_, [&](const entry& one) {
+    return one.asked.is_rollback && (is_committed(one) || is_queued(one));
+  });
+  if (next == entries_.end())
+    next = std::ranges::find_if(entries_, is_committed);
+  if (next == entries_.end())
+    next = std::ranges::find_if(entries_, is_queued);
+  if (next == entries_.end())
+    return std::nullopt;
+  set(*next, next->version ? update_state::committing : update_state::preparing);
+  work taken{next->id, next->asked, next->version};
+  lock.unlock();
+  changed_();
+  return taken;
 }
 
 void update_book::now_runs(const std::string& id, std::shared_ptr<const actors::update> running) {
@@ -187,22 +205,28 @@ void update_book::now_runs(const std::string& id, std::shared_ptr<const actors::
     one->running = std::move(running);
 }
 
-void update_book::is_prepared(const std::string& id) {
+void update_book::is_prepared(const std::string& id, const std::string& name, actors::version_ptr version) {
   {
     const std::lock_guard lock{mutex_};
-    if (auto* one = find(id); one != nullptr && one->state == update_state::preparing)
+    if (auto* one = find(id); one != nullptr && one->state == update_state::preparing) {
+      one->asked.version = name;
+      one->asked.checkpoint_path = version->checkpoint.path;
+      one->version = std::move(version);
       set(*one, update_state::prepared);
+    }
   }
   changed_();
 }
 
-void update_book::end(const std::string& id, update_state state, std::string why, json::object report) {
+void update_book::end(const std::string& id, update_state state, const actors::cause& why,
+                      json::object report) {
   {
     const std::lock_guard lock{mutex_};
     if (auto* one = find(id); one != nullptr && one->state != update_state::cancelled) {
       set(*one, state);
       one->running.reset();
-      one->why = std::move(why);
+      one->version.reset();
+      one->why = why;
       one->report = std::move(report);
     }
   }

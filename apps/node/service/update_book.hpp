@@ -25,11 +25,12 @@ namespace ckpt::apps {
 
 /// The request of a client.
 struct update_request {
-  std::string version;
+  std::string version; ///< empty: the version before, of a roll-back
   std::filesystem::path checkpoint_path;
   std::optional<io::pause_mode> pause; ///< else the node's
   bool waits_for_commit = false;
   bool is_rollback = false;
+  bool is_forced = false; ///< also where the engines are known to serve the version
 };
 
 ///   queued ─> preparing ─> prepared ─> committing ─> updated
@@ -63,10 +64,18 @@ public:
 
   update_book();
 
-  /// Files a request. The same version from the same path is the same update, unless that failed or was
-  /// cancelled. `change` says how the files there have changed since, if they have: then the request is
-  /// refused.
-  [[nodiscard]] filed file(const update_request& asked, const std::string& change = {});
+  /// What is known of a version that is asked for.
+  struct known_version {
+    std::string change;     ///< how the files differ from those it was made of: then the request is refused
+    bool is_served = false; ///< by all engines: what was done need not be done again
+  };
+
+  /// Files a request. The same version from the same path is the same update, unless that has failed or was
+  /// cancelled, or engines serve something else by now.
+  [[nodiscard]] filed file(const update_request& asked, const known_version& known = {});
+
+  /// `version` may mean other content from now on.
+  void forget(const std::string& version);
 
   /// Allows an update to be committed as soon as it is prepared. Returns why not, if it has failed or was
   /// cancelled.
@@ -87,15 +96,16 @@ public:
   struct work {
     std::string id;
     update_request asked;
-    bool is_commit = false; ///< else it is to be prepared
+    actors::version_ptr version; ///< null: it is to be prepared; else to be committed
   };
 
-  /// Takes the next work, if any, and sets the state of its update accordingly.
+  /// Takes the next work, if any, and sets the state of its update accordingly. Roll-backs come first, then
+  /// what is prepared.
   [[nodiscard]] std::optional<work> take_work();
 
   void now_runs(const std::string& id, std::shared_ptr<const actors::update> running);
-  void is_prepared(const std::string& id);
-  void end(const std::string& id, update_state state, std::string why, boost::json::object report);
+  void is_prepared(const std::string& id, const std::string& name, actors::version_ptr version);
+  void end(const std::string& id, update_state state, const actors::cause& why, boost::json::object report);
 
   /// True when the update has been cancelled while it was prepared.
   [[nodiscard]] bool is_cancelled(const std::string& id) const;
@@ -106,9 +116,11 @@ private:
     update_request asked;
     update_state state = update_state::queued;
     bool may_commit = true;
+    bool is_forgotten = false;   ///< its version may mean other content by now
+    actors::version_ptr version; ///< from prepared until it is over
     std::chrono::system_clock::time_point since;
     std::shared_ptr<const actors::update> running; ///< for its progress
-    std::string why;
+    actors::cause why;
     boost::json::object report;
   };
 

@@ -3,18 +3,18 @@
 
 #include "apps/node/service/version_shelf.hpp"
 
-#include "io/checkpoint/file_stamp.hpp"
-#include "io/fd.hpp"
+#include "io/checkpoint/checkpoint.hpp"
 
 #include <algorithm>
 #include <utility>
 
-#include <fcntl.h>
-
 namespace ckpt::apps {
 namespace {
 
-/// Versions whose tables are remembered, in memory or not.
+/// Versions whose content is remembered, to tell it from other content under the same name.
+constexpr std::size_t names_max = 1'024;
+
+/// Versions in memory, and steps back.
 constexpr std::size_t versions_max = 64;
 
 [[nodiscard]] std::uint64_t bytes_of(const actors::version_ptr& version) {
@@ -29,48 +29,79 @@ actors::version_ptr version_shelf::find(const std::string& name) const {
   return found == entries_.end() ? nullptr : found->version;
 }
 
+version_shelf::content version_shelf::content_of(const io::checkpoint& checkpoint) {
+  content files;
+  for (const auto& file : checkpoint.files)
+    files.emplace(file.path, file.stamp);
+  return files;
+}
+
+std::string version_shelf::served_before(std::size_t steps) const {
+  return steps < history_.size() ? history_[history_.size() - 1 - steps] : std::string{};
+}
+
+/// An update that is not over has the version, too.
+bool version_shelf::is_needed(const entry& one) const {
+  return one.name == served_before(0) || one.name == served_before(1) || one.version.use_count() > 1;
+}
+
 bool version_shelf::make_room(std::uint64_t bytes) {
   const std::lock_guard lock{mutex_};
   if (bytes > memory_bytes_max_)
     return false;
-  for (auto each = entries_.begin();
-       each != entries_.end() && bytes_in_memory() + bytes > memory_bytes_max_;) {
-    const bool stays = bytes_of(each->version) == 0 || each->name == served_ || each->name == previous_;
-    each = stays ? std::next(each) : entries_.erase(each);
-  }
+  for (auto each = entries_.begin(); each != entries_.end() && bytes_in_memory() + bytes > memory_bytes_max_;)
+    each = bytes_of(each->version) == 0 || is_needed(*each) ? std::next(each) : entries_.erase(each);
   return bytes_in_memory() + bytes <= memory_bytes_max_;
 }
 
-std::string version_shelf::describe_change(const std::string& name) const {
-  const auto known = find(name);
-  if (!known)
-    return {};
-  for (const auto& file : known->checkpoint.files) {
-    const io::fd opened{::open(file.path.c_str(), O_RDONLY | O_CLOEXEC)};
-    if (!opened)
-      continue;
-    const auto now = io::stamp_of(opened.number(), file.path.native());
-    if (now.device != file.stamp.device || now.inode != file.stamp.inode)
-      return file.path.native() + ": it is another file now";
-    if (const auto change = io::describe_change(file.stamp, now); !change.empty())
-      return file.path.native() + ": " + change;
+std::string version_shelf::describe_change(const std::string& name, const std::filesystem::path& path) const {
+  content before;
+  {
+    const std::lock_guard lock{mutex_};
+    const auto known = std::ranges::find(contents_, name, &std::pair<std::string, content>::first);
+    if (known == contents_.end())
+      return {};
+    before = known->second;
   }
-  return {};
+  if (!std::filesystem::exists(path))
+    return {};
+  const auto now = content_of(io::open_checkpoint(path));
+  for (const auto& [file, stamp] : before) {
+    const auto same = now.find(file);
+    if (same == now.end())
+      return file.native() + " is not part of it any more";
+    if (same->second.device != stamp.device || same->second.inode != stamp.inode)
+      return file.native() + ": it is another file now";
+    if (const auto change = io::describe_change(stamp, same->second); !change.empty())
+      return file.native() + ": " + change;
+  }
+  return now.size() == before.size() ? std::string{} : "there are more files now";
 }
 
 void version_shelf::put(const std::string& name, actors::version_ptr version) {
   const std::lock_guard lock{mutex_};
-  std::erase_if(entries_, [&](const entry& one) { return one.name == name; });
+  const auto is_it = [&](const auto& one) { return one.first == name; };
+  std::erase_if(contents_, is_it);
+  if (contents_.size() >= names_max)
+    contents_.pop_front();
+  contents_.emplace_back(name, content_of(version->checkpoint));
+  std::erase_if(entries_, [&](const entry& one) {
+    return one.name == name || (bytes_of(one.version) == 0 && !is_needed(one));
+  });
   for (auto each = entries_.begin(); each != entries_.end() && entries_.size() >= versions_max;)
-    each = each->name == served_ || each->name == previous_ ? std::next(each) : entries_.erase(each);
-  entries_.push_back({name, std::move(version), false});
+    each = is_needed(*each) ? std::next(each) : entries_.erase(each);
+  entries_.push_back({name, std::move(version)});
 }
 
-void version_shelf::serve(const std::string& name) {
+void version_shelf::serve(const std::string& name, bool is_rollback) {
   const std::lock_guard lock{mutex_};
-  if (name == served_)
-    return;
-  previous_ = std::exchange(served_, name);
+  if (is_rollback)
+    while (!history_.empty() && history_.back() != name)
+      history_.pop_back();
+  if (served_before(0) != name)
+    history_.push_back(name);
+  if (history_.size() > versions_max)
+    history_.erase(history_.begin());
   const auto found = std::ranges::find(entries_, name, &entry::name);
   if (found != entries_.end())
     entries_.splice(entries_.end(), entries_, found);
@@ -78,20 +109,22 @@ void version_shelf::serve(const std::string& name) {
 
 std::string version_shelf::previous() const {
   const std::lock_guard lock{mutex_};
-  return previous_;
+  return served_before(1);
 }
 
 std::string version_shelf::served() const {
   const std::lock_guard lock{mutex_};
-  return served_;
+  return served_before(0);
 }
 
 version_shelf::dropped version_shelf::drop(const std::string& name) {
   const std::lock_guard lock{mutex_};
-  if (name == served_)
+  if (name == served_before(0))
     return dropped::is_served;
-  return std::erase_if(entries_, [&](const entry& one) { return one.name == name; }) > 0 ? dropped::yes
-                                                                                         : dropped::unknown;
+  const auto known = std::erase_if(contents_, [&](const auto& one) { return one.first == name; });
+  std::erase_if(entries_, [&](const entry& one) { return one.name == name; });
+  std::erase(history_, name);
+  return known > 0 ? dropped::yes : dropped::unknown;
 }
 
 boost::json::array version_shelf::describe() const {
@@ -104,8 +137,8 @@ boost::json::array version_shelf::describe() const {
                                       {"bytes", one.version->checkpoint.tensor_bytes},
                                       {"resident", one.version->resident != nullptr},
                                       {"memory_bytes", bytes},
-                                      {"served", one.name == served_},
-                                      {"previous", one.name == previous_}});
+                                      {"served", one.name == served_before(0)},
+                                      {"previous", one.name == served_before(1)}});
   }
   return all;
 }

@@ -6,14 +6,16 @@
 // thread; bounded by the memory that the user allows, and by a number of versions.
 
 #include "actors/update/update.hpp"
+#include "io/checkpoint/file_stamp.hpp"
 
 #include <cstdint>
 #include <filesystem>
 #include <list>
+#include <map>
 #include <memory>
 #include <mutex>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include <boost/json.hpp>
 
@@ -21,31 +23,28 @@ namespace ckpt::apps {
 
 class version_shelf {
 public:
-  struct entry {
-    std::string name;
-    actors::version_ptr version;
-    bool is_served = false; ///< by an engine, as far as is known here
-  };
-
   /// `memory_bytes_max`: for what is kept in memory; 0 keeps nothing there.
   explicit version_shelf(std::uint64_t memory_bytes_max) : memory_bytes_max_{memory_bytes_max} {}
 
   [[nodiscard]] actors::version_ptr find(const std::string& name) const;
 
   /// Makes room in memory for `bytes`: evicts the least recently used versions, but never one that is served,
-  /// nor `previous()`. False when there is not enough.
+  /// that was served before, or that an update still needs. False when there is not enough.
   [[nodiscard]] bool make_room(std::uint64_t bytes);
 
-  /// How the files of version `name` differ from those that it was made of; empty when they do not, when they
-  /// are gone, or when the version is not known.
-  [[nodiscard]] std::string describe_change(const std::string& name) const;
+  /// How the checkpoint at `path` differs from what version `name` was made of, the files' sizes, times and
+  /// number; empty when it does not, when nothing is at `path` any more, or when the name is not known. Reads
+  /// the headers: takes as long as the file system does.
+  [[nodiscard]] std::string describe_change(const std::string& name, const std::filesystem::path& path) const;
 
+  /// What is not in memory stays only while an update needs it, or while it is served or was before: its files
+  /// are open, and take room even when they have been removed.
   void put(const std::string& name, actors::version_ptr version);
 
-  /// The engines serve `name` from now on.
-  void serve(const std::string& name);
+  /// The engines serve `name` from now on. A roll-back takes back what came after it.
+  void serve(const std::string& name, bool is_rollback);
 
-  /// The version that they served before; empty when it is not known.
+  /// The version that they served before; empty when there was none.
   [[nodiscard]] std::string previous() const;
   [[nodiscard]] std::string served() const;
 
@@ -57,13 +56,25 @@ public:
   [[nodiscard]] std::uint64_t memory_bytes() const;
 
 private:
+  struct entry {
+    std::string name;
+    actors::version_ptr version;
+  };
+
+  /// What a version was made of.
+  using content = std::map<std::filesystem::path, io::file_stamp>;
+
+  [[nodiscard]] static content content_of(const io::checkpoint& checkpoint);
+  [[nodiscard]] bool is_needed(const entry& one) const;
+  [[nodiscard]] std::string served_before(std::size_t steps) const;
   [[nodiscard]] std::uint64_t bytes_in_memory() const;
 
   std::uint64_t memory_bytes_max_;
   mutable std::mutex mutex_; ///< guards what follows
   std::list<entry> entries_; ///< the least recently used first
-  std::string served_;
-  std::string previous_;
+  std::list<std::pair<std::string, content>>
+      contents_;                     ///< of all names; the one that was put first goes first
+  std::vector<std::string> history_; ///< of versions served; the present one last
 };
 
 } // namespace ckpt::apps

@@ -60,6 +60,24 @@ TEST_F(left_behind_test, a_node_that_may_not_stay_says_what_may_happen_and_the_n
   EXPECT_TRUE(is_complete(running.answer(patience)));
 }
 
+TEST_F(left_behind_test, a_second_signal_ends_the_stay_at_once_and_the_next_node_heals_the_engine) {
+  const auto checkpoint = make_checkpoint();
+  start_unforgiving(checkpoint);
+  auto running = running_generation(6);
+  const auto node = start_node(checkpoint, {"--pause", "none", "--timeout", "20", "--stay-time", "600"});
+  const auto says = [&](const char* words) {
+    return eventually([&] { return node->output().find(words) != std::string::npos; });
+  };
+  EXPECT_TRUE(says("has taken the request")) << node->output();
+  node->send_signal(SIGTERM);
+  EXPECT_TRUE(says("a second signal ends this")) << node->output();
+  node->send_signal(SIGTERM);
+  EXPECT_EQ(node->wait(patience), 1) << node->output();
+  EXPECT_THAT(node->output(), HasSubstr("interrupted by SIGTERM twice"));
+  expect_healthy(checkpoint);
+  EXPECT_TRUE(is_complete(running.answer(patience)));
+}
+
 struct kill_case {
   const char* name;
   arguments flags;
@@ -140,11 +158,11 @@ INSTANTIATE_TEST_SUITE_P(server, early_test, testing::ValuesIn(early_answers),
 /// One worker was slow for longer than its node had patience, while its server answered that the other had given up.
 TEST_F(left_behind_test, a_worker_that_is_slower_than_its_node_is_patient_is_told_by_the_next_one) {
   const auto checkpoint = make_checkpoint();
-  start_unforgiving(checkpoint, {"--workers", "2", "--fault-updates", "1", "--fault", "slow-handle:2",
+  start_unforgiving(checkpoint, {"--workers", "2", "--fault-updates", "1", "--fault", "slow-handle:4",
                                  "--fault", "one-worker-only:1"});
   node_arguments_ = {"--inference-parallel-size", "2"};
-  EXPECT_EQ(run_node(checkpoint, {"--timeout", "0.7", "--stay-time", "1"}), 6) << node_output_;
-  EXPECT_THAT(node_output_, HasSubstr("did not answer for 0.7 s"));
+  EXPECT_EQ(run_node(checkpoint, {"--timeout", "1.8", "--stay-time", "1"}), 6) << node_output_;
+  EXPECT_THAT(node_output_, HasSubstr("did not answer for 1.8 s"));
   expect_healthy(checkpoint);
 }
 

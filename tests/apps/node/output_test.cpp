@@ -4,7 +4,7 @@
 // ckpt-actor-node whose output nobody reads: a pipe that is full, and stays so.
 
 #include "io/fd.hpp"
-#include "tests/apps/node/update_fixture.hpp"
+#include "tests/apps/node/serving_fixture.hpp"
 
 #include <array>
 #include <csignal>
@@ -19,7 +19,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class unread_output_test : public update_test {
+class unread_output_test : public serving_test {
 protected:
   void SetUp() override {
     ASSERT_EQ(::mkfifo(pipe_.c_str(), 0600), 0);
@@ -37,6 +37,14 @@ protected:
     return std::make_unique<program>(node_command(checkpoint, scratch_.path() / "report.json", flags), pipe_);
   }
 
+  /// SIGTERM waits for the program to take it.
+  [[nodiscard]] static bool is_pending(const program& node) {
+    const auto status = read_file("/proc/" + std::to_string(node.pid()) + "/status");
+    const auto line = status.find("ShdPnd:");
+    return line != std::string::npos
+           && (std::stoull(status.substr(line + 7), nullptr, 16) >> (SIGTERM - 1) & 1) != 0;
+  }
+
 private:
   const std::filesystem::path pipe_ = scratch_.path() / "pipe";
   io::fd end_;
@@ -51,12 +59,14 @@ TEST_F(unread_output_test, does_not_hold_up_an_update) {
 
 TEST_F(unread_output_test, does_not_hold_up_an_end_by_signals) {
   const auto checkpoint = make_checkpoint();
-  start_engine(checkpoint, {"--fault", "hang-at:first"});
+  start_serving(checkpoint, "sglang", {"--fault", "hang-at:first"});
+  const auto request = running_generation(60);
   const auto node = start_unread_node(checkpoint, {"--timeout", "600", "--stay-time", "600"});
-  std::this_thread::sleep_for(1500ms); // Till a worker hangs, most likely; it holds in any case.
-  node->send_signal(SIGTERM);
-  std::this_thread::sleep_for(500ms); // Two that come at once count as one.
-  node->send_signal(SIGTERM);
+  EXPECT_TRUE(becomes_paused());
+  for (int count = 0; count < 2; ++count) {
+    node->send_signal(SIGTERM);
+    EXPECT_TRUE(eventually([&] { return !is_pending(*node); }, patience)) << "two that wait count as one";
+  }
   EXPECT_EQ(node->wait(patience), 1);
   EXPECT_EQ(report().at("cause").at("code"), "interrupted");
 }

@@ -119,6 +119,77 @@ TEST_F(resident_test, is_asked_twice_and_makes_one_update) {
   EXPECT_EQ(read_report(scratch_.path() / "engine.json").at("updates").as_array().size(), 1u);
 }
 
+TEST_F(resident_test, is_asked_again_for_what_engines_no_longer_serve_and_pushes_it_again) {
+  start_service({"--resident-memory", "200MiB"});
+  const auto second = copy("second");
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  ASSERT_EQ(publish(second, "v2"), 0) << said_;
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  EXPECT_EQ(served_version(), "v1");
+  ASSERT_EQ(publish(second, "v2"), 0) << said_;
+  ASSERT_EQ(ask_node("rollback", {"--wait"}), 0) << said_;
+  EXPECT_EQ(served_version(), "v1");
+  ASSERT_EQ(publish(second.string() + "/", "v2"), 0) << said_;
+  EXPECT_EQ(served_version(), "v2");
+  const auto updates = [&] {
+    return read_report(scratch_.path() / "engine.json").at("updates").as_array().size();
+  };
+  const auto before = updates();
+  ASSERT_EQ(publish(second, "v2"), 0) << said_;
+  EXPECT_EQ(updates(), before) << "served by all";
+  ASSERT_EQ(publish(second, "v2", {"--force", "--wait"}), 0) << said_;
+  EXPECT_EQ(updates(), before + 1) << "forced";
+}
+
+TEST_F(resident_test, tells_other_content_also_by_the_files_that_there_are) {
+  start_service();
+  const auto directory = copy("step");
+  ASSERT_EQ(publish(directory, "v1"), 0) << said_;
+  ASSERT_EQ(publish(copy("second"), "v2"), 0) << said_;
+  ASSERT_EQ(publish(copy("third"), "v3"), 0) << said_;
+  fs::remove_all(directory);
+  fs::create_directory(directory);
+  fs::copy_file(write_small_checkpoint(scratch_.path() / "small", 1 << 20, 1) / "model.safetensors",
+                directory / "model.safetensors");
+  EXPECT_EQ(publish(directory, "v1"), 2) << "not what it was";
+  EXPECT_THAT(said_, HasSubstr("known with other content"));
+  ASSERT_EQ(ask_node("drop", {"v1"}), 0) << said_;
+  EXPECT_EQ(publish(directory, "v1"), 4) << "it is read, and the engine expects something else: " << said_;
+}
+
+TEST_F(resident_test, keeps_what_is_prepared_whatever_is_published_meanwhile) {
+  start_service({"--resident-memory", "110MiB"}); // Four versions of 24 MiB.
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  ASSERT_EQ(publish(copy("2"), "v2"), 0) << said_;
+  ASSERT_EQ(publish(copy("3"), "v3", {"--prepare", "--wait"}), 0) << said_;
+  const auto prepared = id();
+  for (const auto* name : {"4", "5"})
+    ASSERT_EQ(publish(copy(name), std::string{"v"} + name), 0) << said_;
+  fs::remove_all(scratch_.path() / "3");
+  ASSERT_EQ(ask_node("commit", {prepared, "--wait"}), 0) << said_;
+  EXPECT_EQ(served_version(), "v3");
+  EXPECT_TRUE(has_taken_all());
+}
+
+TEST_F(resident_test, keeps_no_removed_file_open_that_is_in_memory) {
+  start_service({"--resident-memory", "100MiB"});
+  const auto directory = copy("step");
+  ASSERT_EQ(publish(directory, "v1"), 0) << said_;
+  fs::remove_all(directory);
+  for (const auto& entry : fs::directory_iterator{"/proc/" + std::to_string(node_->pid()) + "/fd"}) {
+    std::error_code gone;
+    EXPECT_THAT(fs::read_symlink(entry.path(), gone).string(), testing::Not(HasSubstr(".safetensors")));
+  }
+}
+
+TEST_F(resident_test, ends_while_it_prepares_when_it_is_told_to) {
+  start_service({"--resident-memory", "100MiB", "--read-limit", "64KiB"});
+  ASSERT_EQ(publish(checkpoint_, "v1", {}), 0) << said_;
+  ASSERT_TRUE(eventually([&] { return ask_node("status", {id()}) == 0 && state() == "preparing"; }));
+  node_->send_signal(SIGTERM);
+  EXPECT_EQ(node_->wait(patience), 0) << node_->output();
+}
+
 TEST_F(resident_test, takes_other_content_under_a_known_name_for_what_it_is) {
   start_service({"--resident-memory", "200MiB"});
   const auto directory = copy("step");
@@ -145,10 +216,12 @@ TEST_F(resident_test, rolls_back_to_the_version_before_after_a_failure_or_withou
   spoil(spoilt);
   EXPECT_EQ(publish(spoilt, "v3"), 4);
   EXPECT_THAT(said_, HasSubstr(endpoint_));
-  ASSERT_EQ(ask_node("rollback", {"--version", "v2", "--wait"}), 0) << said_;
+  ASSERT_EQ(ask_node("rollback", {"--wait"}), 0) << "to the last good one: " << said_;
   EXPECT_EQ(served_version(), "v2");
   EXPECT_TRUE(has_taken_all());
   ASSERT_EQ(ask_node("rollback", {"--wait"}), 0) << said_;
+  EXPECT_EQ(served_version(), "v1");
+  EXPECT_EQ(ask_node("rollback", {"--wait"}), 2) << "there is no way back to what was rolled back";
   EXPECT_EQ(served_version(), "v1");
 }
 
@@ -215,8 +288,9 @@ TEST_F(resident_test, ends_in_the_middle_of_an_update_when_it_is_told_to) {
   ASSERT_EQ(publish(checkpoint_, "v1", {}), 0) << said_;
   ASSERT_TRUE(eventually([&] { return ask_node("status", {id()}) == 0 && state() == "committing"; }));
   node_->send_signal(SIGTERM);
-  EXPECT_EQ(node_->wait(patience), 0) << node_->output();
+  EXPECT_EQ(node_->wait(patience), 1) << "the engine felt it: " << node_->output();
   expect_nothing_left();
+  node_.reset();
 }
 
 /// The same process, the same devices, rings and staging memory: a failed update disturbs no later one.
