@@ -37,6 +37,20 @@ private:
   mutable std::atomic<bool> has_come_ = false;
 };
 
+/// Calls `come` at the first signal, on a thread of its own, as long as it lives.
+class signal_watch {
+public:
+  /// `signals` outlives it.
+  signal_watch(const signal_guard& signals, std::function<void()> come);
+  signal_watch(const signal_watch&) = delete;
+  signal_watch& operator=(const signal_watch&) = delete;
+  ~signal_watch() noexcept;
+
+private:
+  io::fd stop_; ///< readable once it is over
+  std::thread thread_;
+};
+
 /// On a terminal it rewrites one line (bytes, rate, time left), elsewhere it logs a line every few seconds.
 /// The first signal calls `interrupt`, the second `abandon`: wait for nothing more.
 class attendant {

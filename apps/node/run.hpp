@@ -18,6 +18,10 @@ struct ending {
   std::shared_ptr<void> kept = nullptr; ///< must not be destroyed then
 };
 
+/// What serves to find the rings goes away, also when this process ends without destructors. Where parts of the run
+/// are `left`, the marks of its devices stay: workers may wait for whoever comes next.
+void withdraw_exports(const actors::update& update, bool left);
+
 /// Plans, updates (unless it is a dry run), prints the verdict and writes the report. As a service it repeats
 /// that until it is told to end.
 [[nodiscard]] ending run(const node_options& options);

@@ -5,8 +5,10 @@
 
 #include "apps/synthetic.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <set>
 #include <string>
@@ -15,6 +17,28 @@
 namespace ckpt::tests {
 
 namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view device_prefix = "GPU-";
+
+/// Files in /dev/shm of which the name begins with `kind` and a device that the log names.
+[[nodiscard]] std::vector<fs::path> shared_files(const std::string& kind, const std::string& node_log) {
+  constexpr std::size_t uuid_bytes = 36;
+  std::set<std::string> beginnings;
+  for (auto at = node_log.find(device_prefix); at != std::string::npos;
+       at = node_log.find(device_prefix, at + 1))
+    beginnings.insert(kind + node_log.substr(at + device_prefix.size(), uuid_bytes));
+  std::vector<fs::path> files;
+  for (const auto& file : fs::directory_iterator{"/dev/shm"})
+    if (std::ranges::any_of(beginnings, [name = file.path().filename().string()](const auto& beginning) {
+          return name.starts_with(beginning);
+        }))
+      files.push_back(file);
+  return files;
+}
+
+} // namespace
 
 fs::path write_small_checkpoint(const fs::path& parent, std::uint64_t bytes, std::uint32_t shards) {
   apps::synthetic_options options;
@@ -54,16 +78,14 @@ boost::json::object read_report(const fs::path& path) {
   return value.is_object() ? value.as_object() : boost::json::object{};
 }
 
+void remove_marks(const std::string& node_log) {
+  for (const auto& file : shared_files("ckpt-actor-mark-", node_log))
+    fs::remove(file);
+}
+
 void expect_no_ring_left(const std::string& node_log) {
-  constexpr std::string_view prefix = "GPU-";
-  constexpr std::size_t uuid_bytes = 36;
-  std::set<std::string> devices;
-  for (auto at = node_log.find(prefix); at != std::string::npos; at = node_log.find(prefix, at + 1))
-    devices.insert(node_log.substr(at + prefix.size(), uuid_bytes));
-  EXPECT_FALSE(devices.empty()) << "names no device:\n" << node_log;
-  for (const auto& file : fs::directory_iterator{"/dev/shm"})
-    for (const auto& uuid : devices)
-      EXPECT_NE(file.path().filename().string().rfind("ckpt-actor-ring-" + uuid, 0), 0u) << file;
+  EXPECT_THAT(node_log, testing::HasSubstr(std::string{device_prefix})) << "names no device";
+  EXPECT_THAT(shared_files("ckpt-actor-ring-", node_log), testing::IsEmpty());
 }
 
 } // namespace ckpt::tests

@@ -39,6 +39,10 @@ std::filesystem::path write_small_checkpoint(const std::filesystem::path& parent
 /// The report in this file, or a failed test and nothing in it.
 [[nodiscard]] boost::json::object read_report(const std::filesystem::path& path);
 
+/// Removes the marks of devices that the log names: a node that leaves a worker behind leaves them to the next one, which
+/// here would be that of another test whose engine happens to have the same port.
+void remove_marks(const std::string& node_log);
+
 /// Nothing of an update that is over may be left in /dev/shm: no ring of a device that its log names. (Those
 /// of others are of tests that run beside this one.)
 void expect_no_ring_left(const std::string& node_log);

@@ -227,9 +227,7 @@ io::http_answer http_side::file_update(const io::http_question& asked) {
     } catch (const std::invalid_argument& error) {
       throw bad_request{error.what()};
     }
-  const auto change = changes_.look([this, request] {
-    return service_.versions().describe_change(request.version, request.checkpoint_path);
-  });
+  const auto change = changes_.look(service_.versions().change_of(request.version, request.checkpoint_path));
   if (!change)
     return refuse(503, request.checkpoint_path.string() + ": the file system does not answer");
   const auto filed = service_.updates().file(request, {*change, service_.is_served(request.version)});
@@ -250,7 +248,7 @@ io::http_answer http_side::roll_back(const io::http_question& asked) {
     return refuse(404, "there is no version before the one that is served");
   if (!request.version.empty() && !versions.find(request.version))
     return refuse(404, "no version " + request.version + " is known");
-  const auto filed = service_.updates().file(request);
+  const auto filed = service_.updates().file(request, {});
   if (filed.refused)
     return reply(filed.refused);
   return reply(202, service_.updates().describe(filed.id).value());

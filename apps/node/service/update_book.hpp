@@ -72,7 +72,7 @@ public:
 
   /// Files a request. The same version from the same path is the same update, unless that has failed or was
   /// cancelled, or engines serve something else by now.
-  [[nodiscard]] filed file(const update_request& asked, const known_version& known = {});
+  [[nodiscard]] filed file(const update_request& asked, const known_version& known);
 
   /// `version` may mean other content from now on.
   void forget(const std::string& version);

@@ -54,15 +54,16 @@ bool version_shelf::make_room(std::uint64_t bytes) {
   return bytes_in_memory() + bytes <= memory_bytes_max_;
 }
 
-std::string version_shelf::describe_change(const std::string& name, const std::filesystem::path& path) const {
-  content before;
-  {
-    const std::lock_guard lock{mutex_};
-    const auto known = std::ranges::find(contents_, name, &std::pair<std::string, content>::first);
-    if (known == contents_.end())
-      return {};
-    before = known->second;
-  }
+std::function<std::string()> version_shelf::change_of(const std::string& name,
+                                                      const std::filesystem::path& path) const {
+  const std::lock_guard lock{mutex_};
+  const auto known = std::ranges::find(contents_, name, &std::pair<std::string, content>::first);
+  if (known == contents_.end())
+    return [] { return std::string{}; };
+  return [before = known->second, path] { return compare(before, path); };
+}
+
+std::string version_shelf::compare(const content& before, const std::filesystem::path& path) {
   if (!std::filesystem::exists(path))
     return {};
   const auto now = content_of(io::open_checkpoint(path));

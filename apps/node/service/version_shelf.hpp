@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -32,10 +33,11 @@ public:
   /// that was served before, or that an update still needs. False when there is not enough.
   [[nodiscard]] bool make_room(std::uint64_t bytes);
 
-  /// How the checkpoint at `path` differs from what version `name` was made of, the files' sizes, times and
-  /// number; empty when it does not, when nothing is at `path` any more, or when the name is not known. Reads
-  /// the headers: takes as long as the file system does.
-  [[nodiscard]] std::string describe_change(const std::string& name, const std::filesystem::path& path) const;
+  /// The question how the checkpoint at `path` differs from what version `name` was made of: in the files' number, sizes
+  /// and times. The answer is empty when it does not, when nothing is at `path` any more, or when the name is not
+  /// known. To ask it takes as long as the file system does, and needs the shelf no more.
+  [[nodiscard]] std::function<std::string()> change_of(const std::string& name,
+                                                       const std::filesystem::path& path) const;
 
   /// What is not in memory stays only while an update needs it, or while it is served or was before: its files
   /// are open, and take room even when they have been removed.
@@ -65,6 +67,7 @@ private:
   using content = std::map<std::filesystem::path, io::file_stamp>;
 
   [[nodiscard]] static content content_of(const io::checkpoint& checkpoint);
+  [[nodiscard]] static std::string compare(const content& before, const std::filesystem::path& path);
   [[nodiscard]] bool is_needed(const entry& one) const;
   [[nodiscard]] std::string served_before(std::size_t steps) const;
   [[nodiscard]] std::uint64_t bytes_in_memory() const;

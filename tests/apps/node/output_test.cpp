@@ -59,7 +59,7 @@ TEST_F(unread_output_test, does_not_hold_up_an_update) {
 
 TEST_F(unread_output_test, does_not_hold_up_an_end_by_signals) {
   const auto checkpoint = make_checkpoint();
-  start_serving(checkpoint, "sglang", {"--fault", "hang-at:first"});
+  start_serving(checkpoint, "sglang", slow_engine);
   const auto request = running_generation(60);
   const auto node = start_unread_node(checkpoint, {"--timeout", "600", "--stay-time", "600"});
   EXPECT_TRUE(becomes_paused());

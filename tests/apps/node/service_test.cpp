@@ -148,9 +148,7 @@ TEST_F(resident_test, tells_other_content_also_by_the_files_that_there_are) {
   ASSERT_EQ(publish(copy("second"), "v2"), 0) << said_;
   ASSERT_EQ(publish(copy("third"), "v3"), 0) << said_;
   fs::remove_all(directory);
-  fs::create_directory(directory);
-  fs::copy_file(write_small_checkpoint(scratch_.path() / "small", 1 << 20, 1) / "model.safetensors",
-                directory / "model.safetensors");
+  fs::copy(write_small_checkpoint(scratch_.path() / "small", 1 << 20, 1), directory);
   EXPECT_EQ(publish(directory, "v1"), 2) << "not what it was";
   EXPECT_THAT(said_, HasSubstr("known with other content"));
   ASSERT_EQ(ask_node("drop", {"v1"}), 0) << said_;

@@ -19,6 +19,8 @@ namespace ckpt::tests {
 
 class update_test : public testing::Test {
 protected:
+  ~update_test() override { remove_marks(read_file(scratch_.path() / "node.log")); }
+
   /// A small checkpoint of `shards` files below `parent`, the scratch directory by default.
   std::filesystem::path make_checkpoint(std::uint64_t bytes = 24 << 20, std::uint32_t shards = 3,
                                         const std::filesystem::path& parent = {});
