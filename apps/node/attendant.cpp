@@ -70,13 +70,11 @@ void show(const std::string& now) {
 
 signal_guard::signal_guard() {
   const auto set = ending_signals();
-  pthread_sigmask(SIG_BLOCK, &set, &before_);
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signals_ = io::fd{::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK)};
   if (!signals_)
     throw std::system_error{errno, std::generic_category(), "signalfd"};
 }
-
-signal_guard::~signal_guard() noexcept { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
 int signal_guard::wait(std::chrono::milliseconds timeout, int wakeup) const noexcept {
   std::array<pollfd, 2> sources{{{signals_.number(), POLLIN, 0}, {wakeup, POLLIN, 0}}};

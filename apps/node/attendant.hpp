@@ -17,13 +17,13 @@
 
 namespace ckpt::apps {
 
-/// Blocks SIGINT and SIGTERM in this thread and those that it starts, so that a wait can receive them.
+/// Blocks SIGINT and SIGTERM in this thread and those that it starts, so that a wait can receive them. They stay
+/// blocked: one that comes when the verdict is out must not end the process with another status.
 class signal_guard {
 public:
   signal_guard();
   signal_guard(const signal_guard&) = delete;
   signal_guard& operator=(const signal_guard&) = delete;
-  ~signal_guard() noexcept;
 
   /// Waits up to `timeout` for one of the signals, or until `wakeup` becomes readable. 0 when no signal came.
   [[nodiscard]] int wait(std::chrono::milliseconds timeout, int wakeup = -1) const noexcept;
@@ -32,7 +32,6 @@ public:
   [[nodiscard]] bool has_come() const noexcept { return has_come_; }
 
 private:
-  sigset_t before_{};
   io::fd signals_;
   mutable std::atomic<bool> has_come_ = false;
 };
