@@ -37,11 +37,11 @@ protected:
     return std::make_unique<program>(node_command(checkpoint, scratch_.path() / "report.json", flags), pipe_);
   }
 
-  /// SIGTERM waits for the program to take it.
+  /// SIGTERM waits for the program to take it, which one that has ended never does.
   [[nodiscard]] static bool is_pending(const program& node) {
     const auto status = read_file("/proc/" + std::to_string(node.pid()) + "/status");
     const auto line = status.find("ShdPnd:");
-    return line != std::string::npos
+    return line != std::string::npos && status.find("State:\tZ") == std::string::npos
            && (std::stoull(status.substr(line + 7), nullptr, 16) >> (SIGTERM - 1) & 1) != 0;
   }
 
