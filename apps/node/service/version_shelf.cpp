@@ -96,8 +96,8 @@ void version_shelf::put(const std::string& name, actors::version_ptr version) {
 
 void version_shelf::serve(const std::string& name, bool is_rollback) {
   const std::lock_guard lock{mutex_};
-  if (is_rollback)
-    while (!history_.empty() && history_.back() != name)
+  if (is_rollback && std::ranges::find(history_, name) != history_.end())
+    while (history_.back() != name)
       history_.pop_back();
   if (served_before(0) != name)
     history_.push_back(name);

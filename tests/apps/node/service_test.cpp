@@ -223,6 +223,16 @@ TEST_F(resident_test, rolls_back_to_the_version_before_after_a_failure_or_withou
   EXPECT_EQ(served_version(), "v1");
 }
 
+TEST_F(resident_test, goes_back_from_a_version_that_was_named_though_it_was_never_served) {
+  start_service({"--resident-memory", "200MiB"});
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  ASSERT_EQ(publish(copy("second"), "v2", {"--prepare", "--wait"}), 0) << said_;
+  ASSERT_EQ(ask_node("rollback", {"--version", "v2", "--wait"}), 0) << said_;
+  EXPECT_EQ(served_version(), "v2");
+  ASSERT_EQ(ask_node("rollback", {"--wait"}), 0) << said_;
+  EXPECT_EQ(served_version(), "v1");
+}
+
 TEST_F(resident_test, rolls_back_by_itself_after_a_failure_if_it_is_to) {
   start_service({"--resident-memory", "200MiB", "--on-failure", "rollback"});
   ASSERT_EQ(ask_node("engines"), 0);
