@@ -66,7 +66,7 @@ bool output::finish() noexcept {
     std::promise<void> written;
     const auto end = written.get_future();
     std::thread{[kept, written = std::move(written)]() mutable {
-      kept->reset();
+      delete kept;
       written.set_value();
     }}.detach();
     return end.wait_for(finish_max) == std::future_status::ready;
