@@ -254,12 +254,23 @@ io::http_answer http_side::roll_back(const io::http_question& asked) {
   return reply(202, service_.updates().describe(filed.id).value());
 }
 
+/// Asked again for one that is done, this says so only while engines still serve it.
+io::http_answer http_side::commit_update(const std::string& id) {
+  auto& updates = service_.updates();
+  if (const auto described = updates.describe(id);
+      described && described->at("state").as_string() == name(update_state::updated)
+      && !service_.is_served(std::string{described->at("version").as_string()}))
+    return refuse(409,
+                  "update " + id + " is over, and engines serve something else by now: publish it again");
+  return reply(updates.commit(id));
+}
+
 io::http_answer http_side::about_update(const io::http_question& asked, std::string rest,
                                         const exchange_ptr& waiting) {
   auto& updates = service_.updates();
   constexpr std::string_view commit = "/commit";
   if (asked.method == "POST" && rest.ends_with(commit))
-    return reply(updates.commit(rest.substr(0, rest.size() - commit.size())));
+    return commit_update(rest.substr(0, rest.size() - commit.size()));
   if (asked.method == "DELETE")
     return reply(updates.cancel(rest));
   if (asked.method != "GET")

@@ -123,7 +123,11 @@ TEST_F(resident_test, is_asked_again_for_what_engines_no_longer_serve_and_pushes
   start_service({"--resident-memory", "200MiB"});
   const auto second = copy("second");
   ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  const auto first = id();
+  EXPECT_EQ(ask_node("commit", {first, "--wait"}), 0) << "it is served: " << said_;
   ASSERT_EQ(publish(second, "v2"), 0) << said_;
+  EXPECT_EQ(ask_node("commit", {first, "--wait"}), 2);
+  EXPECT_THAT(said_, HasSubstr("serve something else by now"));
   ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
   EXPECT_EQ(served_version(), "v1");
   ASSERT_EQ(publish(second, "v2"), 0) << said_;
