@@ -12,7 +12,6 @@
 #include "io/engine/update_lock.hpp"
 #include "io/host_address.hpp"
 
-#include <filesystem>
 #include <numeric>
 #include <string>
 #include <system_error>
@@ -22,22 +21,16 @@
 namespace ckpt::apps {
 namespace {
 
-/// The same for the same worker in run after run, so that one that a killed run left waiting is found again.
-/// No two devices have the same name, and nobody else's in another network namespace, where the channels'
-/// names are others.
 [[nodiscard]] std::string host_device_uuid(const node_options& options, std::uint32_t device) {
   const auto& layout = options.layout;
   const auto rank = layout.ranks_of_host(layout.host).begin + device;
   const auto engine = layout.engine_of_rank(rank);
   const auto led = layout.engines_led_by(layout.host);
-  std::string key = led.contains(engine)
-                        ? io::engine_key(options.update.endpoints[engine - led.begin])
-                        : "engine " + std::to_string(engine) + " by way of " + options.place.master_addr + ":"
-                              + std::to_string(options.place.master_port);
-  std::error_code none;
-  key += " " + std::to_string(rank - layout.ranks_of_engine(engine).begin) + " "
-         + std::filesystem::read_symlink("/proc/self/ns/net", none).string();
-  return io::uuid_of(key);
+  const auto key = led.contains(engine)
+                       ? io::engine_key(options.update.endpoints[engine - led.begin])
+                       : "engine " + std::to_string(engine) + " by way of " + options.place.master_addr + ":"
+                             + std::to_string(options.place.master_port);
+  return io::host_worker_uuid(key, rank - layout.ranks_of_engine(engine).begin);
 }
 
 [[nodiscard]] std::shared_ptr<actors::host_resources> open_host_memory(const node_options& options) {

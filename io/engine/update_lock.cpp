@@ -69,7 +69,10 @@ std::string engine_key(const http_endpoint& endpoint) {
   return place_of(endpoint.host) + ":" + endpoint.port + endpoint.base_path;
 }
 
-std::string uuid_of(std::string_view text) {
+std::string host_worker_uuid(std::string_view engine, std::size_t rank) {
+  std::error_code none;
+  const auto text = std::string{engine} + " " + std::to_string(rank) + " "
+                    + std::filesystem::read_symlink("/proc/self/ns/net", none).string();
   const auto hash = XXH3_128bits(text.data(), text.size());
   char uuid[48];
   std::snprintf(uuid, sizeof uuid, "GPU-%08x-%04x-%04x-%04x-%012llx",

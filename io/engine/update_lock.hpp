@@ -17,8 +17,10 @@ namespace ckpt::io {
 /// The same text for all ways to write an engine's address, except that host names are not resolved.
 [[nodiscard]] std::string engine_key(const http_endpoint& endpoint);
 
-/// Derives a UUID ("GPU-…") from `text`: the same text gives the same UUID.
-[[nodiscard]] std::string uuid_of(std::string_view text);
+/// The UUID ("GPU-…") that stands for the GPU of worker `rank` of an engine whose weights stay in host memory. It is the
+/// same in run after run, so that a worker that a killed run left waiting is found again; no two workers share one, nor
+/// does anybody in another network namespace, where the channels' names are others.
+[[nodiscard]] std::string host_worker_uuid(std::string_view engine, std::size_t rank);
 
 class update_lock {
 public:

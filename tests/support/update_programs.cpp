@@ -4,6 +4,7 @@
 #include "tests/support/update_programs.hpp"
 
 #include "apps/synthetic.hpp"
+#include "io/engine/update_lock.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -76,6 +77,14 @@ boost::json::object read_report(const fs::path& path) {
   auto value = boost::json::parse(read_file(path), error);
   EXPECT_FALSE(error) << "no report in " << path;
   return value.is_object() ? value.as_object() : boost::json::object{};
+}
+
+void remove_marks_of_engine(const std::string& url) {
+  const auto engine = io::engine_key(io::parse_endpoint(url, ""));
+  std::string names;
+  for (std::size_t rank = 0; rank < 16; ++rank)
+    names += io::host_worker_uuid(engine, rank) + '\n';
+  remove_marks(names);
 }
 
 void remove_marks(const std::string& node_log) {

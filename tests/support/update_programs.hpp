@@ -39,6 +39,10 @@ std::filesystem::path write_small_checkpoint(const std::filesystem::path& parent
 /// The report in this file, or a failed test and nothing in it.
 [[nodiscard]] boost::json::object read_report(const std::filesystem::path& path);
 
+/// Removes the marks of an engine at `url` that another test left behind: whoever is given a port of its own must not
+/// suffer from what was done to its earlier owners.
+void remove_marks_of_engine(const std::string& url);
+
 /// Removes the marks of devices that the log names: a node that leaves a worker behind leaves them to the next one, which
 /// here would be that of another test whose engine happens to have the same port.
 void remove_marks(const std::string& node_log);

@@ -14,6 +14,7 @@
 #include <ctime>
 #include <thread>
 
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 
@@ -32,17 +33,22 @@ constexpr std::string_view begun_handshake{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc
   return count;
 }
 
-/// No descriptor beyond those that are open and `more` can be had while this lives.
+/// `more` descriptors beyond those that are open can be had while this lives.
 class few_descriptors {
 public:
-  explicit few_descriptors(rlim_t more) {
+  explicit few_descriptors(std::size_t more) {
     EXPECT_EQ(::getrlimit(RLIMIT_NOFILE, &before_), 0);
     rlim_t highest = 0;
     for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"})
       highest = std::max<rlim_t>(highest, std::stoul(entry.path().filename()));
     auto now = before_;
-    now.rlim_cur = highest + more;
+    now.rlim_cur = highest + 1 + more;
     EXPECT_EQ(::setrlimit(RLIMIT_NOFILE, &now), 0);
+    // Whoever started this program may have left it open ones with gaps in between.
+    for (io::fd filler{::open("/dev/null", O_RDONLY | O_CLOEXEC)}; filler;
+         filler = io::fd{::open("/dev/null", O_RDONLY | O_CLOEXEC)})
+      fillers_.push_back(std::move(filler));
+    fillers_.resize(fillers_.size() - std::min(more, fillers_.size()));
   }
   few_descriptors(const few_descriptors&) = delete;
   few_descriptors& operator=(const few_descriptors&) = delete;
@@ -50,6 +56,7 @@ public:
 
 private:
   rlimit before_{};
+  std::vector<io::fd> fillers_;
 };
 
 [[nodiscard]] double processor_seconds() {
@@ -158,6 +165,10 @@ TEST_P(any_gate_test, lets_a_caller_in_among_silent_connections_of_another_addre
 }
 
 TEST_P(any_gate_test, waits_quietly_while_there_are_no_descriptors) {
+#if defined(__SANITIZE_ADDRESS__)
+  GTEST_SKIP() << "UndefinedBehaviorSanitizer looks at an object through a pipe, and takes one that it "
+                  "cannot open for a fault";
+#endif
   open_gate();
   std::vector<io::fd> strangers(50);
   for (auto& one : strangers)

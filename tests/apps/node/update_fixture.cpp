@@ -25,6 +25,8 @@ void update_test::start_engine(const fs::path& checkpoint, const arguments& more
   endpoint_ = over_tcp ? "http://127.0.0.1:" + read_file(port_file) : "http://localhost:19730";
   while (!endpoint_.empty() && endpoint_.back() == '\n')
     endpoint_.pop_back();
+  if (std::find(more.begin(), more.end(), "--port") == more.end())
+    remove_marks_of_engine(endpoint_);
 }
 
 std::unique_ptr<program> update_test::start_node(const fs::path& checkpoint, const arguments& more) {
