@@ -80,7 +80,7 @@ void fail(self_pointer self, cause why) {
     return;
   // Nobody waits for hosts that never came; for those that merely have not come yet, a little.
   state.failed_while_joining = state.at == phase::joining && state.here_count < state.options.layout.hosts
-                               && why.code != ec::host_lost;
+                               && meter::clock::now() <= state.deadline;
   state.first_cause = std::move(why);
   state.at = phase::failing;
   state.deadline =

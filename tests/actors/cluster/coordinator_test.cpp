@@ -5,6 +5,15 @@
 
 #include "apps/simulation/simulated_cluster.hpp"
 
+#include <caf/event_based_actor.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <chrono>
+#include <mutex>
+#include <thread>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -171,6 +180,57 @@ TEST(coordinator, takes_a_host_that_shows_no_life_for_lost) {
                 HasSubstr("host 2 (node2) was lost: no sign of life for 1.5 s"));
   }
   EXPECT_EQ(outcome.verdicts[2].first_cause.code, ec::host_lost) << "it finds out, too";
+}
+
+struct bare_config : caf::actor_system_config {
+  bare_config() { add_message_types<caf::id_block::ckpt_cluster>(); }
+};
+
+[[nodiscard]] join_request request_of(std::uint32_t host, std::uint32_t hosts) {
+  join_request request;
+  request.host = host;
+  request.hosts = hosts;
+  request.name = "node" + std::to_string(host);
+  return request;
+}
+
+TEST(coordinator, tells_a_host_that_comes_late_which_one_was_lost_before) {
+  bare_config config;
+  caf::actor_system system{config};
+  const auto center = system.spawn(coordinator, coordinator_options{{3, 0, 1, 1},
+                                                                    std::chrono::seconds{20},
+                                                                    std::chrono::seconds{4},
+                                                                    std::chrono::seconds{1}});
+  const auto lost = system.spawn([=](caf::event_based_actor* self) -> caf::behavior {
+    self->send(center, request_of(1, 3));
+    return {[](alive_atom) {}};
+  });
+  caf::scoped_actor first{system};
+  first->send(center, request_of(0, 3));
+  // Until both are in for sure.
+  std::this_thread::sleep_for(std::chrono::milliseconds{500});
+  caf::anon_send_exit(lost, caf::exit_reason::kill);
+  cause seen;
+  const auto heed = [&](const caf::scoped_actor& self) {
+    bool is_told = false;
+    self->receive_while([&] { return !is_told; })(
+        [&](const give_up& message) {
+          seen = message.why;
+          is_told = true;
+        },
+        [](alive_atom) {}, caf::after(std::chrono::seconds{20}) >> [&] { is_told = true; });
+    EXPECT_EQ(seen.code, ec::host_lost);
+    EXPECT_THAT(seen.what, HasSubstr("host 1 (node1) was lost"));
+  };
+  heed(first);
+  first->send(center, host_verdict{});
+  first->send(center, goodbye_atom_v);
+  seen = {};
+  std::this_thread::sleep_for(std::chrono::seconds{1});
+  caf::scoped_actor late{system};
+  late->send(center, request_of(2, 3));
+  heed(late);
+  caf::anon_send_exit(center, caf::exit_reason::kill);
 }
 
 } // namespace
