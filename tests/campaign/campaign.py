@@ -58,7 +58,7 @@ class Round:
         statuses = self.update(self.scenario.fault)
         judge.check_statuses(self, statuses)
         judge.check_reports(self, statuses)
-        judge.check_nothing_left(self)
+        judge.check_nothing_left(self, [host for host, status in enumerate(statuses) if status < 0])
         self.repair()
         judge.check_next_run(self, self.update(scenarios.Fault(), ["--timeout", 20, "--stay-time", 5]))
         return statuses

@@ -54,8 +54,11 @@ def check_reports(round_, statuses):
             raise Finding(f"host {node.host} failed for no reason")
 
 
-def check_nothing_left(round_):
+def check_nothing_left(round_, killed=()):
+    """A ring has a name for the moment in which a worker opens it: who is killed then leaves it to the next run."""
     for node in round_.nodes:
+        if node.host in killed:
+            continue
         for uuid in set(re.findall(r"GPU-([0-9a-f-]{36})", node.output())):
             rings = [path.name for path in pathlib.Path("/dev/shm").glob(f"ckpt-actor-ring-{uuid}*")]
             if rings:
