@@ -3,7 +3,14 @@
 
 #include "io/host_address.hpp"
 
+#include "io/error.hpp"
+#include "io/fd.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
 #include <memory>
+#include <stdexcept>
 
 #include <arpa/inet.h>
 #include <netdb.h>
@@ -41,6 +48,27 @@ bool is_loopback(const std::string& address) {
     if (!is_loopback(*target->ai_addr))
       return false;
   return true;
+}
+
+std::string address_towards(const std::string& host, std::uint16_t port) {
+  const auto list = look_up(host);
+  if (list == nullptr)
+    throw std::runtime_error{host + ": unknown host name"};
+  const fd socket{::socket(list->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  sockaddr_storage target{}, own{};
+  std::memcpy(&target, list->ai_addr, list->ai_addrlen);
+  auto& port_of = list->ai_family == AF_INET6 ? reinterpret_cast<sockaddr_in6&>(target).sin6_port
+                                              : reinterpret_cast<sockaddr_in&>(target).sin_port;
+  port_of = htons(port);
+  socklen_t length = sizeof own;
+  std::array<char, 64> text{};
+  if (!socket || ::connect(socket.number(), reinterpret_cast<const sockaddr*>(&target), list->ai_addrlen) != 0
+      || ::getsockname(socket.number(), reinterpret_cast<sockaddr*>(&own), &length) != 0
+      || ::getnameinfo(reinterpret_cast<const sockaddr*>(&own), length, text.data(), text.size(), nullptr, 0,
+                       NI_NUMERICHOST)
+             != 0)
+    throw system_failure(errno, "find the own address on the way to", host);
+  return text.data();
 }
 
 } // namespace ckpt::io

@@ -37,7 +37,7 @@
 namespace ckpt::actors {
 
 /// Changes whenever a message between hosts does.
-inline constexpr std::uint32_t protocol_version = 9;
+inline constexpr std::uint32_t protocol_version = 10;
 
 /// A host introduces itself.
 struct join_request {
@@ -62,6 +62,7 @@ struct start_update {
   std::string first_data_address;            ///< of host 0
   bool stays_connected = false;              ///< the links of an earlier update are used again
   std::string secret;                        ///< known only to the hosts of this update
+  std::string peer_secret;                   ///< for hosts that join later: goes into the metas file
   std::vector<std::string> engine_uuids;     ///< of all devices of all engines that this host leads, by rank
   std::vector<std::string> engine_endpoints; ///< of the engines that have workers on this host
 };
@@ -92,7 +93,8 @@ typename Inspector::result_type inspect(Inspector& f, join_request& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, start_update& x) {
   return f(caf::meta::type_name("start_update"), x.previous_data_address, x.next_data_address,
-           x.first_data_address, x.stays_connected, x.secret, x.engine_uuids, x.engine_endpoints);
+           x.first_data_address, x.stays_connected, x.secret, x.peer_secret, x.engine_uuids,
+           x.engine_endpoints);
 }
 
 template <class Inspector>

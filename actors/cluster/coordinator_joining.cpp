@@ -32,12 +32,15 @@ void begin(self_pointer self) {
   state.at = phase::running;
   if (layout.hosts > 1)
     spdlog::info("all {} hosts are here and have the same plan", layout.hosts);
-  const auto secret = make_secret();
+  const auto secret = make_secret(), peer_secret = make_secret();
   const auto introduction_of = [&](std::uint32_t host) -> const join_request& {
     return state.members[host].introduction;
   };
-  for (std::uint32_t host = 0; host < layout.hosts; ++host)
-    self->send(state.members[host].node, make_start(host, layout, secret, introduction_of));
+  for (std::uint32_t host = 0; host < layout.hosts; ++host) {
+    auto start = make_start(host, layout, secret, introduction_of);
+    start.peer_secret = peer_secret;
+    self->send(state.members[host].node, std::move(start));
+  }
 }
 
 /// Asks a host with another plan for its files, and host 0 for its own, and ends the update with what is

@@ -36,8 +36,8 @@ constexpr int refusals_max = 5;
 
 /// Begins a call and waits for its end. Nothing when this actor is told to end first.
 [[nodiscard]] std::optional<call_result> call(caf::blocking_actor* self, caller& over,
-                                              const dial_options& options) {
-  over.call(options.address, options.port, [mailbox = caf::actor_cast<caf::actor>(self)](call_result ended) {
+                                              const std::string& address, std::uint16_t port) {
+  over.call(address, port, [mailbox = caf::actor_cast<caf::actor>(self)](call_result ended) {
     caf::anon_send(mailbox, std::move(ended));
   });
   std::optional<call_result> result;
@@ -46,21 +46,26 @@ constexpr int refusals_max = 5;
   return result;
 }
 
-/// Gives the connection to CAF, and gets the coordinator or says why not.
-[[nodiscard]] std::string introduce(caf::blocking_actor* self, const outside_line& line, call_result& called,
-                                    const dial_options& options, dialed& result) {
-  std::string error;
-  self->request(line.broker, handshake_time_max, caf::connect_atom_v,
-                self->system().middleman().backend().new_scribe(called.line->release()), options.port)
-      .receive([&](const caf::node_id&, caf::strong_actor_ptr& coordinator,
-                   const std::set<std::string>&) { result.coordinator = std::move(coordinator); },
-               [&](const caf::error& why) { error = self->system().render(why); });
-  if (error.empty() && result.coordinator == nullptr)
-    error = "nothing is offered there";
-  return error;
-}
-
 } // namespace
+
+std::optional<reached_actor> reach(caf::blocking_actor* self, const outside_line& line,
+                                   const std::string& address, std::uint16_t port) {
+  auto called = call(self, *line.over, address, port);
+  if (!called)
+    return std::nullopt;
+  reached_actor result{nullptr, called->is_answered, std::move(called->why)};
+  if (!called->line)
+    return result;
+  result.is_answered = true;
+  self->request(line.broker, handshake_time_max, caf::connect_atom_v,
+                self->system().middleman().backend().new_scribe(called->line->release()), port)
+      .receive([&](const caf::node_id&, caf::strong_actor_ptr& actor,
+                   const std::set<std::string>&) { result.actor = std::move(actor); },
+               [&](const caf::error& why) { result.why = self->system().render(why); });
+  if (result.actor == nullptr && result.why.empty())
+    result.why = "nothing is offered there";
+  return result;
+}
 
 void dialer(caf::blocking_actor* self, node_actor node, outside_line line, dial_options options) {
   const auto deadline = meter::clock::now() + options.timeout;
@@ -69,19 +74,16 @@ void dialer(caf::blocking_actor* self, node_actor node, outside_line line, dial_
   int refusals = 0;
   dialed result;
   while (result.failed.code == ec::none) {
-    auto called = call(self, *line.over, options);
-    if (!called)
+    auto reached = reach(self, line, options.address, options.port);
+    if (!reached)
       return;
-    if (called->line) {
-      called->why = introduce(self, line, *called, options, result);
-      called->is_answered = true;
-      if (result.coordinator != nullptr)
-        break;
-    }
-    if (called->why != last_why)
-      spdlog::info("waiting for {}: {}", where, called->why);
-    last_why = called->why;
-    refusals = called->is_answered ? refusals + 1 : 0;
+    result.coordinator = std::move(reached->actor);
+    if (result.coordinator != nullptr)
+      break;
+    if (reached->why != last_why)
+      spdlog::info("waiting for {}: {}", where, reached->why);
+    last_why = reached->why;
+    refusals = reached->is_answered ? refusals + 1 : 0;
     bool is_ended = false;
     if (refusals == refusals_max)
       result.failed = {ec::host_lost, where + " answers, but does not let this host in: " + last_why};

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include <caf/actor.hpp>
@@ -29,6 +30,17 @@ struct outside_line {
   std::shared_ptr<caller> over;
   caf::actor broker; ///< CAF's, for its protocol between processes
 };
+
+/// Who is offered at an address, or why nobody is.
+struct reached_actor {
+  caf::strong_actor_ptr actor;
+  bool is_answered = false; ///< without an actor: somebody answered, but did not let us in
+  std::string why;
+};
+
+/// Calls once. Nothing when `self` is told to end meanwhile.
+[[nodiscard]] std::optional<reached_actor> reach(caf::blocking_actor* self, const outside_line& line,
+                                                 const std::string& address, std::uint16_t port);
 
 /// Sends `node` one message: dialed.
 void dialer(caf::blocking_actor* self, node_actor node, outside_line line, dial_options options);

@@ -50,6 +50,7 @@ void deliver(self_pointer self, const cause& first_cause, std::vector<host_verdi
 void on_ended_here(self_pointer self, host_verdict verdict) {
   auto& state = self->state;
   verdict.name = state.options.introduction.name;
+  verdict.offer = state.options.offer;
   state.verdict = std::move(verdict);
   state.at = phase::waiting;
   if (state.coordinator_lost)

@@ -42,6 +42,7 @@ struct node_options {
   join_request introduction;
   std::uint32_t protocol = protocol_version; ///< another one in tests only
   std::vector<io::file_identity> files;
+  peer_offer offer; ///< for the verdict
   /// Connects the data path and starts the conductor. Throws an exception of any kind where that fails.
   std::function<conductor_actor(const start_update&, const node_actor&)> begin;
 };

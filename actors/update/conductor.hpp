@@ -71,7 +71,7 @@ struct conductor_state {
   update_ptr context;
   node_actor node;
   phase at = phase::starting;
-  disk_reader_actor reader;
+  chunk_source_actor reader;
   broadcaster_actor broadcaster;
   std::vector<device_part> devices;
   std::vector<engine_part> engines;    ///< those that this host leads

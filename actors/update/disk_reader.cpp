@@ -3,6 +3,7 @@
 
 #include "actors/update/disk_reader.hpp"
 
+#include "actors/update/chunk_source.hpp"
 #include "io/error.hpp"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ namespace ckpt::actors {
 namespace {
 
 using namespace std::chrono_literals;
-using self_pointer = disk_reader_actor::stateful_pointer<disk_reader_state>;
+using self_pointer = chunk_source_actor::stateful_pointer<disk_reader_state>;
 
 /// Chunks of files in memory that may wait for their copy: they take no slab, only a message.
 constexpr std::uint32_t mapped_chunks_max = 64;
@@ -63,18 +64,12 @@ open_file& open(disk_reader_state& state, std::uint32_t file) {
   return entry;
 }
 
-/// Which of this host's devices gets the chunk.
-std::uint32_t device_of(const disk_reader_state& state, const io::planned_chunk& chunk) {
-  const auto& context = *state.context;
-  return context.plan.buckets[chunk.bucket].owner - context.rank_of(0);
-}
-
 void hand_over(self_pointer self, std::uint32_t chunk, std::optional<io::slab_index> slab,
                const std::byte* data) {
   auto& state = self->state;
   const auto& planned = state.context->plan.chunks[chunk];
   state.context->disk_meter.add_bytes(planned.needed_bytes);
-  self->send(state.stagers[device_of(state, planned)], chunk_ready{chunk, slab, data});
+  self->send(state.stagers[device_of(*state.context, planned)], chunk_ready{chunk, slab, data});
 }
 
 /// Makes the next run of chunks of a file in memory known to all devices. False where one of them cannot have
@@ -172,7 +167,7 @@ void pump(self_pointer self) {
     }
     if (is_far_ahead_of_copies(state))
       break;
-    const auto& device = *state.context->devices[device_of(state, planned)];
+    const auto& device = *state.context->devices[device_of(*state.context, planned)];
     const auto slab = state.context->slabs->take(device.memory_node());
     if (!slab)
       break;
@@ -280,19 +275,16 @@ void guarded(self_pointer self, Function work) {
 
 void choose_chunks(disk_reader_state& state) {
   const auto& plan = state.context->plan;
+  state.chunks = owned_chunks(state.context->layout, plan);
   state.chunks_left_by_file.resize(state.context->checkpoint.files.size());
-  for (std::uint32_t bucket = 0; bucket < plan.buckets.size(); ++bucket)
-    if (state.context->is_owned_here(bucket))
-      for (auto chunk = plan.buckets[bucket].chunks.begin; chunk < plan.buckets[bucket].chunks.end; ++chunk) {
-        state.chunks.push_back(chunk);
-        ++state.chunks_left_by_file[plan.chunks[chunk].file];
-      }
+  for (const auto chunk : state.chunks)
+    ++state.chunks_left_by_file[plan.chunks[chunk].file];
 }
 
 } // namespace
 
-disk_reader_actor::behavior_type disk_reader(self_pointer self, update_ptr context, conductor_actor conductor,
-                                             std::vector<stager_actor> stagers) {
+chunk_source_actor::behavior_type disk_reader(self_pointer self, update_ptr context,
+                                              conductor_actor conductor, std::vector<stager_actor> stagers) {
   auto& state = self->state;
   state.context = std::move(context);
   state.conductor = std::move(conductor);

@@ -41,8 +41,8 @@ struct disk_reader_state {
 };
 
 /// Detached; end it with an exit message. `stagers` are one per device of this host.
-disk_reader_actor::behavior_type disk_reader(disk_reader_actor::stateful_pointer<disk_reader_state> self,
-                                             update_ptr context, conductor_actor conductor,
-                                             std::vector<stager_actor> stagers);
+chunk_source_actor::behavior_type disk_reader(chunk_source_actor::stateful_pointer<disk_reader_state> self,
+                                              update_ptr context, conductor_actor conductor,
+                                              std::vector<stager_actor> stagers);
 
 } // namespace ckpt::actors

@@ -76,8 +76,8 @@ namespace ckpt::actors {
 using caf::reacts_to;
 using caf::replies_to;
 
-/// Reads this host's share of the buckets, in sequence.
-using disk_reader_actor = caf::typed_actor<
+/// Brings this host's share of the buckets, in sequence: see chunk_source.hpp.
+using chunk_source_actor = caf::typed_actor<
     // Begin.
     reacts_to<start_atom>,
     // A stager has copied a chunk. Its slab is the credit to read another one.

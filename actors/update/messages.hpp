@@ -204,10 +204,15 @@ typename Inspector::result_type inspect(Inspector& f, startup_report& x) {
 }
 
 template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, peer_offer& x) {
+  return f(caf::meta::type_name("peer_offer"), x.address, x.port, x.tables_digest, x.share_digest);
+}
+
+template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, host_verdict& x) {
   return f(caf::meta::type_name("host_verdict"), x.host, x.name, x.first_cause, x.engines, x.stages,
            x.startup, x.seconds, x.connect_seconds, x.ready_seconds, x.from_page_cache_bytes,
-           x.in_place_bytes, x.reader_engine, x.parts_left);
+           x.in_place_bytes, x.reader_engine, x.offer, x.parts_left);
 }
 
 } // namespace ckpt::actors

@@ -101,7 +101,7 @@ stager_actor::behavior_type stager(self_pointer self, update_ptr context, std::u
             self->send(self->state.broadcaster, bucket_staged{bucket});
       },
       [self](const chunk_ready& chunk) {
-        self->state.reader = caf::actor_cast<disk_reader_actor>(self->current_sender());
+        self->state.reader = caf::actor_cast<chunk_source_actor>(self->current_sender());
         self->state.waiting.push_back(chunk);
         if (!self->state.failed)
           pump(self);

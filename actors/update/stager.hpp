@@ -25,7 +25,7 @@ struct stager_state {
   std::uint32_t device = 0;
   conductor_actor conductor;
   broadcaster_actor broadcaster;
-  disk_reader_actor reader;               ///< sends the chunks
+  chunk_source_actor reader;              ///< sends the chunks
   std::vector<std::uint32_t> chunks_left; ///< by bucket: not yet copied
   std::deque<chunk_ready> waiting;        ///< for a slot
   std::deque<copy> copying;               ///< in order of their tickets

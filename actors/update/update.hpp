@@ -76,11 +76,14 @@ struct device_meters {
   meter reload; ///< list sent to list acknowledged
 };
 
-/// A version of the weights: the tables of its files, the plan, and what of it is in memory.
+class chunk_source;
+
+/// A version of the weights: the tables of its files, the plan, and where its bytes are.
 struct weights_version {
   io::checkpoint checkpoint;
   io::bucket_plan plan;
   std::unique_ptr<const io::resident_chunks> resident = nullptr; ///< this host's share; null: it is read
+  std::shared_ptr<const chunk_source> source = nullptr;          ///< null: its files, or `resident`
 };
 
 using version_ptr = std::shared_ptr<const weights_version>;

@@ -77,6 +77,14 @@ struct startup_report {
   double memory_seconds = 0;  ///< to make staging memory known to them, and their rings
 };
 
+/// Where a host offers its share of the weights to hosts that join.
+struct peer_offer {
+  std::string address; ///< empty: it offers nothing
+  std::uint16_t port = 0;
+  std::uint64_t tables_digest = 0;
+  std::uint64_t share_digest = 0;
+};
+
 /// How the update ended on one host. Travels between hosts.
 struct host_verdict {
   std::uint32_t host = 0;
@@ -91,6 +99,7 @@ struct host_verdict {
   std::uint64_t from_page_cache_bytes = 0;
   std::uint64_t in_place_bytes = 0;
   std::string reader_engine = "none"; ///< what read: io_uring or threads
+  peer_offer offer;
   bool parts_left = false; ///< something did not end in time: only the end of the process gets rid of it
 };
 

@@ -4,6 +4,7 @@
 #include "apps/node/actor_runtime.hpp"
 
 #include "actors/cluster/cluster_interfaces.hpp"
+#include "actors/peers/peer_interfaces.hpp"
 #include "apps/node/control_network.hpp"
 
 #include <cstddef>
@@ -19,9 +20,10 @@ struct system_config : caf::actor_system_config {
   explicit system_config(const node_options& options) {
     add_message_types<caf::id_block::ckpt_actors>();
     add_message_types<caf::id_block::ckpt_cluster>();
+    add_message_types<caf::id_block::ckpt_peers>();
     // Only node, conductor and coordinator are scheduled; the data path has its own threads.
     set("scheduler.max-threads", std::size_t{2});
-    if (options.layout.hosts > 1)
+    if (options.layout.hosts > 1 || options.peers.is_used())
       load<caf::io::middleman>();
   }
 };

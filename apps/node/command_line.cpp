@@ -59,13 +59,40 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
     throw std::invalid_argument{std::string{flag} + " must be a multiple of 4096 bytes"};
 }
 
-void refuse_what_is_not_built(const raw_options& raw) {
-  if (raw.update_method != "broadcast")
-    throw std::invalid_argument{"--update-method " + raw.update_method
-                                + " needs peer-to-peer transfers, which are not built yet; use broadcast"};
-  if (!raw.save_metas_file.empty() || !raw.load_metas_file.empty())
+[[nodiscard]] peer_options check_peers(const raw_options& raw, const cluster_place& place) {
+  if (raw.update_method == "all")
+    throw std::invalid_argument{"--update-method all is not built yet: make a broadcast, then p2p"};
+  peer_options peers;
+  if (!raw.save_metas_file.empty())
+    peers.save_metas_file.emplace(raw.save_metas_file, "--save-metas-file", 0600);
+  peers.address = raw.peer_address;
+  peers.send_bytes_per_second_max = raw.send_limit;
+  if (!raw.load_metas_file.empty())
+    peers.sources = io::read_metas(raw.load_metas_file);
+  else if (raw.update_method == "p2p")
     throw std::invalid_argument{
-        "--save-metas-file and --load-metas-file belong to peer-to-peer transfers, which are not built yet"};
+        "--update-method p2p takes the weights from hosts: name them with --load-metas-file"};
+  if (peers.sources && peers.save_metas_file)
+    throw std::invalid_argument{"--load-metas-file and --save-metas-file do not go together yet"};
+  if (peers.sources
+      && (!raw.checkpoint_path.empty() || raw.bucket_bytes != 0 || !raw.keep_together.empty() || raw.dry_run))
+    throw std::invalid_argument{"--load-metas-file brings checkpoint and plan from other hosts: leave out "
+                                "--checkpoint-path, --bucket-size, --keep-together and --dry-run"};
+  if (peers.sources && peers.sources->is_encrypted && raw.network.tls_ca.empty())
+    throw std::invalid_argument{raw.load_metas_file
+                                + ": its hosts speak TLS: give --tls-ca, --tls-cert and --tls-key"};
+  if (peers.sources && !peers.sources->is_encrypted && !raw.network.tls_ca.empty())
+    throw std::invalid_argument{raw.load_metas_file + ": its hosts do not speak TLS: leave out --tls-ca"};
+  if (peers.save_metas_file && raw.sleep_seconds == 0)
+    throw std::invalid_argument{"--save-metas-file is for the time of --sleep-time: say how long"};
+  const bool is_open = (peers.save_metas_file && !peers.address.empty() && !io::is_loopback(peers.address))
+                       || (peers.save_metas_file && place.hosts > 1 && !io::is_loopback(place.master_addr));
+  if (is_open && raw.network.tls_ca.empty() && !raw.network.is_insecure)
+    throw std::invalid_argument{
+        "the weights would be open to anybody who reads on the network: give --tls-ca, "
+        "--tls-cert and --tls-key (apps/make-certificates.sh makes them), or "
+        "--insecure-network"};
+  return peers;
 }
 
 /// Who else is there. Devices are counted per host: all hosts have as many.
@@ -143,6 +170,10 @@ void refuse_what_is_not_built(const raw_options& raw) {
   if (!options.prove_against.empty() || options.doctor || raw.sleep_seconds != 0)
     throw std::invalid_argument{
         "--prove-against, doctor and --sleep-time are for a single update, not for serve"};
+  if (options.peers.is_used())
+    throw std::invalid_argument{
+        "serve does not offer weights to hosts that join, or take them from there, yet: leave "
+        "out --save-metas-file and --load-metas-file"};
   if (options.layout.hosts > 1)
     throw std::invalid_argument{
         "serve is for one host yet: several hosts make one update at a time, without it"};
@@ -151,9 +182,9 @@ void refuse_what_is_not_built(const raw_options& raw) {
 
 /// Turns the flags into options; throws std::invalid_argument for what makes no sense together.
 [[nodiscard]] node_options check(const raw_options& raw) {
-  refuse_what_is_not_built(raw);
   node_options options;
   options.place = find_place(raw.cluster, read_variable);
+  options.peers = check_peers(raw, options.place);
   options.layout = lay_out(raw, options.place);
   options.network = check_network(raw, options.place);
   options.update.endpoints = choose_endpoints(raw, options.layout);
@@ -164,7 +195,8 @@ void refuse_what_is_not_built(const raw_options& raw) {
   require_size(raw.host_memory_bytes, "--host-memory");
   if (raw.host_memory_bytes < raw.chunk_bytes)
     throw std::invalid_argument{"--host-memory must be at least --chunk-size"};
-  options.update.checkpoint_name = raw.checkpoint_name;
+  options.update.checkpoint_name =
+      options.peers.sources ? options.peers.sources->checkpoint_name : raw.checkpoint_name;
   options.update.engine = io::parse_engine_kind(raw.engine).value();
   if (!raw.api_key_file.empty())
     options.update.api_key = read_key_file("--api-key-file", raw.api_key_file);
@@ -172,6 +204,8 @@ void refuse_what_is_not_built(const raw_options& raw) {
     throw std::invalid_argument{"--weight-version is not UTF-8, which a server could not read"};
   if (!raw.weight_version.empty())
     options.update.weight_version = raw.weight_version;
+  else if (options.peers.sources)
+    options.update.weight_version = options.peers.sources->weight_version;
   options.update.pause = io::parse_pause_mode(options.update.engine, raw.pause);
   options.update.stay_time = milliseconds(raw.stay_seconds);
   options.update.timeout = milliseconds(raw.timeout_seconds);
@@ -193,15 +227,15 @@ void refuse_what_is_not_built(const raw_options& raw) {
   apply(raw.proof, options);
   if (raw.service.serve->parsed())
     options.service = check_service(raw, options);
-  else if (options.checkpoint_path.empty())
+  else if (options.checkpoint_path.empty() && !options.peers.sources)
     throw std::invalid_argument{"--checkpoint-path is required"};
   return options;
 }
 
 /// An empty value is a variable that was not set, and must not turn off what was asked for.
 void refuse_empty_files(const CLI::App& app) {
-  for (const auto* flag :
-       {"--report", "--prove-against", "--api-key-file", "--tls-ca", "--tls-cert", "--tls-key"})
+  for (const auto* flag : {"--report", "--prove-against", "--api-key-file", "--tls-ca", "--tls-cert",
+                           "--tls-key", "--save-metas-file", "--load-metas-file"})
     if (app.count(flag) > 0 && app[flag]->as<std::string>().empty())
       throw std::invalid_argument{std::string{flag} + " must not be empty"};
 }
@@ -225,6 +259,9 @@ command_line parse_command_line(int argc, const char* const* argv) {
     const bool asked = error.get_exit_code() == 0; // --help and --version come as errors, too.
     app.exit(error);
     return {std::nullopt, asked ? 0 : actors::exit_status(actors::ec::usage)};
+  } catch (const std::system_error& error) { // A file that a flag names.
+    std::cerr << "ckpt-actor-node: " << error.what() << '\n';
+    return {std::nullopt, actors::exit_status(actors::ec::usage)};
   } catch (const std::invalid_argument& error) {
     std::cerr << "ckpt-actor-node: " << error.what() << '\n';
     return {std::nullopt, actors::exit_status(actors::ec::usage)};

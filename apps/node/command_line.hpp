@@ -10,6 +10,7 @@
 #include "apps/node/report_file.hpp"
 #include "apps/node/service/service_options.hpp"
 #include "gpu/cuda/cuda_device.hpp"
+#include "io/plan/metas_file.hpp"
 
 #include <cstdint>
 #include <filesystem>
@@ -31,6 +32,16 @@ struct network_options {
   [[nodiscard]] bool is_encrypted() const { return !tls_ca.empty(); }
 };
 
+/// Weights in the memory of hosts, for hosts that join.
+struct peer_options {
+  std::optional<report_file> save_metas_file;  ///< offer them, and write this
+  std::optional<io::metas> sources;            ///< of --load-metas-file: take them from there
+  std::string address;                         ///< where to offer them; empty: found out
+  std::uint64_t send_bytes_per_second_max = 0; ///< 0: as fast as it goes
+
+  [[nodiscard]] bool is_used() const { return save_metas_file.has_value() || sources.has_value(); }
+};
+
 struct node_options {
   actors::update_options update;
   actors::cluster_layout layout;
@@ -47,6 +58,7 @@ struct node_options {
   bool doctor = false;                 ///< examine the engines, see doctor.hpp
   bool is_answered = false;            ///< the user has agreed that this interrupts serving
   bool dry_run = false;
+  peer_options peers;
   std::optional<service_options> service; ///< set for a process that stays and makes many updates
   std::uint32_t sleep_seconds = 0;
 };

@@ -31,7 +31,40 @@ namespace {
   return system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
 }
 
+/// Whoever is let in gets `whom`.
+[[nodiscard]] actors::gate::let_in show(caf::actor_system& system, const caf::strong_actor_ptr& whom,
+                                        std::uint16_t port) {
+  return [&system, broker = broker_of(system), port, whom](io::fd guest) {
+    caf::anon_send(broker, caf::publish_atom_v, system.middleman().backend().new_scribe(guest.release()),
+                   port, whom, std::set<std::string>{});
+  };
+}
+
+/// Joining hosts that may be connected at a time, beside strangers.
+constexpr std::size_t joining_max = 1'024;
+
 } // namespace
+
+std::uint16_t control_network::offer(caf::actor_system& system, const caf::strong_actor_ptr& source,
+                                     const std::string& address) {
+  auto gate = actors::gate_for_hosts(1);
+  gate.guests_max = joining_max;
+  gate.address = address;
+  gate.tls = identity_of(options_.network);
+  try {
+    offering_ = std::make_unique<actors::gate>(gate, show(system, source, options_.place.master_port));
+  } catch (const std::exception& error) {
+    throw std::runtime_error{"cannot listen at " + address + " for hosts that join: " + error.what()};
+  }
+  spdlog::info("hosts that join are let in at {}:{} ({})", address, offering_->port(),
+               options_.network.is_encrypted() ? "TLS" : "no TLS");
+  return offering_->port();
+}
+
+void control_network::withdraw() {
+  if (offering_)
+    offering_->close();
+}
 
 void control_network::publish(caf::actor_system& system, const actors::coordinator_actor& coordinator) {
   const auto& place = options_.place;
@@ -39,11 +72,7 @@ void control_network::publish(caf::actor_system& system, const actors::coordinat
   gate.address = place.master_addr;
   gate.port = place.master_port;
   gate.tls = identity_of(options_.network);
-  const auto let_in = [&system, broker = broker_of(system), port = place.master_port,
-                       whom = caf::actor_cast<caf::strong_actor_ptr>(coordinator)](io::fd guest) {
-    caf::anon_send(broker, caf::publish_atom_v, system.middleman().backend().new_scribe(guest.release()),
-                   port, whom, std::set<std::string>{});
-  };
+  const auto let_in = show(system, caf::actor_cast<caf::strong_actor_ptr>(coordinator), place.master_port);
   try {
     try {
       gate_ = std::make_unique<actors::gate>(gate, let_in);
@@ -64,13 +93,15 @@ void control_network::publish(caf::actor_system& system, const actors::coordinat
 }
 
 actors::outside_line control_network::outside_line(caf::actor_system& system) {
-  caller_ = std::make_shared<actors::caller>(identity_of(options_.network));
+  if (!caller_)
+    caller_ = std::make_shared<actors::caller>(identity_of(options_.network));
   return {caller_, broker_of(system)};
 }
 
 void control_network::close() {
   if (gate_)
     gate_->close();
+  withdraw();
   if (caller_)
     caller_->close();
 }

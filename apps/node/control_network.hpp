@@ -23,7 +23,15 @@ public:
   /// On host 0: lets the other hosts reach the coordinator. Throws when it cannot listen.
   void publish(caf::actor_system& system, const actors::coordinator_actor& coordinator);
 
-  /// On any other host: how it connects to host 0.
+  /// Lets hosts that join reach `source` at a port of `address`, one of this host's. Returns the port. Throws when it
+  /// cannot listen.
+  [[nodiscard]] std::uint16_t offer(caf::actor_system& system, const caf::strong_actor_ptr& source,
+                                    const std::string& address);
+
+  /// Ends offer(). Any number of times.
+  void withdraw();
+
+  /// How it connects to other hosts.
   [[nodiscard]] actors::outside_line outside_line(caf::actor_system& system);
 
   /// Accepts nobody any more, and drops its references to actors. Call it before the actor system ends.
@@ -32,6 +40,7 @@ public:
 private:
   const node_options& options_;
   std::unique_ptr<actors::gate> gate_;
+  std::unique_ptr<actors::gate> offering_;
   std::shared_ptr<actors::caller> caller_;
 };
 

@@ -11,7 +11,9 @@ namespace {
 void add_reference_flags(CLI::App& app, raw_options& raw) {
   app.add_option("--checkpoint-path", raw.checkpoint_path,
                  "Directory of the checkpoint (with or without model.safetensors.index.json), or one file");
-  app.add_option("--update-method", raw.update_method, "broadcast: from the ones that read to every engine")
+  app.add_option("--update-method", raw.update_method,
+                 "broadcast: from the hosts that read to every engine; p2p: from the memory of other hosts\n"
+                 "(--load-metas-file) to the engines named here")
       ->check(CLI::IsMember({"broadcast", "p2p", "all"}))
       ->capture_default_str();
   app.add_option("--inference-parallel-size", raw.inference_parallel_size, "Workers (devices) of one engine")
@@ -31,10 +33,12 @@ void add_reference_flags(CLI::App& app, raw_options& raw) {
   app.add_option("--sleep-time", raw.sleep_seconds, "Seconds to stay alive after a successful update")
       ->check(CLI::Range(0u, 31'536'000u))
       ->capture_default_str();
-  app.add_option("--save-metas-file", raw.save_metas_file,
-                 "For peer-to-peer updates, which are not built yet");
+  app.add_option(
+      "--save-metas-file", raw.save_metas_file,
+      "Keep this host's share of the weights in memory for --sleep-time, and write to this file how\n"
+      "hosts that join reach them");
   app.add_option("--load-metas-file", raw.load_metas_file,
-                 "For peer-to-peer updates, which are not built yet");
+                 "Take the weights from the memory of the hosts that saved this file; implies p2p");
 }
 
 void add_own_flags(CLI::App& app, raw_options& raw) {
@@ -94,6 +98,18 @@ void add_cluster_flags(CLI::App& app, raw_options& raw) {
       ->group(group);
 }
 
+void add_peer_flags(CLI::App& app, raw_options& raw) {
+  constexpr auto group = "Hosts that join (see --save-metas-file, --load-metas-file)";
+  app.add_option(
+         "--peer-address", raw.peer_address,
+         "Own address at which hosts that join are let in [--master-addr on host 0, else the one on the\n"
+         "way there; 127.0.0.1 where there is one host]")
+      ->group(group);
+  app.add_option("--send-limit", raw.send_limit, "Bytes a second sent to hosts that join, such as 500MiB")
+      ->transform(CLI::AsSizeValue(false))
+      ->group(group);
+}
+
 void add_tuning_flags(CLI::App& app, raw_options& raw) {
   const auto size = CLI::AsSizeValue(false);
   app.add_option("--host-memory", raw.host_memory_bytes, "Staging memory at most, such as 512MiB [1GiB]")
@@ -126,6 +142,7 @@ void add_flags(CLI::App& app, raw_options& raw) {
   add_proof_flags(app, raw.proof);
   add_service_flags(app, raw.service);
   add_cluster_flags(app, raw);
+  add_peer_flags(app, raw);
   add_tuning_flags(app, raw);
 }
 

@@ -29,6 +29,8 @@ struct raw_options {
   std::string checkpoint_name = "my-checkpoint-iter-0";
   std::string save_metas_file;
   std::string load_metas_file;
+  std::string peer_address;
+  std::uint64_t send_limit = 0;
   std::string uds;
   std::string weight_version;
   std::uint32_t sleep_seconds = 0;

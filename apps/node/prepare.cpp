@@ -4,6 +4,7 @@
 #include "apps/node/prepare.hpp"
 
 #include "actors/cluster/gate.hpp"
+#include "actors/update/chunk_source.hpp"
 #include "actors/update/meter.hpp"
 #include "actors/update/verdict.hpp"
 #include "apps/node/accelerators.hpp"
@@ -104,6 +105,9 @@ constexpr std::uint64_t memory_of_all = 64 << 20;
         actors::gate_for_hosts(options.layout.hosts).strangers_max + 3 * options.layout.hosts;
     needs.memory_bytes += (128u << 10) * std::uint64_t{options.layout.hosts};
   }
+  if (options.peers.save_metas_file)
+    for (const auto chunk : actors::owned_chunks(options.layout, plan))
+      needs.memory_bytes += plan.chunks[chunk].window.length;
   if (options.device == device_kind::host)
     needs.memory_bytes += plan.ring_bytes * devices;
   return needs;
@@ -165,21 +169,31 @@ void describe(const actors::weights_version& read) {
   return {devices_seconds, watch.seconds()};
 }
 
-/// One that says why there is none.
-[[nodiscard]] prepared_update nothing_prepared(const node_options& options, const early_end& end) {
-  spdlog::error("{}", end.what());
+} // namespace
+
+prepared_update nothing_prepared(const node_options& options, const cause& why) {
+  spdlog::error("{}", why.what);
   actors::weights_version unread;
   unread.checkpoint.path = options.checkpoint_path;
   return {
       {},
       std::make_shared<actors::update>(options.update, options.layout,
                                        std::make_shared<const actors::weights_version>(std::move(unread))),
-      end.why()};
+      why};
 }
 
-} // namespace
+void keep_in_memory(actors::weights_version& version, const node_options& options,
+                    std::uint64_t bytes_per_second_max, const std::stop_token& stop) {
+  io::resident_options kept;
+  kept.reader.in_flight_max = options.update.reads_in_flight_max;
+  kept.reader.request_bytes_max = options.update.chunk_bytes;
+  kept.timeout = options.update.timeout;
+  kept.bytes_per_second_max = bytes_per_second_max;
+  version.resident = std::make_unique<const io::resident_chunks>(
+      version.checkpoint, version.plan, actors::owned_chunks(options.layout, version.plan), kept, stop);
+}
 
-prepared_update prepare(const node_options& options) {
+prepared_update prepare(const node_options& options, const std::stop_token& stop) {
   try {
     std::optional<io::engine_checksums> expected;
     if (!options.prove_against.empty() && options.layout.host == 0)
@@ -198,6 +212,8 @@ prepared_update prepare(const node_options& options) {
     step(ec::unspecified, [&] { require_resources(needs_of(options, read.checkpoint, read.plan)); });
     prepared.locks = lock_engines(options);
     auto content = begin_sampling(options, read.checkpoint);
+    if (options.peers.save_metas_file)
+      step(ec::checkpoint_invalid, [&] { keep_in_memory(read, options, 0, stop); });
     std::shared_ptr<actors::host_resources> resources;
     const auto startup = begin_run(options, read.plan, resources);
     if (content.valid())
@@ -216,7 +232,7 @@ prepared_update prepare(const node_options& options) {
     prepared.update->startup = startup;
     return prepared;
   } catch (const early_end& end) {
-    return nothing_prepared(options, end);
+    return nothing_prepared(options, end.why());
   }
 }
 
@@ -247,7 +263,7 @@ prepared_update prepare(const node_options& options, const actors::version_ptr& 
     prepared.update->startup = startup;
     return prepared;
   } catch (const early_end& end) {
-    return nothing_prepared(options, end);
+    return nothing_prepared(options, end.why());
   }
 }
 

@@ -11,6 +11,7 @@
 #include "io/engine/update_lock.hpp"
 
 #include <memory>
+#include <stop_token>
 #include <vector>
 
 namespace ckpt::apps {
@@ -23,8 +24,15 @@ struct prepared_update {
 };
 
 /// For a process that makes one update. Throws nothing: errors are in the result. A dry run writes the plan
-/// to standard output and returns no update.
-[[nodiscard]] prepared_update prepare(const node_options& options);
+/// to standard output and returns no update. `stop` ends the reading of a share that is to be offered.
+[[nodiscard]] prepared_update prepare(const node_options& options, const std::stop_token& stop = {});
+
+/// Reads this host's share of `version`, and keeps it in memory. Throws what io::resident_chunks throws.
+void keep_in_memory(actors::weights_version& version, const node_options& options,
+                    std::uint64_t bytes_per_second_max, const std::stop_token& stop);
+
+/// One that says why there is none.
+[[nodiscard]] prepared_update nothing_prepared(const node_options& options, const actors::cause& why);
 
 /// A version that several updates may use; or why there is none.
 struct opened_version {

@@ -23,8 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-[[noreturn]] void refuse(const fs::path& path, const std::string& why) {
-  throw std::invalid_argument{"--report " + path.string() + ": " + why};
+[[noreturn]] void refuse(std::string_view flag, const fs::path& path, const std::string& why) {
+  throw std::invalid_argument{std::string{flag} + " " + path.string() + ": " + why};
 }
 
 /// The way to what this process has open already: somebody else's file, if it is one.
@@ -71,10 +71,10 @@ void write_all(int file, std::string_view text, const fs::path& path) {
 }
 
 /// Written beside and renamed: a reader sees a whole report or none.
-void replace(const fs::path& path, std::string_view text) {
+void replace(const fs::path& path, std::string_view text, mode_t mode) {
   const auto other = beside(path);
   try {
-    const io::fd file{::open(other.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
+    const io::fd file{::open(other.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)};
     if (!file)
       throw io::system_failure(errno, "create", other.native());
     write_all(file.number(), text, other);
@@ -91,22 +91,23 @@ void replace(const fs::path& path, std::string_view text) {
 
 } // namespace
 
-report_file::report_file(fs::path path) : path_{behind_links(path)} {
+report_file::report_file(fs::path path, std::string_view flag, mode_t mode)
+    : path_{behind_links(path)}, mode_{mode} {
   std::error_code error;
   const auto status = fs::status(path_, error);
   if (fs::is_directory(status) || fs::is_socket(status))
-    refuse(path, "is a directory or a socket");
+    refuse(flag, path, "is a directory or a socket");
   is_replaced_ = (fs::is_regular_file(status) || status.type() == fs::file_type::not_found)
                  && !is_an_open_descriptor(path_);
   if (!is_replaced_) {
     if (::access(path_.c_str(), W_OK) != 0)
-      refuse(path, "cannot be written: " + std::generic_category().message(errno));
+      refuse(flag, path, "cannot be written: " + std::generic_category().message(errno));
     return;
   }
   const auto other = beside(path_);
   const io::fd trial{::open(other.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666)};
   if (!trial)
-    refuse(path, "cannot be written: " + std::generic_category().message(errno));
+    refuse(flag, path, "cannot be written: " + std::generic_category().message(errno));
   ::unlink(other.c_str());
 }
 
@@ -117,7 +118,7 @@ bool report_file::replaces(const fs::path& file) const noexcept {
 
 void report_file::write(std::string_view text) const {
   if (is_replaced_) {
-    replace(path_, text);
+    replace(path_, text, mode_);
     return;
   }
   // A pipe that nobody reads from must not stop the end of an update.

@@ -2,17 +2,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The file of --report. Checked before the update, written after it.
+// A file that an update ends with: --report, --save-metas-file. Checked before the update, written after it.
 
 #include <filesystem>
 #include <string_view>
+
+#include <sys/types.h>
 
 namespace ckpt::apps {
 
 class report_file {
 public:
-  /// Throws std::invalid_argument when nothing can be written to `path`. Does not change it yet.
-  explicit report_file(std::filesystem::path path);
+  /// Throws std::invalid_argument, naming `flag`, when nothing can be written to `path`. Does not change it yet. A
+  /// file that is created gets `mode`, less the umask.
+  explicit report_file(std::filesystem::path path, std::string_view flag = "--report", mode_t mode = 0666);
 
   /// True when write() would replace this file.
   [[nodiscard]] bool replaces(const std::filesystem::path& file) const noexcept;
@@ -23,6 +26,7 @@ public:
 
 private:
   std::filesystem::path path_; ///< links followed
+  mode_t mode_;
   bool is_replaced_ = true;
 };
 

@@ -8,6 +8,7 @@
 #include "apps/node/attendant.hpp"
 #include "apps/node/doctor.hpp"
 #include "apps/node/output.hpp"
+#include "apps/node/peers.hpp"
 #include "apps/node/prepare.hpp"
 #include "apps/node/report.hpp"
 #include "apps/node/resources.hpp"
@@ -58,6 +59,19 @@ using actors::ec;
   }
 }
 
+/// Returns the exit status.
+[[nodiscard]] int save(const report_file& file, const io::metas& metas) {
+  try {
+    file.write(io::serialize(metas));
+    spdlog::info("--save-metas-file: how to reach {} host(s) that keep the weights in memory",
+                 metas.hosts.size());
+    return 0;
+  } catch (const std::exception& error) {
+    spdlog::error("--save-metas-file: {}", error.what());
+    return actors::exit_status(ec::unspecified);
+  }
+}
+
 [[nodiscard]] actors::update_verdict not_begun(const node_options& options, const actors::cause& why) {
   return actors::conclude(why,
                           {actors::untouched(why, options.layout, actors::endpoint_urls(options.update))},
@@ -69,15 +83,39 @@ struct one_update {
   explicit one_update(const node_options& asked) : options{asked} {}
 
   node_options options;
+  std::shared_ptr<actors::host_resources> resources;
   prepared_update prepared;
-  std::unique_ptr<actor_runtime> runtime; ///< goes first: its actors use the update
+  std::unique_ptr<actor_runtime> runtime; ///< goes before the update: its actors use it
+  std::unique_ptr<share_offer> offer;
 };
+
+/// Whatever this host's update stands on: its files, or the memory of other hosts.
+[[nodiscard]] prepared_update prepare_once(one_update& kept, const signal_guard& signals) {
+  auto& options = kept.options;
+  if (!options.peers.save_metas_file && !options.peers.sources)
+    return prepare(options);
+  if (!options.peers.sources) {
+    std::stop_source stop;
+    prepared_update prepared;
+    {
+      const signal_watch watch{signals, [&stop] { stop.request_stop(); }};
+      prepared = prepare(options, stop.get_token());
+    }
+    if (signals.has_come() && prepared.failed.code == ec::none)
+      prepared.failed = {ec::interrupted, "interrupted before any engine was asked for anything"};
+    return prepared;
+  }
+  kept.runtime = std::make_unique<actor_runtime>(options);
+  auto joined = join(*kept.runtime, options, signals);
+  return joined.version ? prepare(options, joined.version, kept.resources)
+                        : nothing_prepared(options, joined.failed);
+}
 
 [[nodiscard]] ending update_once(const node_options& asked, const signal_guard& signals, const output& said) {
   const auto kept = std::make_shared<one_update>(asked);
   const auto& options = kept->options;
   auto& prepared = kept->prepared;
-  prepared = prepare(options);
+  prepared = prepare_once(*kept, signals);
   std::optional<doctor> examination;
   if (options.doctor && prepared.failed.code == ec::none)
     prepared.failed = examination.emplace(options, signals).begin();
@@ -85,8 +123,12 @@ struct one_update {
   if (options.layout.hosts == 1 && prepared.failed.code != ec::none) {
     verdict = not_begun(options, prepared.failed);
   } else { // A host that cannot take part still tells the others.
-    kept->runtime = std::make_unique<actor_runtime>(options);
-    verdict = take_part(*kept->runtime, options, prepared.update, prepared.failed, signals);
+    if (!kept->runtime)
+      kept->runtime = std::make_unique<actor_runtime>(options);
+    if (options.peers.save_metas_file && prepared.failed.code == ec::none)
+      kept->offer = std::make_unique<share_offer>(*kept->runtime, options, prepared.update->version);
+    verdict =
+        take_part(*kept->runtime, options, prepared.update, prepared.failed, signals, kept->offer.get());
   }
   if (examination)
     examination->judge(verdict, *prepared.update);
@@ -94,6 +136,8 @@ struct one_update {
   if (!report(verdict, *prepared.update, options, said) && status == 0)
     status = actors::exit_status(ec::unspecified);
   withdraw_exports(*prepared.update, verdict.parts_left);
+  if (status == 0 && kept->offer && options.layout.host == 0)
+    status = save(*options.peers.save_metas_file, metas_of(options, verdict, kept->offer->secret()));
   if (verdict.parts_left)
     spdlog::error("something is stuck, or is not to be waited for; ending without it");
   else if (status == 0 && options.sleep_seconds > 0)

@@ -8,6 +8,7 @@
 #include "actors/update/conductor.hpp"
 #include "apps/node/actor_runtime.hpp"
 #include "apps/node/control_network.hpp"
+#include "apps/node/peers.hpp"
 
 #include <algorithm>
 #include <array>
@@ -27,14 +28,6 @@ namespace {
 using actors::cause;
 using actors::ec;
 using actors::update_verdict;
-
-/// Where this process runs, for messages.
-[[nodiscard]] std::string host_name() {
-  std::array<char, 256> name{};
-  if (::gethostname(name.data(), name.size() - 1) != 0)
-    return "pid " + std::to_string(::getpid());
-  return name.data() + std::string{", pid "} + std::to_string(::getpid());
-}
 
 /// Everything that all hosts have to be started with alike.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> settings_of(const node_options& options) {
@@ -114,15 +107,19 @@ using actors::update_verdict;
 
 [[nodiscard]] actors::node_options describe_node(caf::actor_system& system, control_network& network,
                                                  const node_options& options,
-                                                 const actors::update_ptr& update,
-                                                 const cause& failed_before) {
+                                                 const actors::update_ptr& update, const cause& failed_before,
+                                                 share_offer* offer) {
   actors::node_options node;
   node.layout = options.layout;
   node.weight_version = options.update.weight_version;
   node.host_timeout = options.host_timeout;
   node.introduction = introduce(options, *update, failed_before);
   node.files = io::identify_files(update->checkpoint);
-  node.begin = [&system, update](const actors::start_update& start, const actors::node_actor& self) {
+  if (offer != nullptr)
+    node.offer = offer->described();
+  node.begin = [&system, update, offer](const actors::start_update& start, const actors::node_actor& self) {
+    if (offer != nullptr)
+      offer->know(start.peer_secret);
     update->engine_uuids = start.engine_uuids;
     update->engine_endpoints = start.engine_endpoints;
     update->collective->connect({update->layout.host, update->layout.hosts, start.previous_data_address,
@@ -151,14 +148,21 @@ using actors::update_verdict;
 
 } // namespace
 
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0)
+    return "pid " + std::to_string(::getpid());
+  return name.data() + std::string{", pid "} + std::to_string(::getpid());
+}
+
 update_verdict take_part(actor_runtime& runtime, const node_options& options,
                          const actors::update_ptr& update, const cause& failed_before,
-                         const signal_guard& signals) {
+                         const signal_guard& signals, share_offer* offer) {
   auto& system = runtime.system();
   update_verdict verdict;
   bool has_begun = false;
   try {
-    auto described = describe_node(system, runtime.network(), options, update, failed_before);
+    auto described = describe_node(system, runtime.network(), options, update, failed_before, offer);
     const auto coordinator = described.coordinator.here;
     const auto node = system.spawn(actors::node, std::move(described));
     has_begun = true;

@@ -11,14 +11,22 @@
 #include "apps/node/attendant.hpp"
 #include "apps/node/command_line.hpp"
 
+#include <string>
+
 namespace ckpt::apps {
+
+class share_offer;
 
 /// `failed_before` says why this host cannot take part, if so: the others are told. Returns once the update
 /// is over on all hosts, or its outcome cannot be learned. If the verdict says that parts are left, do not
-/// destroy `runtime` or what the update refers to: that would wait for those parts.
+/// destroy `runtime` or what the update refers to: that would wait for those parts. `offer`, if there is one, learns
+/// the secret of the version, and goes into the verdict.
 [[nodiscard]] actors::update_verdict take_part(actor_runtime& runtime, const node_options& options,
                                                const actors::update_ptr& update,
                                                const actors::cause& failed_before,
-                                               const signal_guard& signals);
+                                               const signal_guard& signals, share_offer* offer = nullptr);
+
+/// Where this process runs, for messages.
+[[nodiscard]] std::string host_name();
 
 } // namespace ckpt::apps

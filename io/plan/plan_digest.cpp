@@ -73,6 +73,36 @@ std::uint64_t digest(const checkpoint& source, const bucket_plan& plan) {
   return hash.result();
 }
 
+std::uint64_t digest_of_tables(const checkpoint& source, const bucket_plan& plan) {
+  hasher hash;
+  for (const auto& file : source.files) {
+    hash.text(file.path.filename().string());
+    hash.number(file.bytes);
+    hash.number(file.data_offset);
+  }
+  for (const auto& tensor : source.tensors) {
+    hash.tensor(tensor);
+    hash.number(tensor.file);
+  }
+  for (const auto& chunk : plan.chunks) {
+    hash.number(chunk.bucket);
+    hash.number(chunk.file);
+    hash.number(chunk.window.offset);
+    hash.number(chunk.window.length);
+    hash.number(chunk.needed_bytes);
+  }
+  return hash.result();
+}
+
+std::uint64_t digest_of_share(std::span<const std::uint32_t> chunks, std::span<const std::uint64_t> digests) {
+  hasher hash;
+  for (const auto chunk : chunks)
+    hash.number(chunk);
+  for (const auto digest : digests)
+    hash.number(digest);
+  return hash.result();
+}
+
 std::vector<file_identity> identify_files(const checkpoint& source) {
   std::vector<hasher> hashes(source.files.size());
   for (const auto& tensor : source.tensors)

@@ -9,6 +9,7 @@
 #include "io/plan/bucket_plan.hpp"
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,14 @@ namespace ckpt::io {
 
 /// XXH3 of everything in the plan that hosts have to agree on: files, tensors, buckets, slots, owners.
 [[nodiscard]] std::uint64_t digest(const checkpoint& source, const bucket_plan& plan);
+
+/// XXH3 of files, tensors and chunks, whatever the number of ranks: two hosts for which it is equal can exchange
+/// chunks by number.
+[[nodiscard]] std::uint64_t digest_of_tables(const checkpoint& source, const bucket_plan& plan);
+
+/// XXH3 of which chunks a host keeps, and what is in them.
+[[nodiscard]] std::uint64_t digest_of_share(std::span<const std::uint32_t> chunks,
+                                            std::span<const std::uint64_t> digests);
 
 /// Identifies a file by its header and a sample of its content.
 struct file_identity {

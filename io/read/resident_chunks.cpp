@@ -67,6 +67,10 @@ private:
 
 } // namespace
 
+std::uint64_t chunk_digest(std::span<const std::byte> needed) noexcept {
+  return XXH3_64bits(needed.data(), needed.size());
+}
+
 resident_chunks::resident_chunks(const checkpoint& source, const bucket_plan& plan,
                                  std::span<const std::uint32_t> chunks, const resident_options& options,
                                  const std::stop_token& stop)
@@ -150,7 +154,7 @@ void resident_chunks::read_all(const checkpoint& source, const bucket_plan& plan
                                                        + " failed: " + result.error.message()};
       }
       auto& place = places_[chunk];
-      place.digest = XXH3_64bits(memory_.data() + place.offset, place.bytes);
+      place.digest = chunk_digest({memory_.data() + place.offset, place.bytes});
       files.one_is_read(planned.file);
       ++done;
     }
@@ -163,7 +167,7 @@ const std::byte* resident_chunks::find(std::uint32_t chunk) const noexcept {
 
 bool resident_chunks::is_intact(std::uint32_t chunk) const noexcept {
   const auto& place = places_[chunk];
-  return XXH3_64bits(memory_.data() + place.offset, place.bytes) == place.digest;
+  return chunk_digest({memory_.data() + place.offset, place.bytes}) == place.digest;
 }
 
 } // namespace ckpt::io

@@ -25,6 +25,9 @@ struct resident_options {
   std::uint64_t bytes_per_second_max = 0;     ///< 0: as fast as it goes
 };
 
+/// XXH3 of the bytes that a chunk needs of its window.
+[[nodiscard]] std::uint64_t chunk_digest(std::span<const std::byte> needed) noexcept;
+
 class resident_chunks {
 public:
   /// Reads `chunks`, which are indices into plan.chunks, and makes sure that no file of `source` has changed
@@ -42,6 +45,9 @@ public:
   /// False when the bytes of `chunk`, which has to be kept here, have changed since they were read: faulty
   /// memory.
   [[nodiscard]] bool is_intact(std::uint32_t chunk) const noexcept;
+
+  /// chunk_digest() of `chunk`, which has to be kept here, when it was read.
+  [[nodiscard]] std::uint64_t digest(std::uint32_t chunk) const noexcept { return places_[chunk].digest; }
 
   /// All of it, for pinning.
   [[nodiscard]] std::span<std::byte> memory() const noexcept { return memory_; }

@@ -3,6 +3,7 @@
 
 #include "apps/node/service/service.hpp"
 
+#include "actors/update/chunk_source.hpp"
 #include "actors/update/verdict.hpp"
 #include "apps/node/prepare.hpp"
 #include "apps/node/report.hpp"
@@ -30,17 +31,6 @@ using actors::ec;
 
 /// How long the service waits for a signal or for work at a time: both wake it.
 constexpr auto look_every = std::chrono::milliseconds{10'000};
-
-/// The chunks that this host reads and copies to its devices.
-[[nodiscard]] std::vector<std::uint32_t> owned_chunks(const actors::cluster_layout& layout,
-                                                      const io::bucket_plan& plan) {
-  std::vector<std::uint32_t> chunks;
-  for (const auto& bucket : plan.buckets)
-    if (layout.ranks_of_host(layout.host).contains(bucket.owner))
-      for (auto chunk = bucket.chunks.begin; chunk < bucket.chunks.end; ++chunk)
-        chunks.push_back(chunk);
-  return chunks;
-}
 
 } // namespace
 
@@ -146,7 +136,7 @@ void service::prepare_update(const update_book::work& next) {
 
 /// Where there is no room it is read when it is pushed.
 void service::keep_in_memory(actors::weights_version& opened, const std::stop_token& stop) {
-  const auto chunks = owned_chunks(options_.layout, opened.plan);
+  const auto chunks = actors::owned_chunks(options_.layout, opened.plan);
   std::uint64_t bytes = 0;
   for (const auto chunk : chunks)
     bytes += opened.plan.chunks[chunk].window.length;
@@ -155,13 +145,7 @@ void service::keep_in_memory(actors::weights_version& opened, const std::stop_to
                  opened.checkpoint.path.string(), actors::describe_bytes(bytes));
     return;
   }
-  io::resident_options options;
-  options.reader.in_flight_max = options_.update.reads_in_flight_max;
-  options.reader.request_bytes_max = options_.update.chunk_bytes;
-  options.timeout = options_.update.timeout;
-  options.bytes_per_second_max = options_.service->read_bytes_per_second_max;
-  opened.resident =
-      std::make_unique<const io::resident_chunks>(opened.checkpoint, opened.plan, chunks, options, stop);
+  apps::keep_in_memory(opened, options_, options_.service->read_bytes_per_second_max, stop);
   for (auto& file :
        opened.checkpoint.files) // Files that are removed in /dev/shm take memory while they are open.
     file.descriptor.reset();

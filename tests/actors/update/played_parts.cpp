@@ -47,8 +47,9 @@ template <class Self>
 
 broadcaster_state::~broadcaster_state() noexcept = default;
 
-disk_reader_actor::behavior_type disk_reader(disk_reader_actor::stateful_pointer<disk_reader_state> self,
-                                             update_ptr context, conductor_actor, std::vector<stager_actor>) {
+chunk_source_actor::behavior_type disk_reader(chunk_source_actor::stateful_pointer<disk_reader_state> self,
+                                              update_ptr context, conductor_actor,
+                                              std::vector<stager_actor>) {
   const auto say = play(self, context, "reader");
   return {
       [=](start_atom) { say("start"); },

@@ -1,0 +1,171 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The messages between a host that keeps a version of the weights in memory, and a host that joins and takes the
+// weights from there. There is one peer_source on each host that has a share, and one peer_reader on each that joins:
+//
+//   joining host                              peer_source
+//     │ peer_hello ──────────────────────────> │   does it know the secret?
+//     │ <───────────────────────── peer_share  │   tables, if asked for; the chunks that it has, and their digests
+//   peer_reader                                │
+//     │ peer_line ───────────────────────────> │   the joining host's data address
+//     │ <────────────────────────── peer_line  │   the source's
+//     │ chunks_wanted ───────────────────────> │   by number, each with the tag under which it is expected
+//     │ <══════════════ bytes, over UCX ══════ │
+//     │ <────────────────────── chunk_refused  │   instead of bytes
+//     │ <─────────────────────── source_alive  │   twice a second: the heartbeat
+//
+// Both sides compute the plan from the same tables and sizes, so a chunk has the same number on both.
+
+#include "actors/error.hpp"
+#include "actors/update/interfaces.hpp"
+#include "io/checkpoint/checkpoint.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <caf/replies_to.hpp>
+#include <caf/type_id.hpp>
+#include <caf/typed_actor.hpp>
+
+namespace ckpt::actors {
+
+/// A file of the checkpoint that a version was read from.
+struct table_file {
+  std::string name;
+  std::uint64_t bytes = 0;
+  std::uint64_t data_offset = 0;
+};
+
+/// Everything from which a plan is computed, but the number of ranks.
+struct weights_table {
+  std::string checkpoint_path; ///< where the source read it, for messages
+  std::vector<table_file> files;
+  std::vector<io::checkpoint_tensor> tensors;
+  std::uint64_t tensor_bytes = 0;
+  std::uint64_t bucket_bytes = 0;
+  std::uint64_t chunk_bytes = 0;
+  std::vector<std::string> keep_together;
+};
+
+struct peer_hello {
+  std::string secret;
+  std::string name; ///< of the joining host, for messages
+  bool wants_table = false;
+};
+
+struct peer_share {
+  cause failed; ///< set: the rest is empty
+  std::string name;
+  std::uint64_t tables_digest = 0; ///< io::digest_of_tables()
+  weights_table table;               ///< empty unless it was asked for
+  std::vector<std::uint32_t> chunks;  ///< that the source has in memory
+  std::vector<std::uint64_t> digests; ///< io::chunk_digest() of each of them
+};
+
+/// One end of the way that bytes take.
+struct peer_line {
+  std::string secret;       ///< empty in the answer
+  std::string data_address; ///< gpu::fabric::address()
+  cause failed;
+};
+
+struct wanted_chunk {
+  std::uint32_t chunk = 0;
+  std::uint64_t tag = 0;
+};
+
+struct chunks_wanted {
+  std::vector<wanted_chunk> chunks;
+};
+
+struct chunk_refused {
+  std::uint32_t chunk = 0;
+  std::string why;
+};
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, table_file& x) {
+  return f(caf::meta::type_name("table_file"), x.name, x.bytes, x.data_offset);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, weights_table& x) {
+  return f(caf::meta::type_name("weights_table"), x.checkpoint_path, x.files, x.tensors, x.tensor_bytes,
+           x.bucket_bytes, x.chunk_bytes, x.keep_together);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, peer_hello& x) {
+  return f(caf::meta::type_name("peer_hello"), x.secret, x.name, x.wants_table);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, peer_share& x) {
+  return f(caf::meta::type_name("peer_share"), x.failed, x.name, x.tables_digest, x.table, x.chunks,
+           x.digests);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, peer_line& x) {
+  return f(caf::meta::type_name("peer_line"), x.secret, x.data_address, x.failed);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, wanted_chunk& x) {
+  return f(caf::meta::type_name("wanted_chunk"), x.chunk, x.tag);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, chunks_wanted& x) {
+  return f(caf::meta::type_name("chunks_wanted"), x.chunks);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, chunk_refused& x) {
+  return f(caf::meta::type_name("chunk_refused"), x.chunk, x.why);
+}
+
+} // namespace ckpt::actors
+
+namespace ckpt::io {
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, extent& x) {
+  return f(caf::meta::type_name("extent"), x.offset, x.length);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, checkpoint_tensor& x) {
+  return f(caf::meta::type_name("checkpoint_tensor"), x.name, x.type, x.shape, x.file, x.bytes);
+}
+
+} // namespace ckpt::io
+
+CAF_BEGIN_TYPE_ID_BLOCK(ckpt_peers, first_custom_type_id + 200)
+CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::peer_hello))
+CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::peer_share))
+CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::peer_line))
+CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::chunks_wanted))
+CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::chunk_refused))
+CAF_ADD_ATOM(ckpt_peers, ckpt::actors, source_alive_atom, "srcalive")
+CAF_END_TYPE_ID_BLOCK(ckpt_peers)
+
+namespace ckpt::actors {
+
+/// Keeps this host's share of a version in memory, and sends chunks of it to whoever knows the secret.
+using peer_source_actor = caf::typed_actor<
+    // From hosts that join.
+    replies_to<peer_hello>::with<peer_share>, replies_to<peer_line>::with<peer_line>,
+    reacts_to<chunks_wanted>,
+    // To itself, while somebody is connected.
+    reacts_to<tick_atom>>;
+
+/// Gets this host's share of the buckets from the memory of other hosts: a chunk_source_actor.
+using peer_reader_actor = chunk_source_actor::extend<reacts_to<chunk_refused>,
+                                                     // A source's heartbeat.
+                                                     reacts_to<source_alive_atom>>;
+
+} // namespace ckpt::actors

@@ -1,0 +1,99 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The actor that gets the chunks of this host from the memory of other hosts: in the place of the disk reader, for a
+// host that joins.
+//
+//   wanted ──(a slab is free)──> asked for at the source that owes least ──> here ──(digest is right)──> stager
+//      ^──────── the source is lost, refuses, is silent, or sends what it did not read ────┘
+//
+// A source that fails in any of these ways is not asked again; its chunks are taken from others that have them. The
+// update fails when nobody is left that has a chunk. Detached: it drives UCX on its own thread, for a few milliseconds
+// at a time. Bound on the chunks under way: the slabs.
+
+#include "actors/cluster/attention.hpp"
+#include "actors/peers/peer_interfaces.hpp"
+#include "actors/update/chunk_source.hpp"
+#include "gpu/fabric/fabric.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ckpt::actors {
+
+/// A host that has been asked, and knows the secret.
+struct known_source {
+  peer_source_actor actor;
+  std::string name; ///< for messages
+  std::vector<std::uint32_t> chunks;
+  std::vector<std::uint64_t> digests; ///< of each of them
+};
+
+/// The memory of other hosts, as the place of a version.
+class peer_chunks final : public chunk_source {
+public:
+  peer_chunks(std::vector<known_source> sources, std::string secret, gpu::fabric_options network)
+      : sources_{std::move(sources)}, secret_{std::move(secret)}, network_{std::move(network)} {}
+
+  [[nodiscard]] chunk_source_actor spawn(caf::actor_system& system, const update_ptr& context,
+                                         const conductor_actor& conductor,
+                                         const std::vector<stager_actor>& stagers) const override;
+
+  [[nodiscard]] const std::vector<known_source>& sources() const noexcept { return sources_; }
+  [[nodiscard]] const std::string& secret() const noexcept { return secret_; }
+  [[nodiscard]] const gpu::fabric_options& network() const noexcept { return network_; }
+
+private:
+  std::vector<known_source> sources_;
+  std::string secret_;
+  gpu::fabric_options network_;
+};
+
+struct peer_reader_state {
+  static inline const char* name = "peer_reader";
+
+  struct request : gpu::fabric_transfer {
+    std::uint32_t chunk = 0;
+    io::slab_index slab = 0;
+    std::size_t link = 0;
+    bool is_cancelled = false;
+  };
+
+  /// The way to one source.
+  struct link {
+    std::map<std::uint32_t, std::uint64_t> digests; ///< by chunk, of those that it has
+    std::unique_ptr<gpu::fabric_endpoint> endpoint; ///< null until it has answered
+    std::size_t asked = 0;                          ///< chunks under way
+    meter::clock::time_point heard;
+    std::string lost; ///< why it is not asked any more; empty while it is
+  };
+
+  update_ptr context;
+  conductor_actor conductor;
+  std::vector<stager_actor> stagers; ///< by device
+  std::shared_ptr<const peer_chunks> sources;
+  // Declared before the fabric, which may still write to them: its destructor waits.
+  std::map<gpu::fabric_transfer*, std::unique_ptr<request>> requests;
+  std::unique_ptr<gpu::fabric> fabric;
+  std::vector<link> links;           ///< by source
+  std::vector<std::uint32_t> chunks; ///< this host's, in sequence
+  std::size_t next = 0;              ///< into chunks
+  std::deque<std::uint32_t> again;   ///< chunks whose source failed
+  std::uint64_t next_tag = 0;
+  attention looks;
+  meter::clock::time_point last_look;
+  bool ticking = false;
+  bool failed = false;
+};
+
+/// Detached; end it with an exit message. `context->version->source` is `sources`.
+peer_reader_actor::behavior_type peer_reader(peer_reader_actor::stateful_pointer<peer_reader_state> self,
+                                             update_ptr context, conductor_actor conductor,
+                                             std::vector<stager_actor> stagers,
+                                             std::shared_ptr<const peer_chunks> sources);
+
+} // namespace ckpt::actors

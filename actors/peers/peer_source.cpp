@@ -1,0 +1,237 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "actors/peers/peer_source.hpp"
+
+#include "actors/cluster/introductions.hpp"
+#include "io/plan/plan_digest.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <spdlog/spdlog.h>
+
+namespace ckpt::actors {
+namespace {
+
+using namespace std::chrono_literals;
+using self_pointer = peer_source_actor::stateful_pointer<peer_source_state>;
+using reader = peer_source_state::reader;
+using sending = peer_source_state::sending;
+
+/// How long one look for completions may keep messages waiting.
+constexpr auto completion_wait = 1ms;
+
+/// How often it is looked at connections that are silent.
+constexpr auto idle_wait = 50ms;
+
+constexpr std::size_t readers_max = 1'024;
+constexpr std::size_t wanted_max = 4'096;
+
+/// For one reader. More than a few keep a link full.
+constexpr std::size_t under_way_max = 16;
+
+[[nodiscard]] weights_table table_of(const peer_source_options& options) {
+  const auto& [checkpoint, plan, resident, source] = *options.version;
+  weights_table table;
+  table.checkpoint_path = checkpoint.path.string();
+  for (const auto& file : checkpoint.files)
+    table.files.push_back({file.path.filename().string(), file.bytes, file.data_offset});
+  table.tensors = checkpoint.tensors;
+  table.tensor_bytes = checkpoint.tensor_bytes;
+  table.bucket_bytes = plan.bucket_bytes;
+  table.chunk_bytes = options.chunk_bytes;
+  table.keep_together = options.keep_together;
+  return table;
+}
+
+[[nodiscard]] cause stranger(const peer_source_options& options) {
+  return {ec::host_disagrees, options.name
+                                  + " has another secret: the file of --load-metas-file is not that of the "
+                                    "version which is offered there now"};
+}
+
+[[nodiscard]] peer_share on_hello(const peer_source_state& state, const peer_hello& hello) {
+  peer_share answer;
+  if (!state.options.secret->is(hello.secret)) {
+    answer.failed = stranger(state.options);
+    return answer;
+  }
+  answer = state.share;
+  if (hello.wants_table)
+    answer.table = table_of(state.options);
+  return answer;
+}
+
+void keep_ticking(self_pointer self) {
+  auto& state = self->state;
+  if (state.ticking || state.readers.empty())
+    return;
+  state.ticking = true;
+  if (state.under_way.empty())
+    self->delayed_send(self, idle_wait, tick_atom_v);
+  else
+    self->send(self, tick_atom_v);
+}
+
+[[nodiscard]] peer_line on_line(self_pointer self, const peer_line& line) {
+  auto& state = self->state;
+  peer_line answer;
+  const auto who = self->current_sender();
+  if (!state.options.secret->is(line.secret)) {
+    answer.failed = stranger(state.options);
+    return answer;
+  }
+  if (who == nullptr || state.readers.contains(who->address()) || state.readers.size() == readers_max) {
+    answer.failed = {ec::host_disagrees, state.options.name + " serves this one already, or too many others"};
+    return answer;
+  }
+  try {
+    if (!state.fabric)
+      state.fabric = std::make_unique<gpu::fabric>(state.options.network);
+    reader one;
+    one.actor = who;
+    one.endpoint = std::make_unique<gpu::fabric_endpoint>(*state.fabric, line.data_address);
+    answer.data_address = state.fabric->address();
+    state.readers.emplace(who->address(), std::move(one));
+  } catch (const std::exception& error) {
+    answer.failed = {ec::host_lost, state.options.name + " cannot be connected to: " + error.what()};
+    return answer;
+  }
+  self->monitor(who);
+  keep_ticking(self);
+  return answer;
+}
+
+/// True when what has been sent so far leaves room, with a limit.
+[[nodiscard]] bool may_send(peer_source_state& state, std::uint64_t bytes) {
+  const auto limit = state.options.bytes_per_second_max;
+  if (limit == 0)
+    return true;
+  const auto now = meter::clock::now();
+  if (now < state.next_send)
+    return false;
+  const std::chrono::duration<double> takes{static_cast<double>(bytes) / static_cast<double>(limit)};
+  state.next_send =
+      std::max(state.next_send, now - idle_wait) + std::chrono::duration_cast<meter::clock::duration>(takes);
+  return true;
+}
+
+/// Sends what is wanted and has room, taking the readers in turn.
+void pump(self_pointer self) {
+  auto& state = self->state;
+  const auto& plan = state.options.version->plan;
+  for (auto& [address, one] : state.readers) {
+    auto count = static_cast<std::size_t>(std::ranges::count_if(
+        state.under_way, [&](const auto& each) { return each.second->reader == address; }));
+    while (!one.wanted.empty() && count < under_way_max) {
+      const auto wanted = one.wanted.front();
+      const auto bytes = plan.chunks[wanted.chunk].needed_bytes;
+      if (!may_send(state, bytes))
+        return;
+      one.wanted.pop_front();
+      auto sent = std::make_unique<sending>();
+      sent->chunk = wanted.chunk;
+      sent->reader = address;
+      auto* transfer = static_cast<gpu::fabric_transfer*>(sent.get());
+      state.under_way.emplace(transfer, std::move(sent));
+      one.endpoint->send({state.options.version->resident->find(wanted.chunk), bytes}, wanted.tag, *transfer);
+      ++count;
+    }
+  }
+}
+
+void on_wanted(self_pointer self, const chunks_wanted& message) {
+  auto& state = self->state;
+  const auto who = self->current_sender();
+  const auto known = who == nullptr ? state.readers.end() : state.readers.find(who->address());
+  if (known == state.readers.end())
+    return;
+  for (const auto& wanted : message.chunks) {
+    if (known->second.wanted.size() < wanted_max && wanted.chunk < state.options.version->plan.chunks.size()
+        && state.options.version->resident->find(wanted.chunk) != nullptr)
+      known->second.wanted.push_back(wanted);
+    else
+      self->send(caf::actor_cast<peer_reader_actor>(known->second.actor),
+                 chunk_refused{wanted.chunk, "it does not have that chunk, or too many are asked for"});
+  }
+  pump(self);
+  keep_ticking(self);
+}
+
+void lose(self_pointer self, const caf::actor_addr& who) {
+  auto& state = self->state;
+  state.readers.erase(who); // Closes the connection; its transfers come back as failed.
+}
+
+void settle(self_pointer self) {
+  auto& state = self->state;
+  for (auto* transfer : state.fabric->take_completed()) {
+    const auto found = state.under_way.find(transfer);
+    if (found == state.under_way.end())
+      continue;
+    const auto& sent = *found->second;
+    const auto known = state.readers.find(sent.reader);
+    if (sent.failure != nullptr && known != state.readers.end())
+      self->send(caf::actor_cast<peer_reader_actor>(known->second.actor),
+                 chunk_refused{sent.chunk, std::string{"sending it failed: "} + sent.failure});
+    state.under_way.erase(found);
+  }
+}
+
+void look(self_pointer self) {
+  auto& state = self->state;
+  state.ticking = false;
+  if (!state.fabric)
+    return;
+  if (!state.under_way.empty())
+    state.fabric->wait(completion_wait);
+  while (state.fabric->progress()) {
+  }
+  settle(self);
+  pump(self);
+  if (const auto now = meter::clock::now(); now - state.told_alive >= alive_interval) {
+    state.told_alive = now;
+    for (const auto& [address, one] : state.readers)
+      self->send(caf::actor_cast<peer_reader_actor>(one.actor), source_alive_atom_v);
+  }
+  keep_ticking(self);
+}
+
+} // namespace
+
+bool peer_secret::is(std::string_view text) const {
+  const std::lock_guard lock{mutex_};
+  if (secret_.empty() || text.size() != secret_.size())
+    return false;
+  unsigned differs = 0;
+  for (std::size_t i = 0; i < text.size(); ++i)
+    differs |= static_cast<unsigned char>(text[i]) ^ static_cast<unsigned char>(secret_[i]);
+  return differs == 0;
+}
+
+peer_source_actor::behavior_type peer_source(self_pointer self, peer_source_options options) {
+  auto& state = self->state;
+  state.options = std::move(options);
+  state.share.name = state.options.name;
+  const auto& version = *state.options.version;
+  state.share.tables_digest = io::digest_of_tables(version.checkpoint, version.plan);
+  state.share.chunks = state.options.chunks;
+  for (const auto chunk : state.share.chunks)
+    state.share.digests.push_back(version.resident->digest(chunk));
+  self->set_down_handler([self](const caf::down_msg& down) { lose(self, down.source); });
+  return {
+      [self](const peer_hello& hello) { return on_hello(self->state, hello); },
+      [self](const peer_line& line) { return on_line(self, line); },
+      [self](const chunks_wanted& wanted) { on_wanted(self, wanted); },
+      [self](tick_atom) {
+        if (self->current_sender() == self->ctrl())
+          look(self);
+      },
+  };
+}
+
+} // namespace ckpt::actors

@@ -1,0 +1,87 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The actor that offers this host's share of a version to hosts that join. It copies nothing: UCX sends from where
+// the version lies. The version stays in memory as long as this actor lives, so nobody reads what is dropped.
+//
+// Whoever does not know the secret learns nothing. Detached: it drives UCX on its own thread, for a millisecond at a
+// time. Bounds: `readers_max` connections, and `wanted_max` chunks that one of them waits for.
+
+#include "actors/peers/peer_interfaces.hpp"
+#include "actors/update/meter.hpp"
+#include "actors/update/update.hpp"
+#include "gpu/fabric/fabric.hpp"
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <caf/actor_addr.hpp>
+
+namespace ckpt::actors {
+
+/// Known once all hosts of the update have agreed, on another thread than that of the source.
+class peer_secret {
+public:
+  void set(std::string secret) {
+    const std::lock_guard lock{mutex_};
+    secret_ = std::move(secret);
+  }
+  [[nodiscard]] std::string get() const {
+    const std::lock_guard lock{mutex_};
+    return secret_;
+  }
+  /// Takes as long for any text of the right length.
+  [[nodiscard]] bool is(std::string_view text) const;
+
+private:
+  mutable std::mutex mutex_;
+  std::string secret_; ///< empty: not known yet, and nobody knows it
+};
+
+struct peer_source_options {
+  version_ptr version; ///< with its `resident`
+  std::string name;    ///< of this host, for messages
+  std::shared_ptr<const peer_secret> secret;
+  std::uint64_t chunk_bytes = 0; ///< with which the version was planned; likewise
+  std::vector<std::string> keep_together;
+  std::vector<std::uint32_t> chunks; ///< that are in memory
+  gpu::fabric_options network;
+  std::uint64_t bytes_per_second_max = 0; ///< to all together; 0: as fast as it goes
+};
+
+struct peer_source_state {
+  static inline const char* name = "peer_source";
+
+  struct sending : gpu::fabric_transfer {
+    std::uint32_t chunk = 0;
+    caf::actor_addr reader;
+  };
+
+  struct reader {
+    caf::strong_actor_ptr actor;
+    std::unique_ptr<gpu::fabric_endpoint> endpoint;
+    std::deque<wanted_chunk> wanted;
+  };
+
+  peer_source_options options;
+  peer_share share; ///< without the table
+  // Declared before the fabric, which may still write to them: its destructor waits.
+  std::map<gpu::fabric_transfer*, std::unique_ptr<sending>> under_way;
+  std::unique_ptr<gpu::fabric> fabric; ///< once somebody connects
+  std::map<caf::actor_addr, reader> readers;
+  meter::clock::time_point next_send; ///< with a limit
+  meter::clock::time_point told_alive;
+  bool ticking = false;
+};
+
+/// Detached; end it with an exit message.
+peer_source_actor::behavior_type peer_source(peer_source_actor::stateful_pointer<peer_source_state> self,
+                                             peer_source_options options);
+
+} // namespace ckpt::actors

@@ -1,0 +1,40 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// Where an update gets its chunks from: the seam behind which the conductor does not look.
+//
+//   disk_reader   files, or this host's memory
+//   peer_reader   the memory of other hosts
+
+#include "actors/update/interfaces.hpp"
+#include "actors/update/update.hpp"
+
+#include <cstdint>
+#include <vector>
+
+#include <caf/fwd.hpp>
+
+namespace ckpt::actors {
+
+/// Part of a version that is not read from files. Const; any thread.
+class chunk_source {
+public:
+  virtual ~chunk_source() noexcept = default;
+
+  /// Starts the actor that brings the chunks of one run to `stagers`, one for each device of this host.
+  [[nodiscard]] virtual chunk_source_actor spawn(caf::actor_system& system, const update_ptr& context,
+                                                 const conductor_actor& conductor,
+                                                 const std::vector<stager_actor>& stagers) const = 0;
+};
+
+/// The chunks that this host brings, in sequence: those of the buckets that its devices own.
+[[nodiscard]] std::vector<std::uint32_t> owned_chunks(const cluster_layout& layout,
+                                                      const io::bucket_plan& plan);
+
+/// Which of this host's devices gets the chunk.
+[[nodiscard]] inline std::uint32_t device_of(const update& context, const io::planned_chunk& chunk) {
+  return context.plan.buckets[chunk.bucket].owner - context.rank_of(0);
+}
+
+} // namespace ckpt::actors

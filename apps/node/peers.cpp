@@ -1,0 +1,231 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/node/peers.hpp"
+
+#include "actors/cluster/dialer.hpp"
+#include "actors/peers/peer_reader.hpp"
+#include "actors/update/deadlines.hpp"
+#include "apps/node/control_network.hpp"
+#include "apps/node/take_part.hpp"
+#include "io/checkpoint/tensor_table.hpp"
+#include "io/host_address.hpp"
+#include "io/plan/metas_file.hpp"
+#include "io/plan/plan_digest.hpp"
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include <caf/actor_system.hpp>
+#include <caf/scoped_actor.hpp>
+#include <caf/send.hpp>
+#include <caf/stateful_actor.hpp>
+#include <caf/typed_event_based_actor.hpp>
+
+#include <spdlog/spdlog.h>
+
+namespace ckpt::apps {
+namespace {
+
+using actors::cause;
+using actors::ec;
+
+/// How long a source may take to describe what it has, however large.
+constexpr auto describe_max = std::chrono::seconds{60};
+
+[[nodiscard]] gpu::fabric_options network_for(bool is_local) {
+  gpu::fabric_options network;
+  if (is_local)
+    network.network_devices = "lo"; // Nobody else needs to find a port.
+  network.report_stranger = [](const std::string& what) { spdlog::info("{}", what); };
+  return network;
+}
+
+/// Where hosts that join reach this one.
+[[nodiscard]] std::string own_address(const node_options& options) {
+  if (!options.peers.address.empty())
+    return options.peers.address;
+  if (options.layout.host == 0)
+    return options.place.master_addr;
+  return io::address_towards(options.place.master_addr, options.place.master_port);
+}
+
+/// A source that said what it has, or the sentence why it is not one.
+struct answer {
+  std::optional<actors::known_source> source;
+  actors::weights_table table; ///< empty unless it was asked for
+  std::string why;
+};
+
+[[nodiscard]] answer ask(caf::scoped_actor& self, const actors::outside_line& line, const io::metas& metas,
+                         const io::metas_host& host, bool wants_table, const std::string& own_name) {
+  answer result;
+  const auto reached = actors::reach(self.ptr(), line, host.address, host.port);
+  if (!reached || reached->actor == nullptr) {
+    result.why = reached ? reached->why : "interrupted";
+    return result;
+  }
+  const auto actor = caf::actor_cast<actors::peer_source_actor>(reached->actor);
+  self->request(actor, describe_max, actors::peer_hello{metas.secret, own_name, wants_table})
+      .receive(
+          [&](actors::peer_share& share) {
+            if (share.failed.code != ec::none)
+              result.why = share.failed.what;
+            else if (share.chunks.size() != share.digests.size() || share.tables_digest != metas.tables_digest
+                     || io::digest_of_share(share.chunks, share.digests) != host.share_digest)
+              result.why = "it has another version than the file says";
+            else
+              result.source = actors::known_source{
+                  actor, host.name + " at " + host.address + ":" + std::to_string(host.port),
+                  std::move(share.chunks), std::move(share.digests)};
+            result.table = std::move(share.table);
+          },
+          [&](const caf::error& error) {
+            result.why = "it does not answer: " + self->system().render(error);
+          });
+  return result;
+}
+
+/// What the sources' files hold, and the plan for this cluster. Throws what is wrong with it.
+[[nodiscard]] actors::weights_version plan_from(actors::weights_table table, const io::metas& metas,
+                                                node_options& options) {
+  actors::weights_version version;
+  version.checkpoint.path = table.checkpoint_path;
+  for (auto& file : table.files) {
+    auto& known = version.checkpoint.files.emplace_back();
+    known.path = version.checkpoint.path / std::filesystem::path{file.name}.filename();
+    known.bytes = file.bytes;
+    known.data_offset = file.data_offset;
+  }
+  version.checkpoint.tensors = std::move(table.tensors);
+  version.checkpoint.tensor_bytes = table.tensor_bytes;
+  io::require_sound_table(version.checkpoint, "the table of the hosts of --load-metas-file");
+  io::require_sendable(version.checkpoint);
+  version.plan = io::plan_buckets(version.checkpoint,
+                                  {table.bucket_bytes, table.chunk_bytes, options.layout.rank_count(),
+                                   options.layout.devices_per_host, table.keep_together});
+  if (io::digest_of_tables(version.checkpoint, version.plan) != metas.tables_digest)
+    throw std::runtime_error{
+        "the hosts of --load-metas-file cut their weights into other chunks than this program: "
+        "install the same version on all hosts"};
+  options.bucket_bytes = table.bucket_bytes;
+  options.update.chunk_bytes = table.chunk_bytes;
+  options.keep_together = std::move(table.keep_together);
+  options.checkpoint_path = version.checkpoint.path;
+  return version;
+}
+
+/// Before any engine is asked for anything.
+void require_all_chunks(const actors::weights_version& version,
+                        const std::vector<actors::known_source>& sources,
+                        const actors::cluster_layout& layout, const std::string& missing_hosts) {
+  std::unordered_set<std::uint32_t> there;
+  for (const auto& source : sources)
+    there.insert(source.chunks.begin(), source.chunks.end());
+  for (const auto chunk : actors::owned_chunks(layout, version.plan))
+    if (!there.contains(chunk)) {
+      const auto& planned = version.plan.chunks[chunk];
+      throw std::runtime_error{version.checkpoint.files[planned.file].path.string() + " at "
+                               + std::to_string(planned.window.offset)
+                               + ": nobody who is there has these bytes" + missing_hosts};
+    }
+}
+
+} // namespace
+
+share_offer::share_offer(actor_runtime& runtime, const node_options& options,
+                         const actors::version_ptr& version)
+    : runtime_{runtime} {
+  const auto address = own_address(options);
+  actors::peer_source_options source;
+  source.version = version;
+  source.name = host_name();
+  source.secret = secret_;
+  source.chunk_bytes = options.update.chunk_bytes;
+  source.keep_together = options.keep_together;
+  source.chunks = actors::owned_chunks(options.layout, version->plan);
+  source.network = network_for(io::is_loopback(address));
+  source.bytes_per_second_max = options.peers.send_bytes_per_second_max;
+  std::vector<std::uint64_t> digests;
+  for (const auto chunk : source.chunks)
+    digests.push_back(version->resident->digest(chunk));
+  described_.share_digest = io::digest_of_share(source.chunks, digests);
+  described_.tables_digest = io::digest_of_tables(version->checkpoint, version->plan);
+  described_.address = address;
+  auto& system = runtime.system();
+  source_ = system.spawn<caf::detached>(actors::peer_source, std::move(source));
+  try {
+    described_.port =
+        runtime.network().offer(system, caf::actor_cast<caf::strong_actor_ptr>(source_), address);
+  } catch (...) {
+    caf::anon_send_exit(source_, caf::exit_reason::user_shutdown);
+    throw;
+  }
+}
+
+share_offer::~share_offer() noexcept {
+  runtime_.network().withdraw();
+  caf::anon_send_exit(source_, caf::exit_reason::user_shutdown);
+}
+
+io::metas metas_of(const node_options& options, const actors::update_verdict& verdict,
+                   const std::string& secret) {
+  io::metas metas;
+  metas.checkpoint_name = options.update.checkpoint_name;
+  metas.weight_version = options.update.weight_version;
+  metas.secret = secret;
+  metas.is_encrypted = options.network.is_encrypted();
+  for (const auto& host : verdict.hosts) {
+    metas.tables_digest = host.offer.tables_digest;
+    metas.hosts.push_back({host.name, host.offer.address, host.offer.port, host.offer.share_digest});
+  }
+  return metas;
+}
+
+opened_version join(actor_runtime& runtime, node_options& options, const signal_guard& signals) {
+  const auto& metas = *options.peers.sources;
+  caf::scoped_actor self{runtime.system()};
+  const signal_watch watch{signals, [mailbox = caf::actor_cast<caf::actor>(self)] {
+                             caf::anon_send_exit(mailbox, caf::exit_reason::user_shutdown);
+                           }};
+  try {
+    const auto line = runtime.network().outside_line(runtime.system());
+    std::vector<actors::known_source> sources;
+    actors::weights_table table;
+    std::string missing;
+    bool is_local = true;
+    for (const auto& host : metas.hosts) {
+      auto asked = ask(self, line, metas, host, table.files.empty(), host_name());
+      if (signals.has_come())
+        return {nullptr, {ec::interrupted, "interrupted before any engine was asked for anything"}};
+      if (!asked.source) {
+        const auto told =
+            host.name + " at " + host.address + ":" + std::to_string(host.port) + ": " + asked.why;
+        spdlog::warn("no weights from {}", told);
+        missing += "; " + told;
+        continue;
+      }
+      is_local = is_local && io::is_loopback(host.address);
+      sources.push_back(std::move(*asked.source));
+      if (table.files.empty())
+        table = std::move(asked.table);
+    }
+    if (sources.empty() || table.files.empty())
+      return {nullptr,
+              {ec::host_lost, "none of the hosts of --load-metas-file has weights to give" + missing}};
+    auto version = std::make_shared<actors::weights_version>(plan_from(std::move(table), metas, options));
+    require_all_chunks(*version, sources, options.layout, missing);
+    spdlog::info("{}: {} tensors, {} in the memory of {} host(s), {} buckets",
+                 version->checkpoint.path.string(), version->checkpoint.tensors.size(),
+                 actors::describe_bytes(version->checkpoint.tensor_bytes), sources.size(),
+                 version->plan.buckets.size());
+    version->source =
+        std::make_shared<actors::peer_chunks>(std::move(sources), metas.secret, network_for(is_local));
+    return {std::move(version), {}};
+  } catch (const std::exception& error) {
+    return {nullptr, actors::to_cause(error, ec::host_lost)};
+  }
+}
+
+} // namespace ckpt::apps
