@@ -14,6 +14,7 @@
 //     │ <────────────────────────────── proceed │   when all hosts have reached it
 //     │ host_failed ──────────────────────────> │   the first one ends the update everywhere
 //     │ <────────────────────────────── give_up │
+//     │ neighbour_suspected ──────────────────> │   ends it too, unless that host says in time what it was
 //     │ engine_settled ───────────────────────> │   in a failed update, for engines on several hosts:
 //     │ <────────────────────── no_more_workers │   none of its workers will come any more
 //     │ host_verdict ─────────────────────────> │
@@ -149,6 +150,7 @@ using node_actor = caf::typed_actor<
     replies_to<compare_atom>::with<file_table>,
     // From the conductor, for the coordinator.
     reacts_to<milestone_reached>, reacts_to<engine_settled>, reacts_to<host_failed>,
+    reacts_to<neighbour_suspected>,
     // The user has interrupted the update.
     reacts_to<interrupted>,
     // To itself.
@@ -161,7 +163,7 @@ using coordinator_actor = caf::typed_actor<
     replies_to<hello_atom, std::uint32_t, std::uint32_t, std::string>::with<std::uint32_t, std::string>,
     // From the nodes; the sender identifies the host.
     reacts_to<join_request>, reacts_to<milestone_reached>, reacts_to<engine_settled>, reacts_to<host_failed>,
-    reacts_to<host_verdict>, reacts_to<alive_atom>, reacts_to<goodbye_atom>,
+    reacts_to<neighbour_suspected>, reacts_to<host_verdict>, reacts_to<alive_atom>, reacts_to<goodbye_atom>,
     // To itself.
     reacts_to<tick_atom>>;
 

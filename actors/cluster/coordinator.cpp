@@ -46,8 +46,11 @@ void tell(self_pointer self) {
   state.deadline = meter::clock::now() + (state.failed_while_joining ? linger_wait : goodbye_wait);
   std::vector<host_verdict> verdicts;
   for (auto& one : state.members)
-    if (one.verdict)
+    if (one.verdict) {
+      if (state.first_cause.code == ec::none)
+        state.first_cause = one.verdict->first_cause;
       verdicts.push_back(std::move(*one.verdict));
+    }
   if (state.first_cause.code == ec::none && state.options.expected)
     state.first_cause = judge_proofs(verdicts, state.options.expected());
   const auto told_to = [&](std::uint32_t host) {
@@ -131,16 +134,17 @@ void on_settled(self_pointer self, std::uint32_t leader, std::uint32_t engine) {
 
 void on_failure(self_pointer self, std::uint32_t host, cause why) {
   auto& state = self->state;
-  if (why.code == ec::host_lost) {
-    if (!state.suspicion) {
-      state.suspicion = std::move(why);
-      state.suspected = meter::clock::now();
-    }
-    return;
-  }
   if (state.options.layout.hosts > 1)
     why.what = label(state, host) + ": " + why.what;
   fail(self, std::move(why));
+}
+
+void on_suspicion(self_pointer self, const cause& why) {
+  auto& state = self->state;
+  if (state.suspicion)
+    return;
+  state.suspicion = why;
+  state.suspected = meter::clock::now();
 }
 
 void on_verdict(self_pointer self, std::uint32_t host, const host_verdict& verdict) {
@@ -236,6 +240,9 @@ coordinator_actor::behavior_type coordinator(self_pointer self, coordinator_opti
       },
       [self](const host_failed& failed) {
         from_host(self, [&](std::uint32_t host) { on_failure(self, host, failed.why); });
+      },
+      [self](const neighbour_suspected& suspected) {
+        from_host(self, [&](std::uint32_t) { on_suspicion(self, suspected.why); });
       },
       [self](const host_verdict& verdict) {
         from_host(self, [&](std::uint32_t host) { on_verdict(self, host, verdict); });

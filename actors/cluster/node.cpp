@@ -259,6 +259,7 @@ node_actor::behavior_type node(self_pointer self, node_options options) {
       [self](const milestone_reached& message) { pass_up(self, message); },
       [self](const engine_settled& message) { pass_up(self, message); },
       [self](const host_failed& message) { pass_up(self, message); },
+      [self](const neighbour_suspected& message) { pass_up(self, message); },
       [self](const interrupted& message) { on_interruption(self, message.why); },
       [self](tick_atom) { look(self); },
   };

@@ -97,7 +97,7 @@ void on_failure(self_pointer self, const cause& why) {
 
 void on_suspicion(self_pointer self, const cause& why) {
   if (self->state.at < phase::aborting)
-    self->send(self->state.node, host_failed{why});
+    self->send(self->state.node, neighbour_suspected{why});
 }
 
 void settle(self_pointer self, std::uint32_t engine) {

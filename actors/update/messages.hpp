@@ -50,7 +50,8 @@ struct part_failed {
   cause why;
 };
 
-/// A broadcast with a neighbour failed: that host may be lost, or may have failed and be about to say why.
+/// A broadcast with a neighbour failed: that host may be lost, or may have failed and be about to say why. Goes up to
+/// the coordinator.
 struct neighbour_suspected {
   cause why;
 };
@@ -144,6 +145,11 @@ struct abort_update {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, cause& x) {
   return f(caf::meta::type_name("cause"), x.code, x.what, x.engine, x.detail);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, neighbour_suspected& x) {
+  return f(caf::meta::type_name("neighbour_suspected"), x.why);
 }
 
 template <class Inspector>

@@ -161,6 +161,13 @@ update_verdict conclude(const cause& first_cause, std::vector<host_verdict> host
       continue;
     verdict.engines.push_back(judge_engine(engine, first_cause, hosts, layout, weight_version));
   }
+  // Nobody has seen anything fail: then all of this holds. Success is never concluded from silence.
+  for (const auto& engine : verdict.engines)
+    if (verdict.first_cause.code == ec::none
+        && (engine.serves != served_weights::updated || !engine.why.empty()))
+      verdict.first_cause = {ec::unspecified, "engine " + engine.endpoint
+                                                  + " has not come to the end of the update, and "
+                                                    "nobody says why"};
   for (const auto& host : hosts) {
     verdict.seconds = std::max(verdict.seconds, host.seconds);
     verdict.ready_seconds = std::max(verdict.ready_seconds, host.ready_seconds);

@@ -153,6 +153,18 @@ TEST(coordinator, ends_the_update_everywhere_when_one_host_fails_and_says_which)
   expect_end(options, ec::engine_failed, "host 5 (node5): worker 0 failed");
 }
 
+TEST(coordinator, ends_the_update_everywhere_when_one_host_has_lost_a_host_outside_of_the_cluster) {
+  simulated_cluster_options options;
+  options.layout = {2, 0, 1, 1};
+  options.fail = [](std::uint32_t host) {
+    return host == 1 ? cause{ec::host_lost, "nobody has these bytes"} : cause{};
+  };
+  expect_end(options, ec::host_lost, "host 1 (node1): nobody has these bytes");
+  options.layout = {1, 0, 1, 1};
+  options.fail = [](std::uint32_t) { return cause{ec::host_lost, "nobody has these bytes"}; };
+  expect_end(options, ec::host_lost, "nobody has these bytes");
+}
+
 TEST(coordinator, passes_on_why_a_host_cannot_take_part) {
   simulated_cluster_options options;
   options.layout = {3, 0, 1, 1};

@@ -178,7 +178,7 @@ TEST_F(conductor_test, an_interruption_has_a_code_of_its_own) {
 TEST_F(conductor_test, passes_on_a_suspicion_and_goes_on_until_it_hears_who_it_was) {
   begin_transfer(half_of_an_engine(0));
   tell(neighbour_suspected{{ec::host_lost, "broadcast: connection reset"}});
-  EXPECT_THAT(node_heard(), ElementsAre("host failed: host_lost: broadcast: connection reset"));
+  EXPECT_THAT(node_heard(), ElementsAre("suspected: host_lost: broadcast: connection reset"));
   EXPECT_THAT(told(), IsEmpty()) << "that host may be about to say why";
   tell(give_up{{ec::engine_failed, "host 1: worker 1 failed", 0}});
   EXPECT_THAT(told(), Contains("session 0: abort: host 1: worker 1 failed, workers may come"));

@@ -29,6 +29,17 @@ TEST(verdict, on_an_engine_of_two_hosts_takes_both_to_be_updated) {
   EXPECT_EQ(half.engines[0].why, "worker 1 failed");
 }
 
+TEST(verdict, is_never_success_for_an_engine_that_is_not_through) {
+  for (const auto missing : {&engine_share::finished, &engine_share::closed}) {
+    auto hosts = two_shares();
+    hosts[0].engines[0].*missing = false;
+    const auto verdict = conclude({}, hosts, one_engine_on_two_hosts, {});
+    EXPECT_EQ(verdict.first_cause.code, ec::unspecified);
+    EXPECT_EQ(verdict.first_cause.what,
+              "engine A has not come to the end of the update, and nobody says why");
+  }
+}
+
 TEST(verdict, says_unknown_of_an_engine_with_a_lost_host_unless_it_is_known_to_be_mixed) {
   auto hosts = two_shares();
   hosts.pop_back();
