@@ -15,15 +15,17 @@
 namespace ckpt::io {
 namespace {
 
-/// Nothing where it does not fit into 64 bits.
+/// Nothing where it does not fit into 64 bits. Multiplies in the order in which the header of a file is checked, so
+/// that both agree on what overflows: a dimension of 2^63 is sound when the next one is 0.
 [[nodiscard]] std::optional<std::uint64_t> bytes_of(const checkpoint_tensor& tensor) {
-  std::uint64_t elements_bits = bits(tensor.type);
+  std::uint64_t total_bits = 1;
   for (const auto size : tensor.shape)
-    if (__builtin_mul_overflow(elements_bits, size, &elements_bits))
+    if (__builtin_mul_overflow(total_bits, size, &total_bits))
       return std::nullopt;
-  if (elements_bits % 8 != 0)
+  if (__builtin_mul_overflow(total_bits, std::uint64_t{bits(tensor.type)}, &total_bits)
+      || total_bits % 8 != 0)
     return std::nullopt;
-  return elements_bits / 8;
+  return total_bits / 8;
 }
 
 void check_files(const checkpoint& table, std::string_view from) {
@@ -57,8 +59,11 @@ void check_place(const checkpoint& table, const checkpoint_tensor& tensor, const
 
 void require_sound_table(const checkpoint& table, std::string_view from) {
   check_files(table, from);
+  if (table.tensors.empty())
+    throw checkpoint_error{from, "holds no tensors"};
   std::unordered_set<std::string_view> names;
   std::uint64_t sum = 0;
+  bool overflows = false;
   const checkpoint_tensor* before = nullptr;
   for (const auto& tensor : table.tensors) {
     if (tensor.name.empty() || !names.insert(tensor.name).second)
@@ -68,9 +73,9 @@ void require_sound_table(const checkpoint& table, std::string_view from) {
       throw checkpoint_error{from, tensor.name, "has a shape and a dtype that do not give its bytes"};
     check_place(table, tensor, before, from);
     before = &tensor;
-    sum += tensor.bytes.length; // Disjoint ranges of files below 2^63 bytes each.
+    overflows |= __builtin_add_overflow(sum, tensor.bytes.length, &sum);
   }
-  if (sum != table.tensor_bytes)
+  if (overflows || sum != table.tensor_bytes)
     throw checkpoint_error{from, "its tensors do not have as many bytes as it says"};
 }
 

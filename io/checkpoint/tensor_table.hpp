@@ -13,7 +13,7 @@ namespace ckpt::io {
 
 /// Throws checkpoint_error, in which `from` takes the place of the file: a file or a tensor without a name or
 /// with one that is there twice, a tensor outside its file, or whose shape and dtype do not give its bytes,
-/// tensors that overlap or are not in the order of their offsets, a wrong sum.
+/// tensors that overlap or are not in the order of their offsets, a wrong sum, no tensors at all.
 void require_sound_table(const checkpoint& table, std::string_view from);
 
 } // namespace ckpt::io

@@ -198,8 +198,10 @@ metas parse_metas(std::string_view text, std::string_view file) {
   result.secret = from.bytes("secret");
   result.is_encrypted = from.truth("tls");
   const auto& hosts = from.value("hosts");
-  if (!hosts.is_array() || hosts.get_array().empty() || hosts.get_array().size() > hosts_max)
+  if (!hosts.is_array() || hosts.get_array().empty())
     refuse(file, "names no hosts");
+  if (hosts.get_array().size() > hosts_max)
+    refuse(file, "names more than " + std::to_string(hosts_max) + " hosts");
   std::set<std::pair<std::string, std::uint16_t>> places;
   for (const auto& host : hosts.get_array()) {
     result.hosts.push_back(read_host(host, file));

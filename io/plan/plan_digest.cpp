@@ -75,11 +75,13 @@ std::uint64_t digest(const checkpoint& source, const bucket_plan& plan) {
 
 std::uint64_t digest_of_tables(const checkpoint& source, const bucket_plan& plan) {
   hasher hash;
+  hash.number(source.files.size());
   for (const auto& file : source.files) {
     hash.text(file.path.filename().string());
     hash.number(file.bytes);
     hash.number(file.data_offset);
   }
+  hash.number(source.tensors.size());
   for (const auto& tensor : source.tensors) {
     hash.tensor(tensor);
     hash.number(tensor.file);
