@@ -9,6 +9,7 @@
 #include "apps/node/control_network.hpp"
 #include "apps/node/take_part.hpp"
 #include "io/checkpoint/tensor_table.hpp"
+#include "io/error.hpp"
 #include "io/host_address.hpp"
 #include "io/plan/metas_file.hpp"
 #include "io/plan/plan_digest.hpp"
@@ -30,6 +31,9 @@ namespace {
 
 using actors::cause;
 using actors::ec;
+
+/// For messages.
+constexpr auto name_of_table = "the table of the hosts of --load-metas-file";
 
 /// How long a source may take to describe what it has, however large.
 constexpr auto describe_max = std::chrono::seconds{60};
@@ -87,6 +91,17 @@ struct answer {
   return result;
 }
 
+/// Larger numbers are mistakes, on which the planner would spend all memory. Throws io::checkpoint_error.
+void require_sane_sizes(const actors::weights_table& table) {
+  constexpr std::uint64_t bytes_max = std::uint64_t{1} << 50, chunk_bytes_max = 1 << 30, chunks_max = 1 << 26;
+  const auto is_sane = [](std::uint64_t size, std::uint64_t size_max) {
+    return size >= io::page_bytes && size <= size_max && size % io::page_bytes == 0;
+  };
+  if (!is_sane(table.bucket_bytes, bytes_max) || !is_sane(table.chunk_bytes, chunk_bytes_max)
+      || table.tensor_bytes / table.chunk_bytes > chunks_max)
+    throw io::checkpoint_error{name_of_table, "has sizes of buckets or chunks that cannot be"};
+}
+
 /// What the sources' files hold, and the plan for this cluster. Throws what is wrong with it.
 [[nodiscard]] actors::weights_version plan_from(actors::weights_table table, const io::metas& metas,
                                                 node_options& options) {
@@ -100,7 +115,8 @@ struct answer {
   }
   version.checkpoint.tensors = std::move(table.tensors);
   version.checkpoint.tensor_bytes = table.tensor_bytes;
-  io::require_sound_table(version.checkpoint, "the table of the hosts of --load-metas-file");
+  io::require_sound_table(version.checkpoint, name_of_table);
+  require_sane_sizes(table);
   io::require_sendable(version.checkpoint);
   version.plan = io::plan_buckets(version.checkpoint,
                                   {table.bucket_bytes, table.chunk_bytes, options.layout.rank_count(),
