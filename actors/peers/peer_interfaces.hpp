@@ -59,8 +59,8 @@ struct peer_hello {
 struct peer_share {
   cause failed; ///< set: the rest is empty
   std::string name;
-  std::uint64_t tables_digest = 0; ///< io::digest_of_tables()
-  weights_table table;               ///< empty unless it was asked for
+  std::uint64_t tables_digest = 0;    ///< io::digest_of_tables()
+  weights_table table;                ///< empty unless it was asked for
   std::vector<std::uint32_t> chunks;  ///< that the source has in memory
   std::vector<std::uint64_t> digests; ///< io::chunk_digest() of each of them
 };

@@ -293,7 +293,7 @@ void end(self_pointer self) {
 chunk_source_actor peer_chunks::spawn(caf::actor_system& system, const update_ptr& context,
                                       const conductor_actor& conductor,
                                       const std::vector<stager_actor>& stagers) const {
-  return system.spawn<caf::detached>(peer_reader, context, conductor, stagers,
+  return system.spawn(peer_reader, context, conductor, stagers,
                                      std::static_pointer_cast<const peer_chunks>(context->version->source));
 }
 

@@ -9,8 +9,8 @@
 //      ^──────── the source is lost, refuses, is silent, or sends what it did not read ────┘
 //
 // A source that fails in any of these ways is not asked again; its chunks are taken from others that have them. The
-// update fails when nobody is left that has a chunk. Detached: it drives UCX on its own thread, for a few milliseconds
-// at a time. Bound on the chunks under way: the slabs.
+// update fails when nobody is left that has a chunk. It drives UCX, which keeps a thread for a few milliseconds at a
+// time; scheduled all the same, for the reason that peer_source.hpp gives. Bound on the chunks under way: the slabs.
 
 #include "actors/cluster/attention.hpp"
 #include "actors/peers/peer_interfaces.hpp"
@@ -90,7 +90,7 @@ struct peer_reader_state {
   bool failed = false;
 };
 
-/// Detached; end it with an exit message. `context->version->source` is `sources`.
+/// Scheduled; end it with an exit message. `context->version->source` is `sources`.
 peer_reader_actor::behavior_type peer_reader(peer_reader_actor::stateful_pointer<peer_reader_state> self,
                                              update_ptr context, conductor_actor conductor,
                                              std::vector<stager_actor> stagers,

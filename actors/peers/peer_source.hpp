@@ -5,8 +5,10 @@
 // The actor that offers this host's share of a version to hosts that join. It copies nothing: UCX sends from where
 // the version lies. The version stays in memory as long as this actor lives, so nobody reads what is dropped.
 //
-// Whoever does not know the secret learns nothing. Detached: it drives UCX on its own thread, for a millisecond at a
-// time. Bounds: `readers_max` connections, and `wanted_max` chunks that one of them waits for.
+// Whoever does not know the secret learns nothing. It drives UCX, which keeps a thread for a millisecond at a time.
+// Scheduled all the same: CAF waits at its end for the last reference to a detached actor, and an actor that other
+// hosts know of may have some for a while. Bounds: `readers_max` connections, and `wanted_max` chunks that one of them
+// waits for.
 
 #include "actors/peers/peer_interfaces.hpp"
 #include "actors/update/meter.hpp"
@@ -80,7 +82,7 @@ struct peer_source_state {
   bool ticking = false;
 };
 
-/// Detached; end it with an exit message.
+/// Scheduled; end it with an exit message.
 peer_source_actor::behavior_type peer_source(peer_source_actor::stateful_pointer<peer_source_state> self,
                                              peer_source_options options);
 

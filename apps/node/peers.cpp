@@ -170,7 +170,7 @@ share_offer::share_offer(actor_runtime& runtime, const node_options& options,
   described_.tables_digest = io::digest_of_tables(version->checkpoint, version->plan);
   described_.address = address;
   auto& system = runtime.system();
-  source_ = system.spawn<caf::detached>(actors::peer_source, std::move(source));
+  source_ = system.spawn(actors::peer_source, std::move(source));
   try {
     described_.port =
         runtime.network().offer(system, caf::actor_cast<caf::strong_actor_ptr>(source_), address);
