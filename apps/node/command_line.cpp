@@ -13,6 +13,7 @@
 #include "io/plan/name_pattern.hpp"
 #include "io/utf8.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstdlib>
@@ -63,6 +64,12 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
   if (raw.update_method == "all")
     throw std::invalid_argument{"--update-method all is not built yet: make a broadcast, then p2p"};
   peer_options peers;
+  if (peers.sources && !peers.sources->is_encrypted && !raw.network.is_insecure
+      && !std::ranges::all_of(peers.sources->hosts,
+                              [](const auto& host) { return io::is_loopback(host.address); }))
+    throw std::invalid_argument{raw.load_metas_file
+                                + ": its hosts do not speak TLS, so anybody on the way can be one of "
+                                  "them: --insecure-network says that this is as it should be"};
   if (!raw.save_metas_file.empty())
     peers.save_metas_file.emplace(raw.save_metas_file, "--save-metas-file", 0600);
   peers.address = raw.peer_address;
