@@ -72,6 +72,9 @@ namespace {
   return why;
 }
 
+/// Nobody has seen anything fail, and yet it is not through.
+constexpr auto unexplained = "it has not come to the end of the update, and nobody says why";
+
 [[nodiscard]] engine_verdict judge_engine(std::uint32_t engine, const cause& first_cause,
                                           const std::vector<host_verdict>& hosts,
                                           const cluster_layout& layout,
@@ -96,7 +99,10 @@ namespace {
     verdict.bytes = std::min(verdict.bytes, share->bytes);
     verdict.seconds = std::max(verdict.seconds, share->seconds);
   }
-  if (leader == shares.end() || !(*leader)->closed)
+  const bool is_closed = leader != shares.end() && (*leader)->closed;
+  if (first_cause.code == ec::none && !(is_closed && verdict.serves == served_weights::updated))
+    verdict.why = unexplained;
+  else if (!is_closed)
     verdict.why = why_failed(engine, first_cause, verdict.account);
   else
     verdict.why = verdict.account.proof.failed;
@@ -161,13 +167,9 @@ update_verdict conclude(const cause& first_cause, std::vector<host_verdict> host
       continue;
     verdict.engines.push_back(judge_engine(engine, first_cause, hosts, layout, weight_version));
   }
-  // Nobody has seen anything fail: then all of this holds. Success is never concluded from silence.
-  for (const auto& engine : verdict.engines)
-    if (verdict.first_cause.code == ec::none
-        && (engine.serves != served_weights::updated || !engine.why.empty()))
-      verdict.first_cause = {ec::unspecified, "engine " + engine.endpoint
-                                                  + " has not come to the end of the update, and "
-                                                    "nobody says why"};
+  for (const auto& engine : verdict.engines) // Success is never concluded from silence.
+    if (verdict.first_cause.code == ec::none && !engine.why.empty())
+      verdict.first_cause = {ec::unspecified, "engine " + engine.endpoint + ": " + engine.why};
   for (const auto& host : hosts) {
     verdict.seconds = std::max(verdict.seconds, host.seconds);
     verdict.ready_seconds = std::max(verdict.ready_seconds, host.ready_seconds);

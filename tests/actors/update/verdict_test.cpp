@@ -36,7 +36,7 @@ TEST(verdict, is_never_success_for_an_engine_that_is_not_through) {
     const auto verdict = conclude({}, hosts, one_engine_on_two_hosts, {});
     EXPECT_EQ(verdict.first_cause.code, ec::unspecified);
     EXPECT_EQ(verdict.first_cause.what,
-              "engine A has not come to the end of the update, and nobody says why");
+              "engine A: it has not come to the end of the update, and nobody says why");
   }
 }
 
