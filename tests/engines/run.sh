@@ -5,9 +5,9 @@
 # Updates real SGLang and vLLM servers on this machine's CPU with ckpt-actor-node, and models of them and of LMDeploy that are
 # nothing but parameters. Makes what is missing for it in build/engines.
 #
-#   tests/engines/run.sh [--all] [NODE [TEST…]]
+#   tests/engines/run.sh [--all | --pace] [NODE [TEST…]]
 #
-# Without --all: what fits into some minutes. NODE: the program, build/apps/ckpt-actor-node unless given. TEST: as unittest
+# Without --all: what fits into some minutes. --pace: no tests, but how long an update takes beside SGLang's own loading. NODE: the program, build/apps/ckpt-actor-node unless given. TEST: as unittest
 # names them, such as updates_test.SglangUpdates.
 set -euo pipefail
 
@@ -17,9 +17,14 @@ engines=$repository/build/engines
 
 all=0
 models=(llama qwen3_moe_tied deepseek_v3)
+pace=0
 if [[ ${1:-} == --all ]]; then
   all=1
   models+=(qwen3_tied llama_large)
+  shift
+elif [[ ${1:-} == --pace ]]; then
+  pace=1
+  models=(llama_large)
   shift
 fi
 node=$(realpath "${1:-$repository/build/apps/ckpt-actor-node}")
@@ -36,5 +41,10 @@ rm -rf "$engines/logs"
 mkdir "$engines/logs"
 
 cd "$here"
-ENGINES_PYTHON=$engines/python/bin/python ENGINES_MODELS=$engines/models ENGINES_LOGS=$engines/logs ENGINES_NODE=$node \
-  ENGINES_ALL=$all PYTHONDONTWRITEBYTECODE=1 python3 -m unittest --verbose "${tests[@]}"
+export ENGINES_PYTHON=$engines/python/bin/python ENGINES_MODELS=$engines/models ENGINES_LOGS=$engines/logs ENGINES_NODE=$node
+export ENGINES_ALL=$all PYTHONDONTWRITEBYTECODE=1
+if ((pace)); then
+  python3 pace.py
+else
+  python3 -m unittest --verbose "${tests[@]}"
+fi
