@@ -50,6 +50,14 @@ bool is_loopback(const std::string& address) {
   return true;
 }
 
+bool is_unspecified(const std::string& address) {
+  in_addr number{};
+  in6_addr long_number{};
+  return (::inet_pton(AF_INET, address.c_str(), &number) == 1 && number.s_addr == INADDR_ANY)
+         || (::inet_pton(AF_INET6, address.c_str(), &long_number) == 1
+             && IN6_IS_ADDR_UNSPECIFIED(&long_number));
+}
+
 std::string address_towards(const std::string& host, std::uint16_t port) {
   const auto list = look_up(host);
   if (list == nullptr)

@@ -5,6 +5,7 @@
 
 #include "actors/cluster/introductions.hpp"
 #include "actors/update/deadlines.hpp"
+#include "io/error.hpp"
 #include "io/read/resident_chunks.hpp"
 
 #include <algorithm>
@@ -22,7 +23,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using self_pointer = peer_reader_actor::stateful_pointer<peer_reader_state>;
-using link = peer_reader_state::link;
 using request = peer_reader_state::request;
 
 /// How long one look for completions may keep messages waiting.
@@ -31,8 +31,9 @@ constexpr auto completion_wait = 2ms;
 /// How often it is looked whether sources are alive, while nothing is under way.
 constexpr auto idle_wait = 100ms;
 
-/// A source that is silent for so long is given up. It shows that it is alive twice a second.
-constexpr auto silence_max = 4s;
+/// A source that is silent for so long is given up. It shows that it is alive twice a second, but for the ten seconds in
+/// which it may try in vain to connect to another host that joins.
+constexpr auto silence_max = 12s;
 
 /// Chunks that may be under way from one source. More than a few keep a link full.
 constexpr std::size_t asked_max = 16;
@@ -116,7 +117,9 @@ void pump(self_pointer self) {
     state.requests.emplace(transfer, std::move(made));
     const auto tag = state.next_tag++;
     state.fabric->receive(context.slabs->bytes(*slab).first(planned.needed_bytes), tag, *transfer);
-    ++state.links[*from].asked;
+    auto& link = state.links[*from];
+    if (link.asked++ == 0)
+      link.arrived = meter::clock::now();
     wanted[*from].chunks.push_back({chunk, tag});
   }
   for (auto& [from, message] : wanted)
@@ -134,10 +137,8 @@ void lose(self_pointer self, std::size_t index, const std::string& why) {
   one.lost = why;
   spdlog::warn("{} is not asked for weights any more: {}", state.sources->sources()[index].name, why);
   for (auto& [transfer, made] : state.requests)
-    if (made->link == index && !made->is_cancelled) {
-      made->is_cancelled = true;
+    if (made->link == index)
       state.fabric->cancel(*transfer);
-    }
   one.endpoint.reset(); // What is arriving already ends with it.
   pump(self);
 }
@@ -169,7 +170,7 @@ void settle(self_pointer self) {
     state.requests.erase(found);
     auto& from = state.links[made->link];
     --from.asked;
-    from.heard = meter::clock::now();
+    from.heard = from.arrived = meter::clock::now();
     if (made->failure == nullptr) {
       hand_over(self, *made);
       continue;
@@ -194,6 +195,8 @@ void look_for_the_silent(self_pointer self) {
       lose(self, index, std::string{"its connection failed: "} + one.endpoint->failure());
     else if (one.endpoint && now - one.heard > silence_max)
       lose(self, index, "no sign of life for " + describe_seconds(silence_max));
+    else if (one.endpoint && one.asked > 0 && now - one.arrived > state.context->options.timeout)
+      lose(self, index, "it sent nothing for " + describe_seconds(state.context->options.timeout));
   }
 }
 
@@ -294,7 +297,7 @@ chunk_source_actor peer_chunks::spawn(caf::actor_system& system, const update_pt
                                       const conductor_actor& conductor,
                                       const std::vector<stager_actor>& stagers) const {
   return system.spawn(peer_reader, context, conductor, stagers,
-                                     std::static_pointer_cast<const peer_chunks>(context->version->source));
+                      std::static_pointer_cast<const peer_chunks>(context->version->source));
 }
 
 peer_reader_actor::behavior_type peer_reader(self_pointer self, update_ptr context, conductor_actor conductor,
@@ -340,7 +343,7 @@ peer_reader_actor::behavior_type peer_reader(self_pointer self, update_ptr conte
       },
       [self](const chunk_refused& refused) {
         if (const auto index = sender(self))
-          lose(self, *index, refused.why);
+          lose(self, *index, io::printable(refused.why));
       },
       [self](source_alive_atom) {
         if (const auto index = sender(self))

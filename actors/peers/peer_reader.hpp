@@ -60,7 +60,6 @@ struct peer_reader_state {
     std::uint32_t chunk = 0;
     io::slab_index slab = 0;
     std::size_t link = 0;
-    bool is_cancelled = false;
   };
 
   /// The way to one source.
@@ -68,8 +67,9 @@ struct peer_reader_state {
     std::map<std::uint32_t, std::uint64_t> digests; ///< by chunk, of those that it has
     std::unique_ptr<gpu::fabric_endpoint> endpoint; ///< null until it has answered
     std::size_t asked = 0;                          ///< chunks under way
-    meter::clock::time_point heard;
-    std::string lost; ///< why it is not asked any more; empty while it is
+    meter::clock::time_point heard;                 ///< a sign of life
+    meter::clock::time_point arrived;               ///< bytes, or since then it owes some
+    std::string lost;                               ///< why it is not asked any more; empty while it is
   };
 
   update_ptr context;

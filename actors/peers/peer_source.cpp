@@ -4,6 +4,7 @@
 #include "actors/peers/peer_source.hpp"
 
 #include "actors/cluster/introductions.hpp"
+#include "actors/update/chunk_source.hpp"
 #include "io/plan/plan_digest.hpp"
 
 #include <algorithm>
@@ -49,7 +50,7 @@ constexpr std::size_t under_way_max = 16;
 }
 
 [[nodiscard]] cause stranger(const peer_source_options& options) {
-  return {ec::host_disagrees, options.name
+  return {ec::host_disagrees, options.share.name
                                   + " has another secret: the file of --load-metas-file is not that of the "
                                     "version which is offered there now"};
 }
@@ -60,7 +61,7 @@ constexpr std::size_t under_way_max = 16;
     answer.failed = stranger(state.options);
     return answer;
   }
-  answer = state.share;
+  answer = state.options.share;
   if (hello.wants_table)
     answer.table = table_of(state.options);
   return answer;
@@ -86,7 +87,8 @@ void keep_ticking(self_pointer self) {
     return answer;
   }
   if (who == nullptr || state.readers.contains(who->address()) || state.readers.size() == readers_max) {
-    answer.failed = {ec::host_disagrees, state.options.name + " serves this one already, or too many others"};
+    answer.failed = {ec::host_disagrees,
+                     state.options.share.name + " serves this one already, or too many others"};
     return answer;
   }
   try {
@@ -98,7 +100,7 @@ void keep_ticking(self_pointer self) {
     answer.data_address = state.fabric->address();
     state.readers.emplace(who->address(), std::move(one));
   } catch (const std::exception& error) {
-    answer.failed = {ec::host_lost, state.options.name + " cannot be connected to: " + error.what()};
+    answer.failed = {ec::host_lost, state.options.share.name + " cannot be connected to: " + error.what()};
     return answer;
   }
   self->monitor(who);
@@ -120,26 +122,37 @@ void keep_ticking(self_pointer self) {
   return true;
 }
 
-/// Sends what is wanted and has room, taking the readers in turn.
+/// Sends the next chunk that `one` waits for. False when there is none, or no room.
+[[nodiscard]] bool send_next(peer_source_state& state, const caf::actor_addr& address, reader& one) {
+  const auto is_its = [&](const auto& each) { return each.second->reader == address; };
+  if (one.wanted.empty()
+      || static_cast<std::size_t>(std::ranges::count_if(state.under_way, is_its)) >= under_way_max)
+    return false;
+  const auto wanted = one.wanted.front();
+  const auto bytes = state.options.version->plan.chunks[wanted.chunk].needed_bytes;
+  if (!may_send(state, bytes))
+    return false;
+  one.wanted.pop_front();
+  auto sent = std::make_unique<sending>();
+  sent->chunk = wanted.chunk;
+  sent->reader = address;
+  auto* transfer = static_cast<gpu::fabric_transfer*>(sent.get());
+  state.under_way.emplace(transfer, std::move(sent));
+  one.endpoint->send({state.options.version->resident->find(wanted.chunk), bytes}, wanted.tag, *transfer);
+  state.served_last = address;
+  return true;
+}
+
+/// Sends what is wanted and has room: a chunk to each reader in turn.
 void pump(self_pointer self) {
   auto& state = self->state;
-  const auto& plan = state.options.version->plan;
-  for (auto& [address, one] : state.readers) {
-    auto count = static_cast<std::size_t>(std::ranges::count_if(
-        state.under_way, [&](const auto& each) { return each.second->reader == address; }));
-    while (!one.wanted.empty() && count < under_way_max) {
-      const auto wanted = one.wanted.front();
-      const auto bytes = plan.chunks[wanted.chunk].needed_bytes;
-      if (!may_send(state, bytes))
-        return;
-      one.wanted.pop_front();
-      auto sent = std::make_unique<sending>();
-      sent->chunk = wanted.chunk;
-      sent->reader = address;
-      auto* transfer = static_cast<gpu::fabric_transfer*>(sent.get());
-      state.under_way.emplace(transfer, std::move(sent));
-      one.endpoint->send({state.options.version->resident->find(wanted.chunk), bytes}, wanted.tag, *transfer);
-      ++count;
+  for (bool has_sent = true; has_sent;) {
+    has_sent = false;
+    auto next = state.readers.upper_bound(state.served_last);
+    for (std::size_t looked_at = 0; looked_at < state.readers.size(); ++looked_at, ++next) {
+      if (next == state.readers.end())
+        next = state.readers.begin();
+      has_sent = send_next(state, next->first, next->second) || has_sent;
     }
   }
 }
@@ -162,11 +175,6 @@ void on_wanted(self_pointer self, const chunks_wanted& message) {
   keep_ticking(self);
 }
 
-void lose(self_pointer self, const caf::actor_addr& who) {
-  auto& state = self->state;
-  state.readers.erase(who); // Closes the connection; its transfers come back as failed.
-}
-
 void settle(self_pointer self) {
   auto& state = self->state;
   for (auto* transfer : state.fabric->take_completed()) {
@@ -182,6 +190,16 @@ void settle(self_pointer self) {
   }
 }
 
+void lose(self_pointer self, const caf::actor_addr& who) {
+  auto& state = self->state;
+  state.readers.erase(who); // Closes the connection; its transfers come back as failed.
+  if (!state.fabric)
+    return;
+  settle(self);
+  if (state.readers.empty() && state.under_way.empty())
+    state.fabric.reset(); // With all that it keeps of those who were here.
+}
+
 void look(self_pointer self) {
   auto& state = self->state;
   state.ticking = false;
@@ -190,6 +208,11 @@ void look(self_pointer self) {
   if (!state.under_way.empty())
     state.fabric->wait(completion_wait);
   while (state.fabric->progress()) {
+  }
+  if (state.fabric->is_broken()) {
+    spdlog::error("UCX called abort(): no weights for hosts that join from here any more");
+    self->quit(caf::exit_reason::unhandled_exception); // They find out, and go on without it.
+    return;
   }
   settle(self);
   pump(self);
@@ -213,16 +236,23 @@ bool peer_secret::is(std::string_view text) const {
   return differs == 0;
 }
 
+peer_share share_of(const weights_version& version, const cluster_layout& layout, std::string name) {
+  peer_share share;
+  share.name = std::move(name);
+  share.tables_digest = io::digest_of_tables(version.checkpoint, version.plan);
+  share.chunks = owned_chunks(layout, version.plan);
+  for (const auto chunk : share.chunks)
+    share.digests.push_back(version.resident->digest(chunk));
+  return share;
+}
+
 peer_source_actor::behavior_type peer_source(self_pointer self, peer_source_options options) {
-  auto& state = self->state;
-  state.options = std::move(options);
-  state.share.name = state.options.name;
-  const auto& version = *state.options.version;
-  state.share.tables_digest = io::digest_of_tables(version.checkpoint, version.plan);
-  state.share.chunks = state.options.chunks;
-  for (const auto chunk : state.share.chunks)
-    state.share.digests.push_back(version.resident->digest(chunk));
+  self->state.options = std::move(options);
   self->set_down_handler([self](const caf::down_msg& down) { lose(self, down.source); });
+  self->set_exit_handler([self](const caf::exit_msg& message) {
+    if (self->state.options.secret->is_withdrawn())
+      self->quit(message.reason);
+  });
   return {
       [self](const peer_hello& hello) { return on_hello(self->state, hello); },
       [self](const peer_line& line) { return on_line(self, line); },

@@ -15,6 +15,7 @@
 #include "actors/update/update.hpp"
 #include "gpu/fabric/fabric.hpp"
 
+#include <atomic>
 #include <deque>
 #include <map>
 #include <memory>
@@ -41,18 +42,22 @@ public:
   /// Takes as long for any text of the right length.
   [[nodiscard]] bool is(std::string_view text) const;
 
+  /// The offer ends: only then does its actor obey when it is told to end, which whoever is connected could do.
+  void withdraw() noexcept { is_withdrawn_ = true; }
+  [[nodiscard]] bool is_withdrawn() const noexcept { return is_withdrawn_; }
+
 private:
+  std::atomic<bool> is_withdrawn_ = false;
   mutable std::mutex mutex_;
   std::string secret_; ///< empty: not known yet, and nobody knows it
 };
 
 struct peer_source_options {
   version_ptr version; ///< with its `resident`
-  std::string name;    ///< of this host, for messages
+  peer_share share;    ///< share_of() it
   std::shared_ptr<const peer_secret> secret;
   std::uint64_t chunk_bytes = 0; ///< with which the version was planned; likewise
   std::vector<std::string> keep_together;
-  std::vector<std::uint32_t> chunks; ///< that are in memory
   gpu::fabric_options network;
   std::uint64_t bytes_per_second_max = 0; ///< to all together; 0: as fast as it goes
 };
@@ -72,17 +77,21 @@ struct peer_source_state {
   };
 
   peer_source_options options;
-  peer_share share; ///< without the table
   // Declared before the fabric, which may still write to them: its destructor waits.
   std::map<gpu::fabric_transfer*, std::unique_ptr<sending>> under_way;
   std::unique_ptr<gpu::fabric> fabric; ///< once somebody connects
   std::map<caf::actor_addr, reader> readers;
+  caf::actor_addr served_last;        ///< the reader that was sent the last chunk
   meter::clock::time_point next_send; ///< with a limit
   meter::clock::time_point told_alive;
   bool ticking = false;
 };
 
-/// Scheduled; end it with an exit message.
+/// What the host of `layout` has of `version`, which has its `resident`; without the table.
+[[nodiscard]] peer_share share_of(const weights_version& version, const cluster_layout& layout,
+                                  std::string name);
+
+/// Scheduled; end it with an exit message, once the secret is withdrawn.
 peer_source_actor::behavior_type peer_source(peer_source_actor::stateful_pointer<peer_source_state> self,
                                              peer_source_options options);
 

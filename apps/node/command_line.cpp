@@ -64,12 +64,6 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
   if (raw.update_method == "all")
     throw std::invalid_argument{"--update-method all is not built yet: make a broadcast, then p2p"};
   peer_options peers;
-  if (peers.sources && !peers.sources->is_encrypted && !raw.network.is_insecure
-      && !std::ranges::all_of(peers.sources->hosts,
-                              [](const auto& host) { return io::is_loopback(host.address); }))
-    throw std::invalid_argument{raw.load_metas_file
-                                + ": its hosts do not speak TLS, so anybody on the way can be one of "
-                                  "them: --insecure-network says that this is as it should be"};
   if (!raw.save_metas_file.empty())
     peers.save_metas_file.emplace(raw.save_metas_file, "--save-metas-file", 0600);
   peers.address = raw.peer_address;
@@ -90,8 +84,17 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
                                 + ": its hosts speak TLS: give --tls-ca, --tls-cert and --tls-key"};
   if (peers.sources && !peers.sources->is_encrypted && !raw.network.tls_ca.empty())
     throw std::invalid_argument{raw.load_metas_file + ": its hosts do not speak TLS: leave out --tls-ca"};
+  if (peers.sources && !peers.sources->is_encrypted && !raw.network.is_insecure
+      && !std::ranges::all_of(peers.sources->hosts,
+                              [](const auto& host) { return io::is_loopback(host.address); }))
+    throw std::invalid_argument{raw.load_metas_file
+                                + ": its hosts do not speak TLS, so anybody on the way can be one of "
+                                  "them: --insecure-network says that this is as it should be"};
   if (peers.save_metas_file && raw.sleep_seconds == 0)
     throw std::invalid_argument{"--save-metas-file is for the time of --sleep-time: say how long"};
+  if (io::is_unspecified(peers.address))
+    throw std::invalid_argument{"--peer-address " + peers.address
+                                + " is no address that others can connect to: name one of this host's"};
   const bool is_open = (peers.save_metas_file && !peers.address.empty() && !io::is_loopback(peers.address))
                        || (peers.save_metas_file && place.hosts > 1 && !io::is_loopback(place.master_addr));
   if (is_open && raw.network.tls_ca.empty() && !raw.network.is_insecure)

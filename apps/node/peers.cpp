@@ -50,6 +50,8 @@ constexpr auto describe_max = std::chrono::seconds{60};
 [[nodiscard]] std::string own_address(const node_options& options) {
   if (!options.peers.address.empty())
     return options.peers.address;
+  if (options.layout.hosts == 1)
+    return "127.0.0.1"; // Nobody else, unless told otherwise.
   if (options.layout.host == 0)
     return options.place.master_addr;
   return io::address_towards(options.place.master_addr, options.place.master_port);
@@ -62,32 +64,52 @@ struct answer {
   std::string why;
 };
 
+/// What is wrong with what a source says of itself; usually nothing.
+[[nodiscard]] std::string doubt(const actors::peer_share& share, const io::metas& metas,
+                                const io::metas_host& host) {
+  if (share.failed.code != ec::none)
+    return io::printable(share.failed.what);
+  if (share.chunks.size() != share.digests.size() || share.tables_digest != metas.tables_digest
+      || io::digest_of_share(share.chunks, share.digests) != host.share_digest)
+    return "it has another version than the file says";
+  return {};
+}
+
+/// Waits until `deadline`, or until this process is told to end.
 [[nodiscard]] answer ask(caf::scoped_actor& self, const actors::outside_line& line, const io::metas& metas,
-                         const io::metas_host& host, bool wants_table, const std::string& own_name) {
+                         const io::metas_host& host, bool wants_table,
+                         actors::meter::clock::time_point deadline) {
   answer result;
+  if (actors::meter::clock::now() > deadline) {
+    result.why = "not asked: the others have taken all of --timeout";
+    return result;
+  }
   const auto reached = actors::reach(self.ptr(), line, host.address, host.port);
   if (!reached || reached->actor == nullptr) {
     result.why = reached ? reached->why : "interrupted";
     return result;
   }
   const auto actor = caf::actor_cast<actors::peer_source_actor>(reached->actor);
-  self->request(actor, describe_max, actors::peer_hello{metas.secret, own_name, wants_table})
-      .receive(
-          [&](actors::peer_share& share) {
-            if (share.failed.code != ec::none)
-              result.why = share.failed.what;
-            else if (share.chunks.size() != share.digests.size() || share.tables_digest != metas.tables_digest
-                     || io::digest_of_share(share.chunks, share.digests) != host.share_digest)
-              result.why = "it has another version than the file says";
-            else
-              result.source = actors::known_source{
-                  actor, host.name + " at " + host.address + ":" + std::to_string(host.port),
-                  std::move(share.chunks), std::move(share.digests)};
-            result.table = std::move(share.table);
-          },
-          [&](const caf::error& error) {
-            result.why = "it does not answer: " + self->system().render(error);
-          });
+  self->send(actor, actors::peer_hello{metas.secret, host_name(), wants_table});
+  bool is_over = false;
+  result.why = "it does not answer";
+  self->receive_while([&] { return !is_over; })(
+      [&](actors::peer_share& share) {
+        if (self->current_sender() == nullptr || self->current_sender()->address() != actor.address())
+          return; // Of one that was given up.
+        is_over = true;
+        result.why = doubt(share, metas, host);
+        if (!result.why.empty())
+          return;
+        result.source =
+            actors::known_source{actor, host.name + " at " + host.address + ":" + std::to_string(host.port),
+                                 std::move(share.chunks), std::move(share.digests)};
+        result.table = std::move(share.table);
+      },
+      [&](const caf::exit_msg&) { is_over = true; },
+      caf::after(
+          std::min<actors::meter::clock::duration>(describe_max, deadline - actors::meter::clock::now()))
+          >> [&] { is_over = true; });
   return result;
 }
 
@@ -106,12 +128,17 @@ void require_sane_sizes(const actors::weights_table& table) {
 [[nodiscard]] actors::weights_version plan_from(actors::weights_table table, const io::metas& metas,
                                                 node_options& options) {
   actors::weights_version version;
-  version.checkpoint.path = table.checkpoint_path;
+  version.checkpoint.path = io::printable(table.checkpoint_path);
+  std::vector<std::uint64_t> shares;
+  for (const auto& host : metas.hosts)
+    shares.push_back(host.share_digest);
+  const auto content = io::digest_of_share({}, shares);
   for (auto& file : table.files) {
     auto& known = version.checkpoint.files.emplace_back();
     known.path = version.checkpoint.path / std::filesystem::path{file.name}.filename();
     known.bytes = file.bytes;
     known.data_offset = file.data_offset;
+    known.content_digest = content; // So hosts of one cluster that were given different files find out.
   }
   version.checkpoint.tensors = std::move(table.tensors);
   version.checkpoint.tensor_bytes = table.tensor_bytes;
@@ -156,19 +183,14 @@ share_offer::share_offer(actor_runtime& runtime, const node_options& options,
   const auto address = own_address(options);
   actors::peer_source_options source;
   source.version = version;
-  source.name = host_name();
+  source.share = actors::share_of(*version, options.layout, host_name());
   source.secret = secret_;
   source.chunk_bytes = options.update.chunk_bytes;
   source.keep_together = options.keep_together;
-  source.chunks = actors::owned_chunks(options.layout, version->plan);
   source.network = network_for(io::is_loopback(address));
   source.bytes_per_second_max = options.peers.send_bytes_per_second_max;
-  std::vector<std::uint64_t> digests;
-  for (const auto chunk : source.chunks)
-    digests.push_back(version->resident->digest(chunk));
-  described_.share_digest = io::digest_of_share(source.chunks, digests);
-  described_.tables_digest = io::digest_of_tables(version->checkpoint, version->plan);
-  described_.address = address;
+  described_ = {address, 0, source.share.tables_digest,
+                io::digest_of_share(source.share.chunks, source.share.digests)};
   auto& system = runtime.system();
   source_ = system.spawn(actors::peer_source, std::move(source));
   try {
@@ -182,6 +204,7 @@ share_offer::share_offer(actor_runtime& runtime, const node_options& options,
 
 share_offer::~share_offer() noexcept {
   runtime_.network().withdraw();
+  secret_->withdraw();
   caf::anon_send_exit(source_, caf::exit_reason::user_shutdown);
 }
 
@@ -193,6 +216,8 @@ io::metas metas_of(const node_options& options, const actors::update_verdict& ve
   metas.secret = secret;
   metas.is_encrypted = options.network.is_encrypted();
   for (const auto& host : verdict.hosts) {
+    if (host.offer.address.empty())
+      throw std::runtime_error{host.name + " does not offer its share"};
     metas.tables_digest = host.offer.tables_digest;
     metas.hosts.push_back({host.name, host.offer.address, host.offer.port, host.offer.share_digest});
   }
@@ -207,12 +232,13 @@ opened_version join(actor_runtime& runtime, node_options& options, const signal_
                            }};
   try {
     const auto line = runtime.network().outside_line(runtime.system());
+    const auto deadline = actors::meter::clock::now() + options.update.timeout;
     std::vector<actors::known_source> sources;
     actors::weights_table table;
     std::string missing;
     bool is_local = true;
     for (const auto& host : metas.hosts) {
-      auto asked = ask(self, line, metas, host, table.files.empty(), host_name());
+      auto asked = ask(self, line, metas, host, table.files.empty(), deadline);
       if (signals.has_come())
         return {nullptr, {ec::interrupted, "interrupted before any engine was asked for anything"}};
       if (!asked.source) {

@@ -96,7 +96,7 @@ constexpr std::uint64_t memory_of_all = 64 << 20;
       memory_of_all
       + actors::slab_count(options.update.host_memory_bytes, plan, options.update.chunk_bytes, options.layout)
             * options.update.chunk_bytes;
-  if (options.layout.hosts > 1) {
+  if (options.layout.hosts > 1 || options.peers.is_used()) {
     needs.threads += 2; // for connections, and for the resolver
     needs.descriptors += 8;
   }

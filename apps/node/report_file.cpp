@@ -92,7 +92,7 @@ void replace(const fs::path& path, std::string_view text, mode_t mode) {
 } // namespace
 
 report_file::report_file(fs::path path, std::string_view flag, mode_t mode)
-    : path_{behind_links(path)}, mode_{mode} {
+    : path_{behind_links(path)}, flag_{flag}, mode_{mode} {
   std::error_code error;
   const auto status = fs::status(path_, error);
   if (fs::is_directory(status) || fs::is_socket(status))

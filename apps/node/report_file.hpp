@@ -5,6 +5,7 @@
 // A file that an update ends with: --report, --save-metas-file. Checked before the update, written after it.
 
 #include <filesystem>
+#include <string>
 #include <string_view>
 
 #include <sys/types.h>
@@ -17,6 +18,9 @@ public:
   /// file that is created gets `mode`, less the umask.
   explicit report_file(std::filesystem::path path, std::string_view flag = "--report", mode_t mode = 0666);
 
+  [[nodiscard]] const std::string& flag() const noexcept { return flag_; }
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; } ///< links followed
+
   /// True when write() would replace this file.
   [[nodiscard]] bool replaces(const std::filesystem::path& file) const noexcept;
 
@@ -26,6 +30,7 @@ public:
 
 private:
   std::filesystem::path path_; ///< links followed
+  std::string flag_;
   mode_t mode_;
   bool is_replaced_ = true;
 };

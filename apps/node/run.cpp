@@ -28,20 +28,31 @@
 namespace ckpt::apps {
 namespace {
 
+using actors::cause;
 using actors::ec;
 
-/// The file of the checkpoint that the report would take the place of; usually none.
-[[nodiscard]] std::filesystem::path weights_in_place_of(const node_options& options) {
+/// The file of the checkpoint that `written` would take the place of; usually none.
+[[nodiscard]] std::filesystem::path weights_in_place_of(const report_file& written,
+                                                        const std::filesystem::path& checkpoint) {
   std::error_code none; // What cannot be looked at is found out when it is opened.
-  if (!options.report)
-    return {};
-  if (options.report->replaces(options.checkpoint_path))
-    return options.checkpoint_path;
-  for (const auto& entry : std::filesystem::directory_iterator{options.checkpoint_path, none})
+  if (written.replaces(checkpoint))
+    return checkpoint;
+  for (const auto& entry : std::filesystem::directory_iterator{checkpoint, none})
     if (const auto name = entry.path().filename().string();
-        (name.ends_with(".safetensors") || name.ends_with(".index.json"))
-        && options.report->replaces(entry.path()))
+        (name.ends_with(".safetensors") || name.ends_with(".index.json")) && written.replaces(entry.path()))
       return entry.path();
+  return {};
+}
+
+/// Why a file that this run would write must not be there; usually empty.
+[[nodiscard]] std::string misplaced_file(const node_options& options) {
+  const auto& metas = options.peers.save_metas_file;
+  for (const auto* written : {options.report ? &*options.report : nullptr, metas ? &*metas : nullptr})
+    if (written != nullptr)
+      if (const auto file = weights_in_place_of(*written, options.checkpoint_path); !file.empty())
+        return written->flag() + " would replace " + file.string();
+  if (options.report && metas && options.report->path() == metas->path())
+    return "--report and --save-metas-file are the same file";
   return {};
 }
 
@@ -60,9 +71,11 @@ using actors::ec;
 }
 
 /// Returns the exit status.
-[[nodiscard]] int save(const report_file& file, const io::metas& metas) {
+[[nodiscard]] int save(const node_options& options, const actors::update_verdict& verdict,
+                       const share_offer& offer) {
   try {
-    file.write(io::serialize(metas));
+    const auto metas = metas_of(options, verdict, offer.secret());
+    options.peers.save_metas_file->write(io::serialize(metas));
     spdlog::info("--save-metas-file: how to reach {} host(s) that keep the weights in memory",
                  metas.hosts.size());
     return 0;
@@ -91,6 +104,7 @@ struct one_update {
 
 /// Whatever this host's update stands on: its files, or the memory of other hosts.
 [[nodiscard]] prepared_update prepare_once(one_update& kept, const signal_guard& signals) {
+  const cause before_anything{ec::interrupted, "interrupted before any engine was asked for anything"};
   auto& options = kept.options;
   if (!options.peers.save_metas_file && !options.peers.sources)
     return prepare(options);
@@ -101,14 +115,28 @@ struct one_update {
       const signal_watch watch{signals, [&stop] { stop.request_stop(); }};
       prepared = prepare(options, stop.get_token());
     }
-    if (signals.has_come() && prepared.failed.code == ec::none)
-      prepared.failed = {ec::interrupted, "interrupted before any engine was asked for anything"};
+    if (signals.has_come())
+      prepared.failed = before_anything;
     return prepared;
   }
   kept.runtime = std::make_unique<actor_runtime>(options);
   auto joined = join(*kept.runtime, options, signals);
+  if (signals.has_come())
+    joined = {nullptr, before_anything};
   return joined.version ? prepare(options, joined.version, kept.resources)
                         : nothing_prepared(options, joined.failed);
+}
+
+/// Returns why it cannot, if so.
+[[nodiscard]] cause begin_offer(one_update& kept) {
+  try {
+    kept.runtime = std::make_unique<actor_runtime>(kept.options);
+    kept.offer = std::make_unique<share_offer>(*kept.runtime, kept.options, kept.prepared.update->version);
+    return {};
+  } catch (const std::exception& error) {
+    spdlog::error("{}", error.what());
+    return actors::to_cause(error, ec::usage);
+  }
 }
 
 [[nodiscard]] ending update_once(const node_options& asked, const signal_guard& signals, const output& said) {
@@ -119,14 +147,14 @@ struct one_update {
   std::optional<doctor> examination;
   if (options.doctor && prepared.failed.code == ec::none)
     prepared.failed = examination.emplace(options, signals).begin();
+  if (options.peers.save_metas_file && prepared.failed.code == ec::none)
+    prepared.failed = begin_offer(*kept);
   actors::update_verdict verdict;
   if (options.layout.hosts == 1 && prepared.failed.code != ec::none) {
     verdict = not_begun(options, prepared.failed);
   } else { // A host that cannot take part still tells the others.
     if (!kept->runtime)
       kept->runtime = std::make_unique<actor_runtime>(options);
-    if (options.peers.save_metas_file && prepared.failed.code == ec::none)
-      kept->offer = std::make_unique<share_offer>(*kept->runtime, options, prepared.update->version);
     verdict =
         take_part(*kept->runtime, options, prepared.update, prepared.failed, signals, kept->offer.get());
   }
@@ -137,7 +165,7 @@ struct one_update {
     status = actors::exit_status(ec::unspecified);
   withdraw_exports(*prepared.update, verdict.parts_left);
   if (status == 0 && kept->offer && options.layout.host == 0)
-    status = save(*options.peers.save_metas_file, metas_of(options, verdict, kept->offer->secret()));
+    status = save(options, verdict, *kept->offer);
   if (verdict.parts_left)
     spdlog::error("something is stuck, or is not to be waited for; ending without it");
   else if (status == 0 && options.sleep_seconds > 0)
@@ -171,8 +199,8 @@ void withdraw_exports(const actors::update& update, bool left) {
 }
 
 ending run(const node_options& options) {
-  if (const auto file = weights_in_place_of(options); !file.empty()) {
-    std::cerr << "ckpt-actor-node: --report would replace " << file.string() << '\n';
+  if (const auto why = misplaced_file(options); !why.empty()) {
+    std::cerr << "ckpt-actor-node: " << why << '\n';
     return {actors::exit_status(ec::usage)};
   }
   raise_open_file_limit();

@@ -42,6 +42,7 @@ using actors::update_verdict;
           {"--bucket-size", number(options.bucket_bytes)},
           {"--chunk-size", number(options.update.chunk_bytes)},
           {"--keep-together", kept_together},
+          {"--save-metas-file", options.peers.save_metas_file ? "a file" : ""},
           {"--prove", options.update.prove == actors::proof_demand::none ? "" : "yes"},
           {"--prove-against", options.update.prove == actors::proof_demand::must ? "a report" : ""},
           {"--weight-version", options.update.weight_version.value_or("")}};

@@ -6,8 +6,10 @@
 #include "tests/apps/node/update_fixture.hpp"
 #include "tests/support/process_memory.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <fstream>
+#include <thread>
 
 #include <sys/stat.h>
 
@@ -171,6 +173,35 @@ TEST_F(peers_test, says_which_host_is_not_there) {
   EXPECT_THAT(node_output_, HasSubstr("at 127.0.0.1:"));
 }
 
+TEST_F(peers_test, does_not_believe_a_stranger_on_the_way) {
+  start_source();
+  start_engine(expected_);
+  change_metas("127.0.0.1", "10.1.2.3");
+  expect_refused(2, "--insecure-network");
+}
+
+TEST_F(peers_test, a_signal_while_it_joins_ends_it) {
+  start_source();
+  start_engine(expected_);
+  source_->send_signal(SIGSTOP); // So it waits.
+  const auto joining = start_joining();
+  ASSERT_TRUE(eventually([&] { return fs::exists("/proc/" + std::to_string(joining->pid()) + "/exe"); }));
+  std::this_thread::sleep_for(std::chrono::milliseconds{500}); // Until signals are caught.
+  joining->send_signal(SIGTERM);
+  EXPECT_EQ(joining->wait(std::chrono::seconds{15}), 1) << joining->output();
+  EXPECT_THAT(joining->output(), HasSubstr("interrupted before any engine was asked"));
+  EXPECT_THAT(engine_->output(), Not(HasSubstr("update 1")));
+}
+
+TEST_F(peers_test, does_not_replace_weights_by_its_file) {
+  start_engine(expected_);
+  EXPECT_EQ(run_node(checkpoint_, {"--save-metas-file", checkpoint_ / "model-00001-of-00003.safetensors",
+                                   "--sleep-time", "1"}),
+            2)
+      << node_output_;
+  EXPECT_THAT(node_output_, HasSubstr("--save-metas-file would replace"));
+}
+
 TEST_F(peers_test, refuses_a_file_of_the_reference) {
   start_engine(expected_);
   std::ofstream{metas_} << "\x80\x04\x95 pickled";
@@ -240,7 +271,11 @@ const refusal refusals[] = {
     {"open_to_anybody",
      {"--checkpoint-path", "x", "--sleep-time", "1", "--save-metas-file", "metas", "--peer-address",
       "10.1.2.3"},
-     "the weights would be open to anybody"}};
+     "the weights would be open to anybody"},
+    {"no_address_at_all",
+     {"--checkpoint-path", "x", "--sleep-time", "1", "--save-metas-file", "metas", "--peer-address",
+      "0.0.0.0", "--insecure-network"},
+     "no address that others can connect to"}};
 
 INSTANTIATE_TEST_SUITE_P(flags, peer_flags_test, testing::ValuesIn(refusals),
                          [](const auto& one) { return std::string{one.param.name}; });
