@@ -38,6 +38,30 @@ constexpr auto silence_max = 12s;
 /// Chunks that may be under way from one source. More than a few keep a link full.
 constexpr std::size_t asked_max = 16;
 
+/// Chunks that are kept, and may be under way or wait for their copy: they take no slab.
+constexpr std::size_t unslabbed_max = 64;
+
+/// Where the chunk is to come to; false when there is no room now.
+[[nodiscard]] bool take_room(peer_reader_state& state, request& made) {
+  auto& context = *state.context;
+  if (auto* kept = state.sources->kept()) {
+    made.data = kept->room(made.chunk);
+    return state.unslabbed < unslabbed_max && ++state.unslabbed != 0;
+  }
+  const auto& planned = context.plan.chunks[made.chunk];
+  made.slab = context.slabs->take(context.devices[device_of(context, planned)]->memory_node());
+  if (made.slab)
+    made.data = context.slabs->bytes(*made.slab).data();
+  return made.slab.has_value();
+}
+
+void give_room_back(peer_reader_state& state, std::optional<io::slab_index> slab) {
+  if (slab)
+    state.context->slabs->give_back(*slab);
+  else
+    --state.unslabbed;
+}
+
 void fail(self_pointer self, cause why) {
   auto& state = self->state;
   if (state.failed)
@@ -102,21 +126,19 @@ void pump(self_pointer self) {
     }
     if (!from)
       break;
-    const auto slab = context.slabs->take(context.devices[device_of(context, planned)]->memory_node());
-    if (!slab)
+    auto made = std::make_unique<request>();
+    made->chunk = chunk;
+    made->link = *from;
+    if (!take_room(state, *made))
       break;
     if (state.again.empty())
       ++state.next;
     else
       state.again.pop_front();
-    auto made = std::make_unique<request>();
-    made->chunk = chunk;
-    made->slab = *slab;
-    made->link = *from;
-    auto* transfer = static_cast<gpu::fabric_transfer*>(made.get());
-    state.requests.emplace(transfer, std::move(made));
+    auto& under_way = *made;
+    state.requests.emplace(&under_way, std::move(made));
     const auto tag = state.next_tag++;
-    state.fabric->receive(context.slabs->bytes(*slab).first(planned.needed_bytes), tag, *transfer);
+    state.fabric->receive({under_way.data, planned.needed_bytes}, tag, under_way);
     auto& link = state.links[*from];
     if (link.asked++ == 0)
       link.arrived = meter::clock::now();
@@ -146,10 +168,9 @@ void lose(self_pointer self, std::size_t index, const std::string& why) {
 void hand_over(self_pointer self, const request& made) {
   auto& state = self->state;
   const auto& planned = state.context->plan.chunks[made.chunk];
-  const auto data = state.context->slabs->bytes(made.slab);
   const auto expected = state.links[made.link].digests.at(made.chunk);
-  if (io::chunk_digest(data.first(planned.needed_bytes)) != expected) {
-    state.context->slabs->give_back(made.slab);
+  if (io::chunk_digest({made.data, planned.needed_bytes}) != expected) {
+    give_room_back(state, made.slab);
     state.again.push_back(made.chunk);
     lose(self, made.link,
          "it sent bytes that are not those which it had read: its memory is not to be trusted");
@@ -157,7 +178,7 @@ void hand_over(self_pointer self, const request& made) {
   }
   state.context->disk_meter.add_bytes(planned.needed_bytes);
   self->send(state.stagers[device_of(*state.context, planned)],
-             chunk_ready{made.chunk, made.slab, data.data()});
+             chunk_ready{made.chunk, made.slab, made.data});
 }
 
 void settle(self_pointer self) {
@@ -175,7 +196,7 @@ void settle(self_pointer self) {
       hand_over(self, *made);
       continue;
     }
-    state.context->slabs->give_back(made->slab);
+    give_room_back(state, made->slab);
     state.again.push_back(made->chunk);
     lose(self, made->link, std::string{"receiving from it failed: "} + made->failure);
   }
@@ -330,7 +351,7 @@ peer_reader_actor::behavior_type peer_reader(self_pointer self, update_ptr conte
         }
       },
       [self](const slab_free& freed) {
-        self->state.context->slabs->give_back(freed.slab.value());
+        give_room_back(self->state, freed.slab);
         pump(self);
       },
       [self](check_atom) {

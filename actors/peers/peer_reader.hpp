@@ -10,7 +10,8 @@
 //
 // A source that fails in any of these ways is not asked again; its chunks are taken from others that have them. The
 // update fails when nobody is left that has a chunk. It drives UCX, which keeps a thread for a few milliseconds at a
-// time; scheduled all the same, for the reason that peer_source.hpp gives. Bound on the chunks under way: the slabs.
+// time; scheduled all the same, for the reason that peer_source.hpp gives. Bound on the chunks under way, and on those that wait for
+// their copy: the slabs, or `unslabbed_max` where they are kept.
 
 #include "actors/cluster/attention.hpp"
 #include "actors/peers/peer_interfaces.hpp"
@@ -20,6 +21,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,8 +38,11 @@ struct known_source {
 /// The memory of other hosts, as the place of a version.
 class peer_chunks final : public chunk_source {
 public:
-  peer_chunks(std::vector<known_source> sources, std::string secret, gpu::fabric_options network)
-      : sources_{std::move(sources)}, secret_{std::move(secret)}, network_{std::move(network)} {}
+  /// `kept`, if there is one, has room for all that this host takes: it stays there after the run.
+  peer_chunks(std::vector<known_source> sources, std::string secret, gpu::fabric_options network,
+              std::shared_ptr<io::resident_chunks> kept)
+      : sources_{std::move(sources)}, secret_{std::move(secret)}, network_{std::move(network)},
+        kept_{std::move(kept)} {}
 
   [[nodiscard]] chunk_source_actor spawn(caf::actor_system& system, const update_ptr& context,
                                          const conductor_actor& conductor,
@@ -47,10 +52,13 @@ public:
   [[nodiscard]] const std::string& secret() const noexcept { return secret_; }
   [[nodiscard]] const gpu::fabric_options& network() const noexcept { return network_; }
 
+  [[nodiscard]] io::resident_chunks* kept() const noexcept { return kept_.get(); }
+
 private:
   std::vector<known_source> sources_;
   std::string secret_;
   gpu::fabric_options network_;
+  std::shared_ptr<io::resident_chunks> kept_;
 };
 
 struct peer_reader_state {
@@ -58,7 +66,8 @@ struct peer_reader_state {
 
   struct request : gpu::fabric_transfer {
     std::uint32_t chunk = 0;
-    io::slab_index slab = 0;
+    std::optional<io::slab_index> slab; ///< nothing: where it is kept
+    std::byte* data = nullptr;
     std::size_t link = 0;
   };
 
@@ -83,6 +92,7 @@ struct peer_reader_state {
   std::vector<std::uint32_t> chunks; ///< this host's, in sequence
   std::size_t next = 0;              ///< into chunks
   std::deque<std::uint32_t> again;   ///< chunks whose source failed
+  std::size_t unslabbed = 0;         ///< chunks under way, or waiting for their copy, where they are kept
   std::uint64_t next_tag = 0;
   attention looks;
   meter::clock::time_point last_look;

@@ -82,7 +82,7 @@ class chunk_source;
 struct weights_version {
   io::checkpoint checkpoint;
   io::bucket_plan plan;
-  std::unique_ptr<const io::resident_chunks> resident = nullptr; ///< this host's share; null: it is read
+  std::shared_ptr<const io::resident_chunks> resident = nullptr; ///< this host's share; null: it is read
   std::shared_ptr<const chunk_source> source = nullptr;          ///< null: its files, or `resident`
 };
 

@@ -73,8 +73,6 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
   else if (raw.update_method == "p2p")
     throw std::invalid_argument{
         "--update-method p2p takes the weights from hosts: name them with --load-metas-file"};
-  if (peers.sources && peers.save_metas_file)
-    throw std::invalid_argument{"--load-metas-file and --save-metas-file do not go together yet"};
   if (peers.sources
       && (!raw.checkpoint_path.empty() || raw.bucket_bytes != 0 || !raw.keep_together.empty() || raw.dry_run))
     throw std::invalid_argument{"--load-metas-file brings checkpoint and plan from other hosts: leave out "

@@ -15,6 +15,7 @@
 #include "io/plan/plan_digest.hpp"
 
 #include <algorithm>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -175,6 +176,21 @@ void require_all_chunks(const actors::weights_version& version,
     }
 }
 
+/// For what this host takes, which it offers afterwards.
+[[nodiscard]] std::shared_ptr<io::resident_chunks> room_for(const actors::weights_version& version,
+                                                            const std::vector<actors::known_source>& sources,
+                                                            const actors::cluster_layout& layout) {
+  std::unordered_map<std::uint32_t, std::uint64_t> known;
+  for (const auto& source : sources)
+    for (std::size_t i = 0; i < source.chunks.size(); ++i)
+      known.emplace(source.chunks[i], source.digests[i]);
+  const auto chunks = actors::owned_chunks(layout, version.plan);
+  std::vector<std::uint64_t> digests;
+  for (const auto chunk : chunks)
+    digests.push_back(known.at(chunk));
+  return std::make_shared<io::resident_chunks>(version.plan, chunks, digests);
+}
+
 } // namespace
 
 share_offer::share_offer(actor_runtime& runtime, const node_options& options,
@@ -262,8 +278,11 @@ opened_version join(actor_runtime& runtime, node_options& options, const signal_
                  version->checkpoint.path.string(), version->checkpoint.tensors.size(),
                  actors::describe_bytes(version->checkpoint.tensor_bytes), sources.size(),
                  version->plan.buckets.size());
-    version->source =
-        std::make_shared<actors::peer_chunks>(std::move(sources), metas.secret, network_for(is_local));
+    std::shared_ptr<io::resident_chunks> kept;
+    if (options.peers.save_metas_file)
+      version->resident = kept = room_for(*version, sources, options.layout);
+    version->source = std::make_shared<actors::peer_chunks>(std::move(sources), metas.secret,
+                                                            network_for(is_local), std::move(kept));
     return {std::move(version), {}};
   } catch (const std::exception& error) {
     return {nullptr, actors::to_cause(error, ec::host_lost)};

@@ -130,7 +130,8 @@ struct one_update {
 /// Returns why it cannot, if so.
 [[nodiscard]] cause begin_offer(one_update& kept) {
   try {
-    kept.runtime = std::make_unique<actor_runtime>(kept.options);
+    if (!kept.runtime)
+      kept.runtime = std::make_unique<actor_runtime>(kept.options);
     kept.offer = std::make_unique<share_offer>(*kept.runtime, kept.options, kept.prepared.update->version);
     return {};
   } catch (const std::exception& error) {

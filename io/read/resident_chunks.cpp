@@ -75,12 +75,7 @@ resident_chunks::resident_chunks(const checkpoint& source, const bucket_plan& pl
                                  std::span<const std::uint32_t> chunks, const resident_options& options,
                                  const std::stop_token& stop)
     : places_(plan.chunks.size()) {
-  std::uint64_t bytes = 0;
-  for (const auto chunk : chunks) {
-    places_[chunk] = {bytes, plan.chunks[chunk].needed_bytes, 0};
-    bytes += plan.chunks[chunk].window.length;
-  }
-  memory_ = map_memory(bytes);
+  make_room(plan, chunks);
   try {
     read_all(source, plan, chunks, options, stop);
     for (const auto& file : source.files)
@@ -90,6 +85,23 @@ resident_chunks::resident_chunks(const checkpoint& source, const bucket_plan& pl
       ::munmap(memory_.data(), memory_.size());
     throw;
   }
+}
+
+resident_chunks::resident_chunks(const bucket_plan& plan, std::span<const std::uint32_t> chunks,
+                                 std::span<const std::uint64_t> digests)
+    : places_(plan.chunks.size()) {
+  make_room(plan, chunks);
+  for (std::size_t i = 0; i < chunks.size(); ++i)
+    places_[chunks[i]].digest = digests[i];
+}
+
+void resident_chunks::make_room(const bucket_plan& plan, std::span<const std::uint32_t> chunks) {
+  std::uint64_t bytes = 0;
+  for (const auto chunk : chunks) {
+    places_[chunk] = {bytes, plan.chunks[chunk].needed_bytes, 0};
+    bytes += plan.chunks[chunk].window.length;
+  }
+  memory_ = map_memory(bytes);
 }
 
 resident_chunks::~resident_chunks() noexcept {
@@ -162,6 +174,10 @@ void resident_chunks::read_all(const checkpoint& source, const bucket_plan& plan
 }
 
 const std::byte* resident_chunks::find(std::uint32_t chunk) const noexcept {
+  return places_[chunk].bytes == 0 ? nullptr : memory_.data() + places_[chunk].offset;
+}
+
+std::byte* resident_chunks::room(std::uint32_t chunk) noexcept {
   return places_[chunk].bytes == 0 ? nullptr : memory_.data() + places_[chunk].offset;
 }
 

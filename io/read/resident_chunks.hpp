@@ -3,7 +3,7 @@
 #pragma once
 
 // The chunks of a version that this host keeps in memory: read and checked once, then copied to the devices
-// from here as often as needed. Const once it is made; any thread.
+// from here as often as needed. Const once everything is in it; then any thread.
 
 #include "io/checkpoint/checkpoint.hpp"
 #include "io/plan/bucket_plan.hpp"
@@ -35,12 +35,20 @@ public:
   /// a read does not come back, std::errc::operation_canceled when `stop` is requested.
   resident_chunks(const checkpoint& source, const bucket_plan& plan, std::span<const std::uint32_t> chunks,
                   const resident_options& options, const std::stop_token& stop);
+
+  /// Room for `chunks`, which are to come from elsewhere; `digests` are those of their bytes. Throws
+  /// std::system_error.
+  resident_chunks(const bucket_plan& plan, std::span<const std::uint32_t> chunks,
+                  std::span<const std::uint64_t> digests);
   resident_chunks(const resident_chunks&) = delete;
   resident_chunks& operator=(const resident_chunks&) = delete;
   ~resident_chunks() noexcept;
 
   /// Where the window of `chunk` lies; null for a chunk that is not kept here.
   [[nodiscard]] const std::byte* find(std::uint32_t chunk) const noexcept;
+
+  /// Where the bytes of `chunk` are to be put; likewise.
+  [[nodiscard]] std::byte* room(std::uint32_t chunk) noexcept;
 
   /// False when the bytes of `chunk`, which has to be kept here, have changed since they were read: faulty
   /// memory.
@@ -59,6 +67,7 @@ private:
     std::uint64_t digest = 0;
   };
 
+  void make_room(const bucket_plan& plan, std::span<const std::uint32_t> chunks);
   void read_all(const checkpoint& source, const bucket_plan& plan, std::span<const std::uint32_t> chunks,
                 const resident_options& options, const std::stop_token& stop);
 

@@ -70,8 +70,9 @@ class Node:
         self.log = round_.scratch / f"node-{host}.log"
         self.process = None
 
-    def start(self, flags):
+    def start(self, flags, hosts=None):
         scenario = self.round.scenario
+        hosts = scenario.hosts if hosts is None else hosts
         workers = scenario.workers * (scenario.hosts if scenario.one_engine else 1)
         command = [self.round.programs / "ckpt-actor-node", "--engine", scenario.engine, "--checkpoint-path",
                    self.round.checkpoint, "--device", "host", "--inference-parallel-size", workers, "--devices",
@@ -80,9 +81,17 @@ class Node:
             command += ["--endpoint", f"http://127.0.0.1:{ENGINE_PORT}"]
         if scenario.version:
             command += ["--weight-version", scenario.version]
-        if scenario.hosts > 1:
-            command += ["--nnodes", scenario.hosts, "--node-rank", self.host, "--master-addr", address(0), "--master-port",
+        if hosts > 1:
+            command += ["--nnodes", hosts, "--node-rank", self.host, "--master-addr", address(0), "--master-port",
                         CONTROL_PORT, "--insecure-network"]
+        self.report_file.unlink(missing_ok=True)
+        self.process = self.round.hosts.start(self.host, command, self.log)
+
+    def join(self, metas, flags):
+        scenario = self.round.scenario
+        command = [self.round.programs / "ckpt-actor-node", "--engine", scenario.engine, "--load-metas-file", metas, "--device",
+                   "host", "--inference-parallel-size", scenario.workers, "--endpoint", f"http://127.0.0.1:{ENGINE_PORT}",
+                   "--report", self.report_file, "--insecure-network", *flags]
         self.report_file.unlink(missing_ok=True)
         self.process = self.round.hosts.start(self.host, command, self.log)
 

@@ -25,6 +25,7 @@ import traceback
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
 import faults  # noqa: E402
+import joining  # noqa: E402
 import judge  # noqa: E402
 import scenario as scenarios  # noqa: E402
 from actors import Engine, Node  # noqa: E402
@@ -51,6 +52,9 @@ class Round:
         self.nodes = [Node(self, host) for host in range(scenario.hosts)]
 
     def run(self):
+        if self.scenario.joins:
+            joining.Joining(self).run()
+            return
         shutil.copytree(self.reference, self.checkpoint)
         for engine in reversed(self.engines):  # Followers first.
             fault = self.scenario.fault
@@ -61,7 +65,6 @@ class Round:
         judge.check_nothing_left(self, [host for host, status in enumerate(statuses) if status < 0])
         self.repair()
         judge.check_next_run(self, self.update(scenarios.Fault(), ["--timeout", 20, "--stay-time", 5]))
-        return statuses
 
     def update(self, fault, more=()):
         for node in self.nodes:
@@ -154,7 +157,8 @@ def main():
         while done < wanted if wanted else time.monotonic() - start < options.minutes * 60:
             finding, scenario, scratch = run_round(seed + done, hosts, options)
             done += 1
-            drawn[f"{scenario.fault.kind} {scenario.fault.what}".strip()] += 1
+            what = "join: " if scenario.joins else ""
+            drawn[f"{what}{scenario.fault.kind} {scenario.fault.what}".strip()] += 1
             if finding or options.seed is not None:
                 tell_finding(finding, scenario, scratch)
             findings += finding is not None

@@ -42,9 +42,11 @@ class Scenario:
     version: str
     flags: list
     fault: Fault
+    joins: bool = False  # The last host takes its weights from the memory of the others.
 
     def describe(self):
         where = "one engine over all" if self.one_engine and self.hosts > 1 else "an engine on each"
+        where += ", of which the last joins" if self.joins else ""
         fault = self.fault
         return (f"{self.hosts} host(s), {where}, {self.engine} of {self.workers} worker(s) a host"
                 f"{', unforgiving' if self.unforgiving else ''}, checkpoint {self.checkpoint}"
@@ -66,6 +68,19 @@ def draw_fault(dice, hosts, engine):
     return fault
 
 
+def draw_joining_fault(dice, hosts):
+    """Of a source, or of the host that joins, which is the last."""
+    fault = Fault(dice.choice(["none"] + ["node"] * 6 + ["engine", "fatal-engine", "engine-signal", "cable"]),
+                  host=dice.randrange(hosts), after=dice.uniform(0, 1.2), lasts=dice.choice((0.3, 1.0, 3.0, 7.0)))
+    choices = {"engine": ENGINE_FAULTS[:7], "fatal-engine": FATAL_ENGINE_FAULTS, "node": NODE_FAULTS,
+               "engine-signal": ENGINE_SIGNALS}
+    if fault.kind in choices:
+        fault.what = dice.choice(choices[fault.kind])
+    if "engine" in fault.kind:
+        fault.host = hosts - 1
+    return fault
+
+
 def draw_flags(dice, engine):
     flags = ["--timeout", str(dice.choice((3, 5, 8))), "--stay-time", str(dice.choice((2, 4)))]
     flags += ["--bucket-size", dice.choice(("4KiB", "64KiB", "1MiB", "4MiB", "64MiB"))]
@@ -80,8 +95,13 @@ def draw(seed, checkpoints):
     dice = random.Random(seed)
     hosts = dice.choice((1, 1, 1, 2, 2, 3, 4))
     engine = dice.choice(("sglang", "sglang", "vllm", "lmdeploy"))
-    return Scenario(seed=seed, hosts=hosts, workers=dice.choice((1, 1, 2, 4)), one_engine=dice.random() < 0.3,
+    drawn = Scenario(seed=seed, hosts=hosts, workers=dice.choice((1, 1, 2, 4)), one_engine=dice.random() < 0.3,
                     engine=engine, unforgiving=dice.random() < 0.5, checkpoint=dice.randrange(checkpoints),
                     in_memory=dice.random() < 0.3, seconds_per_gib=dice.choice((0, 20, 60)),
                     version=dice.choice(("", f"v{seed}")), flags=draw_flags(dice, engine),
                     fault=draw_fault(dice, hosts, engine))
+    others = random.Random(f"joins {seed}")
+    drawn.joins = hosts > 1 and not drawn.one_engine and others.random() < 0.4
+    if drawn.joins:
+        drawn.fault = draw_joining_fault(others, hosts)
+    return drawn

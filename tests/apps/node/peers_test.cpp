@@ -114,6 +114,36 @@ TEST_F(peers_test, brings_a_new_engine_every_tensor_from_memory) {
   EXPECT_EQ(source_->wait(patience), 0) << source_->output();
 }
 
+TEST_F(peers_test, a_host_that_joined_is_a_source_itself) {
+  start_source({"--weight-version", "step-7"});
+  start_engine(expected_, {"--workers", "2"});
+  const auto first_joined_engine = std::move(engine_);
+  const auto second_metas = scratch_.path() / "second.json";
+  node_arguments_ = {"--inference-parallel-size", "2"};
+  const auto first_joined = start_joining({"--save-metas-file", second_metas, "--sleep-time", "600"});
+  ASSERT_TRUE(eventually([&] { return fs::exists(second_metas); }, patience)) << first_joined->output();
+  source_->send_signal(SIGKILL);
+  fs::rename(second_metas, metas_);
+  start_engine(expected_, {"--workers", "3"});
+  arguments command{CKPT_ACTOR_NODE,
+                    "--load-metas-file",
+                    metas_,
+                    "--device",
+                    "host",
+                    "--timeout",
+                    "20",
+                    "--inference-parallel-size",
+                    "3",
+                    "--endpoint",
+                    endpoint_};
+  program second{command, scratch_.path() / "second.log"};
+  EXPECT_EQ(second.wait(patience), 0) << second.output() << first_joined->output();
+  EXPECT_THAT(engine_->output(), HasSubstr("verified bit for bit"));
+  EXPECT_THAT(engine_->output(), HasSubstr("step-7"));
+  first_joined->send_signal(SIGTERM);
+  EXPECT_EQ(first_joined->wait(patience), 0) << first_joined->output();
+}
+
 TEST_F(peers_test, serves_several_at_once) {
   start_source();
   std::vector<std::unique_ptr<program>> engines, nodes;
