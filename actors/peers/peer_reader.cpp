@@ -4,6 +4,7 @@
 #include "actors/peers/peer_reader.hpp"
 
 #include "actors/cluster/introductions.hpp"
+#include "actors/peers/peer_choice.hpp"
 #include "actors/update/deadlines.hpp"
 #include "io/error.hpp"
 #include "io/read/resident_chunks.hpp"
@@ -35,66 +36,12 @@ constexpr auto idle_wait = 100ms;
 /// which it may try in vain to connect to another host that joins.
 constexpr auto silence_max = 12s;
 
-/// Chunks that may be under way from one source. More than a few keep a link full.
-constexpr std::size_t asked_max = 16;
-
-/// Chunks that are kept, and may be under way or wait for their copy: they take no slab.
-constexpr std::size_t unslabbed_max = 64;
-
-/// Where the chunk is to come to; false when there is no room now.
-[[nodiscard]] bool take_room(peer_reader_state& state, request& made) {
-  auto& context = *state.context;
-  if (auto* kept = state.sources->kept()) {
-    made.data = kept->room(made.chunk);
-    return state.unslabbed < unslabbed_max && ++state.unslabbed != 0;
-  }
-  const auto& planned = context.plan.chunks[made.chunk];
-  made.slab = context.slabs->take(context.devices[device_of(context, planned)]->memory_node());
-  if (made.slab)
-    made.data = context.slabs->bytes(*made.slab).data();
-  return made.slab.has_value();
-}
-
-void give_room_back(peer_reader_state& state, std::optional<io::slab_index> slab) {
-  if (slab)
-    state.context->slabs->give_back(*slab);
-  else
-    --state.unslabbed;
-}
-
 void fail(self_pointer self, cause why) {
   auto& state = self->state;
   if (state.failed)
     return;
   state.failed = true;
   self->send(state.conductor, part_failed{std::move(why)});
-}
-
-/// "node1: its process ended or its connection broke; node2: …".
-[[nodiscard]] std::string why_lost(const peer_reader_state& state) {
-  std::string text;
-  for (std::size_t index = 0; index < state.links.size(); ++index)
-    if (!state.links[index].lost.empty())
-      text +=
-          (text.empty() ? "" : "; ") + state.sources->sources()[index].name + ": " + state.links[index].lost;
-  return text;
-}
-
-/// The source that owes the least of those that have the chunk. Nothing, and `is_possible` false, when nobody has it.
-[[nodiscard]] std::optional<std::size_t> choose(const peer_reader_state& state, std::uint32_t chunk,
-                                                bool& is_possible) {
-  std::optional<std::size_t> best;
-  is_possible = false;
-  for (std::size_t index = 0; index < state.links.size(); ++index) {
-    const auto& one = state.links[index];
-    if (!one.lost.empty() || !one.digests.contains(chunk))
-      continue;
-    is_possible = true;
-    const bool has_room = one.endpoint && one.asked < asked_max;
-    if (has_room && (!best || one.asked < state.links[*best].asked))
-      best = index;
-  }
-  return best;
 }
 
 void keep_ticking(self_pointer self) {
@@ -117,7 +64,7 @@ void pump(self_pointer self) {
     const auto chunk = state.again.empty() ? state.chunks[state.next] : state.again.front();
     const auto& planned = context.plan.chunks[chunk];
     bool is_possible = false;
-    const auto from = choose(state, chunk, is_possible);
+    const auto from = choose_source(state, chunk, is_possible);
     if (!is_possible) {
       fail(self, {ec::host_lost, context.checkpoint.files[planned.file].path.string() + " at "
                                      + std::to_string(planned.window.offset)

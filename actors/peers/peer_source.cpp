@@ -26,8 +26,8 @@ using sending = peer_source_state::sending;
 /// How long one look for completions may keep messages waiting.
 constexpr auto completion_wait = 1ms;
 
-/// How often it is looked at connections that are silent.
-constexpr auto idle_wait = 50ms;
+/// With a limit: what was not sent for want of requests may be sent later, up to so much.
+constexpr auto burst = 50ms;
 
 constexpr std::size_t readers_max = 1'024;
 constexpr std::size_t wanted_max = 4'096;
@@ -72,10 +72,7 @@ void keep_ticking(self_pointer self) {
   if (state.ticking || state.readers.empty())
     return;
   state.ticking = true;
-  if (state.under_way.empty())
-    self->delayed_send(self, idle_wait, tick_atom_v);
-  else
-    self->send(self, tick_atom_v);
+  self->send(self, tick_atom_v);
 }
 
 [[nodiscard]] peer_line on_line(self_pointer self, const peer_line& line) {
@@ -118,7 +115,7 @@ void keep_ticking(self_pointer self) {
     return false;
   const std::chrono::duration<double> takes{static_cast<double>(bytes) / static_cast<double>(limit)};
   state.next_send =
-      std::max(state.next_send, now - idle_wait) + std::chrono::duration_cast<meter::clock::duration>(takes);
+      std::max(state.next_send, now - burst) + std::chrono::duration_cast<meter::clock::duration>(takes);
   return true;
 }
 
@@ -205,8 +202,8 @@ void look(self_pointer self) {
   state.ticking = false;
   if (!state.fabric)
     return;
-  if (!state.under_way.empty())
-    state.fabric->wait(completion_wait);
+  // Short messages count as sent before they are: UCX has to be driven as long as somebody may wait for them.
+  state.fabric->wait(completion_wait);
   while (state.fabric->progress()) {
   }
   if (state.fabric->is_broken()) {

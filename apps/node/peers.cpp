@@ -15,6 +15,7 @@
 #include "io/plan/plan_digest.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -35,6 +36,10 @@ using actors::ec;
 
 /// For messages.
 constexpr auto name_of_table = "the table of the hosts of --load-metas-file";
+
+/// How long it is tried to reach sources without which there is no joining: a network may have been away for a moment.
+constexpr auto unreachable_max = std::chrono::seconds{5};
+constexpr auto ask_again_wait = std::chrono::milliseconds{500};
 
 /// How long a source may take to describe what it has, however large.
 constexpr auto describe_max = std::chrono::seconds{60};
@@ -160,21 +165,68 @@ void require_sane_sizes(const actors::weights_table& table) {
   return version;
 }
 
-/// Before any engine is asked for anything.
-void require_all_chunks(const actors::weights_version& version,
-                        const std::vector<actors::known_source>& sources,
-                        const actors::cluster_layout& layout, const std::string& missing_hosts) {
+/// Where the first bytes are that none of the sources has; usually empty.
+[[nodiscard]] std::string missing_bytes(const actors::weights_version& version,
+                                        const std::vector<actors::known_source>& sources,
+                                        const actors::cluster_layout& layout) {
   std::unordered_set<std::uint32_t> there;
   for (const auto& source : sources)
     there.insert(source.chunks.begin(), source.chunks.end());
   for (const auto chunk : actors::owned_chunks(layout, version.plan))
     if (!there.contains(chunk)) {
       const auto& planned = version.plan.chunks[chunk];
-      throw std::runtime_error{version.checkpoint.files[planned.file].path.string() + " at "
-                               + std::to_string(planned.window.offset)
-                               + ": nobody who is there has these bytes" + missing_hosts};
+      return version.checkpoint.files[planned.file].path.string() + " at "
+             + std::to_string(planned.window.offset);
     }
+  return {};
 }
+
+/// The hosts of a metas file, and what is known of them so far.
+class roll_call {
+public:
+  roll_call(actor_runtime& runtime, const io::metas& metas, actors::meter::clock::time_point deadline)
+      : line_{runtime.network().outside_line(runtime.system())}, metas_{metas}, deadline_{deadline},
+        why_(metas.hosts.size()), is_there_(metas.hosts.size()) {}
+
+  /// Asks those that are not there yet. Returns early when this process is told to end.
+  void ask_the_missing(caf::scoped_actor& self, const signal_guard& signals) {
+    for (std::size_t index = 0; index < metas_.hosts.size() && !signals.has_come(); ++index) {
+      if (is_there_[index])
+        continue;
+      auto asked = ask(self, line_, metas_, metas_.hosts[index], table_.files.empty(), deadline_);
+      is_there_[index] = asked.source.has_value();
+      why_[index] = std::move(asked.why);
+      if (!asked.source)
+        continue;
+      sources_.push_back(std::move(*asked.source));
+      if (table_.files.empty())
+        table_ = std::move(asked.table);
+    }
+  }
+
+  [[nodiscard]] std::vector<actors::known_source>& sources() noexcept { return sources_; }
+  [[nodiscard]] const actors::weights_table& table() const noexcept { return table_; }
+  [[nodiscard]] bool are_all_there() const { return std::ranges::all_of(is_there_, std::identity{}); }
+
+  /// "; node1 at 10.0.0.1:4711: Connection refused", for each that is not there.
+  [[nodiscard]] std::string describe_missing() const {
+    std::string text;
+    for (std::size_t index = 0; index < metas_.hosts.size(); ++index)
+      if (const auto& host = metas_.hosts[index]; !is_there_[index])
+        text +=
+            "; " + host.name + " at " + host.address + ":" + std::to_string(host.port) + ": " + why_[index];
+    return text;
+  }
+
+private:
+  actors::outside_line line_;
+  const io::metas& metas_;
+  actors::meter::clock::time_point deadline_;
+  std::vector<actors::known_source> sources_;
+  actors::weights_table table_;
+  std::vector<std::string> why_; ///< by host
+  std::vector<bool> is_there_;
+};
 
 /// For what this host takes, which it offers afterwards.
 [[nodiscard]] std::shared_ptr<io::resident_chunks> room_for(const actors::weights_version& version,
@@ -247,41 +299,37 @@ opened_version join(actor_runtime& runtime, node_options& options, const signal_
                              caf::anon_send_exit(mailbox, caf::exit_reason::user_shutdown);
                            }};
   try {
-    const auto line = runtime.network().outside_line(runtime.system());
-    const auto deadline = actors::meter::clock::now() + options.update.timeout;
-    std::vector<actors::known_source> sources;
-    actors::weights_table table;
-    std::string missing;
-    bool is_local = true;
-    for (const auto& host : metas.hosts) {
-      auto asked = ask(self, line, metas, host, table.files.empty(), deadline);
-      if (signals.has_come())
-        return {nullptr, {ec::interrupted, "interrupted before any engine was asked for anything"}};
-      if (!asked.source) {
-        const auto told =
-            host.name + " at " + host.address + ":" + std::to_string(host.port) + ": " + asked.why;
-        spdlog::warn("no weights from {}", told);
-        missing += "; " + told;
-        continue;
-      }
-      is_local = is_local && io::is_loopback(host.address);
-      sources.push_back(std::move(*asked.source));
-      if (table.files.empty())
-        table = std::move(asked.table);
+    const auto began = actors::meter::clock::now();
+    roll_call hosts{runtime, metas, began + options.update.timeout};
+    const auto patient_until =
+        began + std::min<std::chrono::milliseconds>(options.update.timeout, unreachable_max);
+    std::shared_ptr<actors::weights_version> version;
+    for (;;) {
+      hosts.ask_the_missing(self, signals);
+      if (!version && !hosts.table().files.empty())
+        version = std::make_shared<actors::weights_version>(plan_from(hosts.table(), metas, options));
+      const auto missing = version ? missing_bytes(*version, hosts.sources(), options.layout) : std::string{};
+      if (version && missing.empty())
+        break;
+      if (signals.has_come() || actors::meter::clock::now() > patient_until)
+        return {nullptr,
+                {ec::host_lost, (version ? missing + ": nobody who is there has these bytes"
+                                         : "none of the hosts of --load-metas-file has weights to give")
+                                    + hosts.describe_missing()}};
+      self->receive([](const caf::exit_msg&) {}, caf::after(ask_again_wait) >> [] {});
     }
-    if (sources.empty() || table.files.empty())
-      return {nullptr,
-              {ec::host_lost, "none of the hosts of --load-metas-file has weights to give" + missing}};
-    auto version = std::make_shared<actors::weights_version>(plan_from(std::move(table), metas, options));
-    require_all_chunks(*version, sources, options.layout, missing);
+    if (!hosts.are_all_there())
+      spdlog::warn("the weights are taken from the others{}", hosts.describe_missing());
     spdlog::info("{}: {} tensors, {} in the memory of {} host(s), {} buckets",
                  version->checkpoint.path.string(), version->checkpoint.tensors.size(),
-                 actors::describe_bytes(version->checkpoint.tensor_bytes), sources.size(),
+                 actors::describe_bytes(version->checkpoint.tensor_bytes), hosts.sources().size(),
                  version->plan.buckets.size());
     std::shared_ptr<io::resident_chunks> kept;
     if (options.peers.save_metas_file)
-      version->resident = kept = room_for(*version, sources, options.layout);
-    version->source = std::make_shared<actors::peer_chunks>(std::move(sources), metas.secret,
+      version->resident = kept = room_for(*version, hosts.sources(), options.layout);
+    const bool is_local =
+        std::ranges::all_of(metas.hosts, [](const auto& host) { return io::is_loopback(host.address); });
+    version->source = std::make_shared<actors::peer_chunks>(std::move(hosts.sources()), metas.secret,
                                                             network_for(is_local), std::move(kept));
     return {std::move(version), {}};
   } catch (const std::exception& error) {

@@ -9,6 +9,7 @@ import time
 
 import faults
 import judge
+from support.virtual_hosts import address
 
 # For sources to have made their own update, and for a join beyond its own deadlines.
 SOURCES_SECONDS = 40
@@ -35,6 +36,8 @@ class Joining:
             engine.start([fault.what] if fault.kind.endswith("engine") and fault.host == engine.host else [])
         self.start_sources()
         status = self.join(fault)
+        if fault.kind == "node" and fault.what != "stop" and fault.host != self.joining.host:
+            self.round.nodes[fault.host].process.wait(MARGIN_SECONDS)  # It may be about to end.
         judge.check_join(self, status)
         if any(source.process.poll() is not None for source in self.sources):
             self.end_sources()
@@ -49,9 +52,10 @@ class Joining:
         shutil.rmtree(self.round.checkpoint, ignore_errors=True)
         shutil.copytree(self.round.reference, self.round.checkpoint)
         self.metas.unlink(missing_ok=True)
-        flags = [*self.round.scenario.flags, "--timeout", 20, "--save-metas-file", self.metas, "--sleep-time", 600]
+        flags = [*self.round.scenario.flags, "--timeout", 20, "--save-metas-file", self.metas, "--sleep-time", 600,
+                 "--insecure-network"]
         for source in self.sources:
-            source.start(flags, len(self.sources))
+            source.start([*flags, "--peer-address", address(source.host)], len(self.sources))
         until = time.monotonic() + SOURCES_SECONDS
         while not self.metas.exists():
             if time.monotonic() > until or any(source.process.poll() is not None for source in self.sources):
