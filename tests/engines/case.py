@@ -79,9 +79,10 @@ class EngineTest(unittest.TestCase):
     # ---- updates
 
     def node(self, running, name, version, *flags, **options):
-        """A node that updates this engine, started."""
+        """A node that updates this engine, started. Without a name the flags say where the weights come from."""
         flags = (*running.node_flags, *flags)
-        return node.Node(NODE, running.kind, model(name, version), [running.endpoint], *flags, **options)
+        checkpoint = None if name is None else model(name, version)
+        return node.Node(NODE, running.kind, checkpoint, [running.endpoint], *flags, **options)
 
     def push(self, running, name, version, *flags, **options):
         """An update that has to succeed. Returns its report."""

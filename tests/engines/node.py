@@ -38,7 +38,9 @@ class Node:
         self.log = self.directory / "log"
         key_file = self.directory / "key"
         key_file.write_text(key)
-        self.command = [*launcher, program, "--engine", engine, "--checkpoint-path", checkpoint, "--device", "host"]
+        self.command = [*launcher, program, "--engine", engine, "--device", "host"]
+        if checkpoint is not None:
+            self.command += ["--checkpoint-path", checkpoint]
         for endpoint in endpoints:
             self.command += ["--endpoint", endpoint]
         if "--inference-parallel-size" not in flags:

@@ -30,7 +30,7 @@ fi
 node=$(realpath "${1:-$repository/build/apps/ckpt-actor-node}")
 shift || true
 tests=("$@")
-[[ ${#tests[@]} -gt 0 ]] || tests=(cold_start_test updates_test traffic_test failures_test fused_tensors_test prove_test torchrun_test loaders_test)
+[[ ${#tests[@]} -gt 0 ]] || tests=(cold_start_test updates_test traffic_test joining_test failures_test fused_tensors_test prove_test torchrun_test loaders_test)
 
 "$here/make-environments.sh" "$engines/python"
 echo "Models and what transformers answers with them, in $engines/models"
