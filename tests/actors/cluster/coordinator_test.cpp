@@ -213,10 +213,12 @@ TEST(coordinator, tells_a_host_that_comes_late_which_one_was_lost_before) {
                                                                     std::chrono::seconds{20},
                                                                     std::chrono::seconds{4},
                                                                     std::chrono::seconds{1}});
-  const auto lost = system.spawn([=](caf::event_based_actor* self) -> caf::behavior {
-    self->send(center, request_of(1, 3));
-    return {[](alive_atom) {}};
-  });
+  const auto lost = system.spawn(
+      [](caf::event_based_actor* self, const coordinator_actor& whom) -> caf::behavior {
+        self->send(whom, request_of(1, 3));
+        return {[](alive_atom) {}};
+      },
+      center);
   caf::scoped_actor first{system};
   first->send(center, request_of(0, 3));
   // Until both are in for sure.
