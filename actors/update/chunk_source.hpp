@@ -28,6 +28,11 @@ public:
                                                  const std::vector<stager_actor>& stagers) const = 0;
 };
 
+/// Starts the actor that brings the chunks of one run, from wherever the version is.
+[[nodiscard]] chunk_source_actor spawn_source(caf::actor_system& system, const update_ptr& context,
+                                              const conductor_actor& conductor,
+                                              const std::vector<stager_actor>& stagers);
+
 /// The chunks that this host brings, in sequence: those of the buckets that its devices own.
 [[nodiscard]] std::vector<std::uint32_t> owned_chunks(const cluster_layout& layout,
                                                       const io::bucket_plan& plan);

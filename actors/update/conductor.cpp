@@ -6,7 +6,6 @@
 #include "actors/update/broadcaster.hpp"
 #include "actors/update/chunk_source.hpp"
 #include "actors/update/conductor_steps.hpp"
-#include "actors/update/disk_reader.hpp"
 #include "actors/update/server_notifier.hpp"
 #include "actors/update/stager.hpp"
 #include "actors/update/worker_session.hpp"
@@ -55,9 +54,7 @@ void spawn_parts(self_pointer self) {
     stagers.push_back(part.stager);
     self->send(part.stager, start_atom_v);
   }
-  state.reader = keep(self, context->version->source
-                                ? context->version->source->spawn(self->home_system(), context, me, stagers)
-                                : self->spawn<caf::detached>(disk_reader, context, me, std::move(stagers)));
+  state.reader = keep(self, spawn_source(self->home_system(), context, me, stagers));
 }
 
 /// All servers that this host leads would take the update, and the channels for its workers are bound.
