@@ -213,16 +213,26 @@ TEST(coordinator, tells_a_host_that_comes_late_which_one_was_lost_before) {
                                                                     std::chrono::seconds{20},
                                                                     std::chrono::seconds{4},
                                                                     std::chrono::seconds{1}});
+  caf::scoped_actor first{system};
   const auto lost = system.spawn(
-      [](caf::event_based_actor* self, const coordinator_actor& whom) -> caf::behavior {
+      [](caf::event_based_actor* self, const coordinator_actor& whom,
+         const caf::actor& test) -> caf::behavior {
         self->send(whom, request_of(1, 3));
+        // Answered after what was sent before it.
+        self->request(whom, caf::infinite, hello_atom_v, protocol_version, std::uint32_t{1},
+                      std::string{"node1"})
+            .then([=](std::uint32_t, const std::string&) { self->send(test, goodbye_atom_v); });
         return {[](alive_atom) {}};
       },
-      center);
-  caf::scoped_actor first{system};
+      center, caf::actor{first});
   first->send(center, request_of(0, 3));
-  // Until both are in for sure.
-  std::this_thread::sleep_for(std::chrono::milliseconds{500});
+  first->receive([](goodbye_atom) {},
+                 caf::after(std::chrono::seconds{20}) >> [] { ADD_FAILURE() << "not in"; });
+  first
+      ->request(center, std::chrono::seconds{20}, hello_atom_v, protocol_version, std::uint32_t{0},
+                std::string{"node0"})
+      .receive([](std::uint32_t, const std::string&) {},
+               [](const caf::error&) { ADD_FAILURE() << "not in"; });
   caf::anon_send_exit(lost, caf::exit_reason::kill);
   cause seen;
   const auto heed = [&](const caf::scoped_actor& self) {
@@ -240,7 +250,8 @@ TEST(coordinator, tells_a_host_that_comes_late_which_one_was_lost_before) {
   first->send(center, host_verdict{});
   first->send(center, goodbye_atom_v);
   seen = {};
-  std::this_thread::sleep_for(std::chrono::seconds{1});
+  std::this_thread::sleep_for(
+      std::chrono::seconds{1}); // Late: a coordinator that does not wait is gone by then.
   caf::scoped_actor late{system};
   late->send(center, request_of(2, 3));
   heed(late);

@@ -9,7 +9,7 @@
 #include <chrono>
 #include <csignal>
 #include <fstream>
-#include <thread>
+#include <string_view>
 
 #include <sys/stat.h>
 
@@ -19,6 +19,15 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 using testing::Not;
+
+/// True once a SIGTERM no longer ends the process by itself.
+[[nodiscard]] bool waits_for_signals(pid_t process) {
+  constexpr std::string_view blocked = "SigBlk:\t";
+  const auto status = read_file("/proc/" + std::to_string(process) + "/status");
+  const auto at = status.find(blocked);
+  return at != std::string::npos
+         && (std::stoull(status.substr(at + blocked.size(), 16), nullptr, 16) >> (SIGTERM - 1) & 1) != 0;
+}
 
 class peers_test : public update_test {
 protected:
@@ -215,8 +224,7 @@ TEST_F(peers_test, a_signal_while_it_joins_ends_it) {
   start_engine(expected_);
   source_->send_signal(SIGSTOP); // So it waits.
   const auto joining = start_joining();
-  ASSERT_TRUE(eventually([&] { return fs::exists("/proc/" + std::to_string(joining->pid()) + "/exe"); }));
-  std::this_thread::sleep_for(std::chrono::milliseconds{500}); // Until signals are caught.
+  ASSERT_TRUE(eventually([&] { return waits_for_signals(joining->pid()); }));
   joining->send_signal(SIGTERM);
   EXPECT_EQ(joining->wait(std::chrono::seconds{15}), 1) << joining->output();
   EXPECT_THAT(joining->output(), HasSubstr("interrupted before any engine was asked"));
