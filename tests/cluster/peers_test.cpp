@@ -32,20 +32,8 @@ protected:
 
   /// A host that is a cluster of its own, or one of several with `more`.
   void start_joining(unsigned host, const arguments& more = {}) {
-    arguments command{CKPT_ACTOR_NODE,
-                      "--load-metas-file",
-                      metas_,
-                      "--device",
-                      "host",
-                      "--timeout",
-                      "20",
-                      "--host-memory",
-                      "8MiB",
-                      "--stay-time",
-                      "3",
-                      "--report",
-                      scratch_.path() / ("report-" + std::to_string(host) + ".json"),
-                      "--insecure-network"};
+    auto command = joining_command(metas_, scratch_.path() / ("report-" + std::to_string(host) + ".json"),
+                                   {"--insecure-network"});
     command.insert(command.end(), more.begin(), more.end());
     nodes_[host] = std::make_unique<program>(hosts_->command(host, command),
                                              scratch_.path() / ("node-" + std::to_string(host)));

@@ -72,6 +72,14 @@ arguments node_command(const fs::path& checkpoint, const fs::path& report, const
   return command;
 }
 
+arguments joining_command(const fs::path& metas, const fs::path& report, const arguments& more) {
+  arguments command{
+      CKPT_ACTOR_NODE, "--load-metas-file", metas, "--device", "host", "--timeout", "20", "--host-memory",
+      "8MiB",          "--stay-time",       "3",   "--report", report};
+  command.insert(command.end(), more.begin(), more.end());
+  return command;
+}
+
 boost::json::object read_report(const fs::path& path) {
   boost::json::error_code error;
   auto value = boost::json::parse(read_file(path), error);

@@ -36,6 +36,10 @@ std::filesystem::path write_small_checkpoint(const std::filesystem::path& parent
 [[nodiscard]] arguments node_command(const std::filesystem::path& checkpoint,
                                      const std::filesystem::path& report, const arguments& more);
 
+/// A node that takes its weights from the hosts of `metas`.
+[[nodiscard]] arguments joining_command(const std::filesystem::path& metas,
+                                        const std::filesystem::path& report, const arguments& more);
+
 /// The report in this file, or a failed test and nothing in it.
 [[nodiscard]] boost::json::object read_report(const std::filesystem::path& path);
 

@@ -53,24 +53,11 @@ protected:
   }
 
   [[nodiscard]] std::unique_ptr<program> start_joining(const arguments& more = {}) {
-    arguments command{CKPT_ACTOR_NODE,
-                      "--load-metas-file",
-                      metas_,
-                      "--device",
-                      "host",
-                      "--timeout",
-                      "20",
-                      "--host-memory",
-                      "8MiB",
-                      "--stay-time",
-                      "3",
-                      "--report",
-                      scratch_.path() / "report.json",
-                      "--endpoint",
-                      endpoint_};
-    command.insert(command.end(), node_arguments_.begin(), node_arguments_.end());
-    command.insert(command.end(), more.begin(), more.end());
-    return std::make_unique<program>(command, scratch_.path() / "node.log");
+    arguments flags{"--endpoint", endpoint_};
+    flags.insert(flags.end(), node_arguments_.begin(), node_arguments_.end());
+    flags.insert(flags.end(), more.begin(), more.end());
+    return std::make_unique<program>(joining_command(metas_, scratch_.path() / "report.json", flags),
+                                     scratch_.path() / "node.log");
   }
 
   /// The exit status; what it printed is in node_output_.
@@ -134,17 +121,8 @@ TEST_F(peers_test, a_host_that_joined_is_a_source_itself) {
   source_->send_signal(SIGKILL);
   fs::rename(second_metas, metas_);
   start_engine(expected_, {"--workers", "3"});
-  arguments command{CKPT_ACTOR_NODE,
-                    "--load-metas-file",
-                    metas_,
-                    "--device",
-                    "host",
-                    "--timeout",
-                    "20",
-                    "--inference-parallel-size",
-                    "3",
-                    "--endpoint",
-                    endpoint_};
+  const auto command = joining_command(metas_, scratch_.path() / "second-report.json",
+                                       {"--inference-parallel-size", "3", "--endpoint", endpoint_});
   program second{command, scratch_.path() / "second.log"};
   EXPECT_EQ(second.wait(patience), 0) << second.output() << first_joined->output();
   EXPECT_THAT(engine_->output(), HasSubstr("verified bit for bit"));
@@ -159,17 +137,8 @@ TEST_F(peers_test, serves_several_at_once) {
   for (int i = 0; i < 3; ++i) {
     start_engine(expected_);
     engines.push_back(std::move(engine_));
-    auto command = arguments{CKPT_ACTOR_NODE,
-                             "--load-metas-file",
-                             metas_,
-                             "--device",
-                             "host",
-                             "--timeout",
-                             "20",
-                             "--inference-parallel-size",
-                             "1",
-                             "--endpoint",
-                             endpoint_};
+    const auto command = joining_command(metas_, scratch_.path() / ("report-" + std::to_string(i)),
+                                         {"--inference-parallel-size", "1", "--endpoint", endpoint_});
     nodes.push_back(std::make_unique<program>(command, scratch_.path() / ("joining-" + std::to_string(i))));
   }
   for (const auto& node : nodes) {
