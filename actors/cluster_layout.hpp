@@ -12,8 +12,10 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace ckpt::actors {
 
@@ -80,6 +82,33 @@ struct cluster_layout {
     return {round_up(ranks.begin), round_up(ranks.end)};
   }
 };
+
+/// The same cluster with these of its hosts alone: sorted, whole engines, and `layout.host` among them.
+[[nodiscard]] inline cluster_layout among(const cluster_layout& layout,
+                                          const std::vector<std::uint32_t>& hosts) {
+  auto fewer = layout;
+  fewer.hosts = static_cast<std::uint32_t>(hosts.size());
+  fewer.host = static_cast<std::uint32_t>(std::ranges::find(hosts, layout.host) - hosts.begin());
+  return fewer;
+}
+
+/// The hosts that are there, without those that share engines with one that is not.
+[[nodiscard]] inline std::vector<std::uint32_t>
+hosts_of_whole_engines(const cluster_layout& layout, const std::function<bool(std::uint32_t)>& is_here) {
+  std::vector<std::uint32_t> whole, sharing;
+  bool are_here = true;
+  for (std::uint32_t host = 0; host < layout.hosts; ++host) {
+    sharing.push_back(host);
+    are_here = are_here && is_here(host);
+    if (layout.ranks_of_host(host).end % layout.devices_per_engine != 0)
+      continue; // Its last engine goes on at the next host.
+    if (are_here)
+      whole.insert(whole.end(), sharing.begin(), sharing.end());
+    sharing.clear();
+    are_here = true;
+  }
+  return whole;
+}
 
 /// Throws std::invalid_argument when the devices of all hosts are not whole engines.
 inline void require_whole_engines(const cluster_layout& layout) {

@@ -38,7 +38,7 @@
 namespace ckpt::actors {
 
 /// Changes whenever a message between hosts does.
-inline constexpr std::uint32_t protocol_version = 10;
+inline constexpr std::uint32_t protocol_version = 11;
 
 /// A host introduces itself.
 struct join_request {
@@ -77,6 +77,12 @@ struct file_table {
 struct update_over {
   cause first_cause;
   std::vector<host_verdict> hosts; ///< host 0 gets those of all hosts, another host its own
+};
+
+/// A host that should have joined will not come. Sent on host 0 only, by what knows of it.
+struct host_absent {
+  std::uint32_t host = 0;
+  cause why;
 };
 
 /// The result of looking for the coordinator: the coordinator, or why it was not found.
@@ -130,10 +136,12 @@ CAF_ADD_ATOM(ckpt_cluster, ckpt::actors, alive_atom, "alive")
 CAF_ADD_ATOM(ckpt_cluster, ckpt::actors, compare_atom, "compare")
 CAF_ADD_ATOM(ckpt_cluster, ckpt::actors, goodbye_atom, "goodbye")
 CAF_ADD_TYPE_ID(ckpt_cluster, (ckpt::actors::call_result))
+CAF_ADD_TYPE_ID(ckpt_cluster, (ckpt::actors::host_absent))
 CAF_END_TYPE_ID_BLOCK(ckpt_cluster)
 
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::dialed)
 CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::call_result)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::host_absent)
 
 namespace ckpt::actors {
 
@@ -164,6 +172,8 @@ using coordinator_actor = caf::typed_actor<
     // From the nodes; the sender identifies the host.
     reacts_to<join_request>, reacts_to<milestone_reached>, reacts_to<engine_settled>, reacts_to<host_failed>,
     reacts_to<neighbour_suspected>, reacts_to<host_verdict>, reacts_to<alive_atom>, reacts_to<goodbye_atom>,
+    // From the roster of a resident node.
+    reacts_to<host_absent>,
     // To itself.
     reacts_to<tick_atom>>;
 

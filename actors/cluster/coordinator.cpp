@@ -32,10 +32,23 @@ void finish_if_told(self_pointer self) {
   auto& state = self->state;
   if (state.at != phase::telling || std::ranges::any_of(state.members, is_reachable))
     return;
-  if (state.failed_while_joining && meter::clock::now() < state.deadline)
+  if (state.failed_while_joining && state.here_count < state.options.layout.hosts
+      && meter::clock::now() < state.deadline)
     return; // Hosts that come late still hear of it.
   state.at = phase::over;
   self->quit();
+}
+
+/// Of a host that has not said how it ended: without a begin it cannot have asked its engines for anything.
+[[nodiscard]] host_verdict never_begun(const coordinator_state& state, std::uint32_t host) {
+  const auto& introduction = state.members[host].introduction;
+  auto layout = state.options.layout;
+  layout.host = host;
+  auto endpoints = introduction.endpoints;
+  endpoints.resize(layout.engines_led_by(host).size());
+  auto verdict = untouched(state.first_cause, layout, endpoints);
+  verdict.name = introduction.name;
+  return verdict;
 }
 
 /// Everything is known: judges the engines' proofs, and tells everybody. Only host 0 gets the verdicts of
@@ -45,11 +58,13 @@ void tell(self_pointer self) {
   state.at = phase::telling;
   state.deadline = meter::clock::now() + (state.failed_while_joining ? linger_wait : goodbye_wait);
   std::vector<host_verdict> verdicts;
-  for (auto& one : state.members)
-    if (one.verdict) {
+  for (std::uint32_t host = 0; host < state.members.size(); ++host)
+    if (auto& one = state.members[host]; one.verdict) {
       if (state.first_cause.code == ec::none)
         state.first_cause = one.verdict->first_cause;
       verdicts.push_back(std::move(*one.verdict));
+    } else if (!state.has_begun) {
+      verdicts.push_back(never_begun(state, host));
     }
   if (state.first_cause.code == ec::none && state.options.expected)
     state.first_cause = judge_proofs(verdicts, state.options.expected());
@@ -184,6 +199,8 @@ void look(self_pointer self) {
   } else if (state.at == phase::telling && now > state.deadline) {
     state.at = phase::over;
     self->quit();
+  } else {
+    finish_if_told(self);
   }
   if (state.at != phase::over)
     self->delayed_send(self, alive_interval, tick_atom_v);
@@ -253,6 +270,10 @@ coordinator_actor::behavior_type coordinator(self_pointer self, coordinator_opti
           self->state.members[host].gone = true;
           finish_if_told(self);
         });
+      },
+      [self](const host_absent& absent) {
+        if (self->state.at == phase::joining && !self->state.members.at(absent.host).here)
+          fail(self, absent.why);
       },
       [self](tick_atom) { look(self); },
   };

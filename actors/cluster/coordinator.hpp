@@ -67,6 +67,7 @@ struct coordinator_state {
   meter::clock::time_point told_missing;
   attention looks;
   bool failed_while_joining = false;
+  bool has_begun = false; ///< hosts were told to start
 };
 
 /// Scheduled. Ends by itself when every host knows the outcome, or cannot be reached.

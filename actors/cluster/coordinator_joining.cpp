@@ -30,6 +30,7 @@ void begin(self_pointer self) {
   auto& state = self->state;
   const auto& layout = state.options.layout;
   state.at = phase::running;
+  state.has_begun = true;
   if (layout.hosts > 1)
     spdlog::info("all {} hosts are here and have the same plan", layout.hosts);
   const auto secret = make_secret(), peer_secret = make_secret();
@@ -113,6 +114,11 @@ void on_join(self_pointer self, const node_actor& node, const join_request& requ
   auto& state = self->state;
   if (state.at >= phase::failing) {
     send_away(self, node);
+    if (request.host < state.members.size())
+      if (auto& late = state.members[request.host]; !std::exchange(late.here, true)) {
+        late.gone = true;
+        ++state.here_count;
+      }
     return;
   }
   const auto who = host_label(request.host, request.name);

@@ -67,7 +67,7 @@ std::optional<reached_actor> reach(caf::blocking_actor* self, const outside_line
   return result;
 }
 
-void dialer(caf::blocking_actor* self, node_actor node, outside_line line, dial_options options) {
+void dialer(caf::blocking_actor* self, caf::actor asker, outside_line line, dial_options options) {
   const auto deadline = meter::clock::now() + options.timeout;
   const auto where = "host 0 at " + options.address + ":" + std::to_string(options.port);
   std::string last_why;
@@ -95,7 +95,7 @@ void dialer(caf::blocking_actor* self, node_actor node, outside_line line, dial_
     if (is_ended)
       return;
   }
-  caf::anon_send(node, std::move(result));
+  caf::anon_send(asker, std::move(result));
 }
 
 } // namespace ckpt::actors

@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The actor that connects to the coordinator. Hosts start in any order and minutes apart, so it tries until
-// it succeeds, is refused five times in a row, or runs out of time. Detached; it blocks only on messages,
-// with deadlines, and can be told to end meanwhile: the caller does the network's work.
+// The actor that connects to host 0: to the coordinator of an update, or to the roster of a resident node. Hosts start in
+// any order and minutes apart, so it tries until it succeeds, is refused five times in a row, or runs out of time.
+// Detached; it blocks only on messages, with deadlines, and can be told to end meanwhile: the caller does the network's
+// work.
 
 #include "actors/cluster/cluster_interfaces.hpp"
 
@@ -42,7 +43,7 @@ struct reached_actor {
 [[nodiscard]] std::optional<reached_actor> reach(caf::blocking_actor* self, const outside_line& line,
                                                  const std::string& address, std::uint16_t port);
 
-/// Sends `node` one message: dialed.
-void dialer(caf::blocking_actor* self, node_actor node, outside_line line, dial_options options);
+/// Sends `asker` one message: dialed.
+void dialer(caf::blocking_actor* self, caf::actor asker, outside_line line, dial_options options);
 
 } // namespace ckpt::actors

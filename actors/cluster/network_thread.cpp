@@ -12,6 +12,8 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/write.hpp>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
@@ -22,6 +24,9 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using local = asio::local::stream_protocol;
 using boost::system::error_code;
+
+/// How long what was sent may stay unacknowledged: longer than any --host-timeout that makes sense.
+constexpr auto lost_peer_max = std::chrono::seconds{30};
 
 /// How long a bridge of which one side has ended waits for the other to have got everything.
 constexpr auto linger_max = 1s;
@@ -119,6 +124,10 @@ void network_thread::run(const std::function<void()>& work) {
 }
 
 io::fd network_thread::bridge(std::unique_ptr<secured_stream> stream) {
+  // A connection whose other end has vanished without a word would take minutes, and be in the way of a new one.
+  const auto unacknowledged_max = static_cast<unsigned>(std::chrono::milliseconds{lost_peer_max}.count());
+  ::setsockopt(stream->socket().native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_max,
+               sizeof unacknowledged_max);
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
     throw std::system_error{errno, std::generic_category(), "socketpair"};

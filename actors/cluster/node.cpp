@@ -207,7 +207,8 @@ void on_run(self_pointer self) {
     greet(self);
     return;
   }
-  self->state.dialing = self->spawn<caf::detached>(dialer, node_actor{self}, way.line, way.dial);
+  self->state.dialing =
+      self->spawn<caf::detached>(dialer, caf::actor_cast<caf::actor>(self), way.line, way.dial);
 }
 
 } // namespace

@@ -36,7 +36,8 @@ constexpr std::size_t wanted_max = 4'096;
 constexpr std::size_t under_way_max = 16;
 
 [[nodiscard]] weights_table table_of(const peer_source_options& options) {
-  const auto& [checkpoint, plan, resident, source] = *options.version;
+  const auto& checkpoint = options.version->checkpoint;
+  const auto& plan = options.version->plan;
   weights_table table;
   table.checkpoint_path = checkpoint.path.string();
   for (const auto& file : checkpoint.files)

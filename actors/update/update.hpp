@@ -84,6 +84,8 @@ struct weights_version {
   io::bucket_plan plan;
   std::shared_ptr<const io::resident_chunks> resident = nullptr; ///< this host's share; null: it is read
   std::shared_ptr<const chunk_source> source = nullptr;          ///< null: its files, or `resident`
+  std::vector<std::uint32_t> hosts = {}; ///< of a resident node: the plan divides it among them
+  std::uint64_t edition = 0;             ///< of a resident node: tells it from other content of the same name
 };
 
 using version_ptr = std::shared_ptr<const weights_version>;

@@ -86,7 +86,10 @@ namespace {
 } // namespace
 
 std::shared_ptr<actors::host_resources> open_accelerators(const node_options& options) {
-  return options.device == device_kind::cuda ? open_gpus(options) : open_host_memory(options);
+  auto all = options; // Later runs of a resident node may have more hosts than the first.
+  all.layout.hosts = options.place.hosts;
+  all.layout.host = options.place.host;
+  return options.device == device_kind::cuda ? open_gpus(all) : open_host_memory(all);
 }
 
 } // namespace ckpt::apps

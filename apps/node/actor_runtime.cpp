@@ -3,7 +3,7 @@
 
 #include "apps/node/actor_runtime.hpp"
 
-#include "actors/cluster/cluster_interfaces.hpp"
+#include "actors/cluster/membership_interfaces.hpp"
 #include "actors/peers/peer_interfaces.hpp"
 #include "apps/node/control_network.hpp"
 
@@ -20,6 +20,7 @@ struct system_config : caf::actor_system_config {
   explicit system_config(const node_options& options) {
     add_message_types<caf::id_block::ckpt_actors>();
     add_message_types<caf::id_block::ckpt_cluster>();
+    add_message_types<caf::id_block::ckpt_membership>();
     add_message_types<caf::id_block::ckpt_peers>();
     // Only node, conductor and coordinator are scheduled; the data path has its own threads.
     set("scheduler.max-threads", std::size_t{2});

@@ -88,7 +88,7 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
     throw std::invalid_argument{raw.load_metas_file
                                 + ": its hosts do not speak TLS, so anybody on the way can be one of "
                                   "them: --insecure-network says that this is as it should be"};
-  if (peers.save_metas_file && raw.sleep_seconds == 0)
+  if (peers.save_metas_file && raw.sleep_seconds == 0 && !raw.service.serve->parsed())
     throw std::invalid_argument{"--save-metas-file is for the time of --sleep-time: say how long"};
   if (io::is_unspecified(peers.address))
     throw std::invalid_argument{"--peer-address " + peers.address
@@ -178,13 +178,11 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
   if (!options.prove_against.empty() || options.doctor || raw.sleep_seconds != 0)
     throw std::invalid_argument{
         "--prove-against, doctor and --sleep-time are for a single update, not for serve"};
-  if (options.peers.is_used())
-    throw std::invalid_argument{
-        "serve does not offer weights to hosts that join, or take them from there, yet: leave "
-        "out --save-metas-file and --load-metas-file"};
-  if (options.layout.hosts > 1)
-    throw std::invalid_argument{
-        "serve is for one host yet: several hosts make one update at a time, without it"};
+  if (options.peers.sources)
+    throw std::invalid_argument{"serve does not take weights from other hosts' memory yet: leave out "
+                                "--load-metas-file"};
+  if (options.peers.save_metas_file && raw.service.resident_memory_bytes == 0)
+    throw std::invalid_argument{"--save-metas-file offers what is in memory: give --resident-memory, too"};
   return check(raw.service);
 }
 

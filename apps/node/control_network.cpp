@@ -45,34 +45,31 @@ constexpr std::size_t joining_max = 1'024;
 
 } // namespace
 
-std::uint16_t control_network::offer(caf::actor_system& system, const caf::strong_actor_ptr& source,
-                                     const std::string& address) {
+std::unique_ptr<actors::gate> control_network::offer(caf::actor_system& system,
+                                                     const caf::strong_actor_ptr& source,
+                                                     const std::string& address) const {
   auto gate = actors::gate_for_hosts(1);
   gate.guests_max = joining_max;
   gate.address = address;
   gate.tls = identity_of(options_.network);
+  std::unique_ptr<actors::gate> made;
   try {
-    offering_ = std::make_unique<actors::gate>(gate, show(system, source, options_.place.master_port));
+    made = std::make_unique<actors::gate>(gate, show(system, source, options_.place.master_port));
   } catch (const std::exception& error) {
     throw std::runtime_error{"cannot listen at " + address + " for hosts that join: " + error.what()};
   }
-  spdlog::info("hosts that join are let in at {}:{} ({})", address, offering_->port(),
+  spdlog::info("hosts that join are let in at {}:{} ({})", address, made->port(),
                options_.network.is_encrypted() ? "TLS" : "no TLS");
-  return offering_->port();
+  return made;
 }
 
-void control_network::withdraw() {
-  if (offering_)
-    offering_->close();
-}
-
-void control_network::publish(caf::actor_system& system, const actors::coordinator_actor& coordinator) {
+void control_network::publish(caf::actor_system& system, const caf::strong_actor_ptr& whom) {
   const auto& place = options_.place;
   auto gate = actors::gate_for_hosts(options_.layout.hosts);
   gate.address = place.master_addr;
   gate.port = place.master_port;
   gate.tls = identity_of(options_.network);
-  const auto let_in = show(system, caf::actor_cast<caf::strong_actor_ptr>(coordinator), place.master_port);
+  const auto let_in = show(system, whom, place.master_port);
   try {
     try {
       gate_ = std::make_unique<actors::gate>(gate, let_in);
@@ -101,7 +98,6 @@ actors::outside_line control_network::outside_line(caf::actor_system& system) {
 void control_network::close() {
   if (gate_)
     gate_->close();
-  withdraw();
   if (caller_)
     caller_->close();
 }

@@ -20,16 +20,13 @@ class control_network {
 public:
   explicit control_network(const node_options& options) : options_{options} {}
 
-  /// On host 0: lets the other hosts reach the coordinator. Throws when it cannot listen.
-  void publish(caf::actor_system& system, const actors::coordinator_actor& coordinator);
+  /// On host 0: lets the other hosts reach `whom`, a coordinator or a roster. Throws when it cannot listen.
+  void publish(caf::actor_system& system, const caf::strong_actor_ptr& whom);
 
-  /// Lets hosts that join reach `source` at a port of `address`, one of this host's. Returns the port. Throws when it
-  /// cannot listen.
-  [[nodiscard]] std::uint16_t offer(caf::actor_system& system, const caf::strong_actor_ptr& source,
-                                    const std::string& address);
-
-  /// Ends offer(). Any number of times.
-  void withdraw();
+  /// Lets hosts that join reach `source` at a port of `address`, one of this host's, as long as the gate is there. Throws
+  /// when it cannot listen.
+  [[nodiscard]] std::unique_ptr<actors::gate>
+  offer(caf::actor_system& system, const caf::strong_actor_ptr& source, const std::string& address) const;
 
   /// How it connects to other hosts.
   [[nodiscard]] actors::outside_line outside_line(caf::actor_system& system);
@@ -40,7 +37,6 @@ public:
 private:
   const node_options& options_;
   std::unique_ptr<actors::gate> gate_;
-  std::unique_ptr<actors::gate> offering_;
   std::shared_ptr<actors::caller> caller_;
 };
 

@@ -56,9 +56,9 @@ constexpr auto describe_max = std::chrono::seconds{60};
 [[nodiscard]] std::string own_address(const node_options& options) {
   if (!options.peers.address.empty())
     return options.peers.address;
-  if (options.layout.hosts == 1)
+  if (options.place.hosts == 1)
     return "127.0.0.1"; // Nobody else, unless told otherwise.
-  if (options.layout.host == 0)
+  if (options.place.host == 0)
     return options.place.master_addr;
   return io::address_towards(options.place.master_addr, options.place.master_port);
 }
@@ -246,8 +246,7 @@ private:
 } // namespace
 
 share_offer::share_offer(actor_runtime& runtime, const node_options& options,
-                         const actors::version_ptr& version)
-    : runtime_{runtime} {
+                         const actors::version_ptr& version) {
   const auto address = own_address(options);
   actors::peer_source_options source;
   source.version = version;
@@ -262,8 +261,8 @@ share_offer::share_offer(actor_runtime& runtime, const node_options& options,
   auto& system = runtime.system();
   source_ = system.spawn(actors::peer_source, std::move(source));
   try {
-    described_.port =
-        runtime.network().offer(system, caf::actor_cast<caf::strong_actor_ptr>(source_), address);
+    gate_ = runtime.network().offer(system, caf::actor_cast<caf::strong_actor_ptr>(source_), address);
+    described_.port = gate_->port();
   } catch (...) {
     caf::anon_send_exit(source_, caf::exit_reason::user_shutdown);
     throw;
@@ -271,7 +270,7 @@ share_offer::share_offer(actor_runtime& runtime, const node_options& options,
 }
 
 share_offer::~share_offer() noexcept {
-  runtime_.network().withdraw();
+  gate_->close();
   secret_->withdraw();
   caf::anon_send_exit(source_, caf::exit_reason::user_shutdown);
 }

@@ -5,6 +5,7 @@
 // Weights from the memory of other hosts. `share_offer` is the side that has them (--save-metas-file), `join` the one
 // that takes them (--load-metas-file); io/plan/metas_file.hpp has the file in between.
 
+#include "actors/cluster/gate.hpp"
 #include "actors/peers/peer_source.hpp"
 #include "apps/node/actor_runtime.hpp"
 #include "apps/node/attendant.hpp"
@@ -36,9 +37,9 @@ public:
   [[nodiscard]] std::string secret() const { return secret_->get(); }
 
 private:
-  actor_runtime& runtime_;
   std::shared_ptr<actors::peer_secret> secret_ = std::make_shared<actors::peer_secret>();
   actors::peer_source_actor source_;
+  std::unique_ptr<actors::gate> gate_;
   actors::peer_offer described_;
 };
 

@@ -79,6 +79,15 @@ auto step(ec otherwise, Function work) {
   });
 }
 
+/// Waits for them. Throws early_end.
+void take_samples(std::future<std::vector<std::uint64_t>> content, io::checkpoint& checkpoint) {
+  if (!content.valid())
+    return;
+  const auto digests = step(ec::checkpoint_invalid, [&] { return content.get(); });
+  for (std::size_t file = 0; file < digests.size(); ++file)
+    checkpoint.files[file].content_digest = digests[file];
+}
+
 /// Beside rings and staging memory.
 constexpr std::uint64_t memory_of_all = 64 << 20;
 
@@ -105,7 +114,7 @@ constexpr std::uint64_t memory_of_all = 64 << 20;
         actors::gate_for_hosts(options.layout.hosts).strangers_max + 3 * options.layout.hosts;
     needs.memory_bytes += (128u << 10) * std::uint64_t{options.layout.hosts};
   }
-  if (options.peers.save_metas_file)
+  if (options.peers.save_metas_file && !options.service) // A resident node has them in memory already.
     for (const auto chunk : actors::owned_chunks(options.layout, plan))
       needs.memory_bytes += plan.chunks[chunk].window.length;
   if (options.device == device_kind::host)
@@ -216,12 +225,7 @@ prepared_update prepare(const node_options& options, const std::stop_token& stop
       step(ec::checkpoint_invalid, [&] { keep_in_memory(read, options, 0, stop); });
     std::shared_ptr<actors::host_resources> resources;
     const auto startup = begin_run(options, read.plan, resources);
-    if (content.valid())
-      step(ec::checkpoint_invalid, [&] {
-        const auto digests = content.get();
-        for (std::size_t file = 0; file < digests.size(); ++file)
-          read.checkpoint.files[file].content_digest = digests[file];
-      });
+    take_samples(std::move(content), read.checkpoint);
     prepared.update = step(ec::unspecified, [&] {
       return std::make_shared<actors::update>(
           options.update, options.layout, std::make_shared<const actors::weights_version>(std::move(read)),
@@ -241,6 +245,7 @@ opened_version open_version(const node_options& options) {
     opened_version opened;
     opened.version = std::make_shared<actors::weights_version>(read_headers(options));
     describe(*opened.version);
+    take_samples(begin_sampling(options, opened.version->checkpoint), opened.version->checkpoint);
     return opened;
   } catch (const early_end& end) {
     return {nullptr, end.why()};

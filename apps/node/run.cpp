@@ -12,6 +12,7 @@
 #include "apps/node/prepare.hpp"
 #include "apps/node/report.hpp"
 #include "apps/node/resources.hpp"
+#include "apps/node/service/follower.hpp"
 #include "apps/node/service/service.hpp"
 #include "apps/node/take_part.hpp"
 
@@ -183,8 +184,10 @@ struct one_update {
   return {actors::exit_status(planned.failed.code), !said.finish()};
 }
 
+/// On host 0, or elsewhere.
+template <class Service>
 [[nodiscard]] ending serve(const node_options& asked, const signal_guard& signals) {
-  const auto kept = std::make_shared<service>(asked, signals);
+  const auto kept = std::make_shared<Service>(asked, signals);
   const auto status = kept->run();
   return {status, kept->is_stuck(), kept->is_stuck() ? kept : nullptr};
 }
@@ -214,7 +217,9 @@ ending run(const node_options& options) {
     return dry_run(options);
   const signal_guard signals; // Before the first thread: threads inherit the mask.
   output said;
-  auto end = options.service ? serve(options, signals) : update_once(options, signals, said);
+  auto end = !options.service           ? update_once(options, signals, said)
+             : options.layout.host == 0 ? serve<service>(options, signals)
+                                        : serve<follower>(options, signals);
   end.at_once |= !said.finish();
   return end;
 }

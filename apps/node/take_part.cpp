@@ -50,13 +50,8 @@ using actors::update_verdict;
 
 [[nodiscard]] actors::join_request introduce(const node_options& options, const actors::update& update,
                                              const cause& failed_before) {
-  actors::join_request introduction;
-  introduction.host = options.layout.host;
-  introduction.hosts = options.layout.hosts;
-  introduction.name = host_name();
-  introduction.settings = settings_of(options);
+  auto introduction = describe_host(options);
   introduction.failed_before = failed_before;
-  introduction.endpoints = actors::endpoint_urls(options.update);
   introduction.ring_bytes = update.plan.ring_bytes;
   for (const auto& device : update.devices)
     introduction.device_uuids.push_back(device->uuid());
@@ -80,34 +75,29 @@ using actors::update_verdict;
   return {*told, "engine " + actors::endpoint_urls(update.options).at(index), true};
 }
 
-[[nodiscard]] actors::way_to_coordinator find_coordinator(caf::actor_system& system, control_network& network,
-                                                          const node_options& options,
+[[nodiscard]] actors::way_to_coordinator find_coordinator(actor_runtime& runtime, const node_options& options,
                                                           const actors::update_ptr& update) {
+  auto& network = runtime.network();
   actors::way_to_coordinator way;
   way.dial.address = options.place.master_addr;
   way.dial.port = options.place.master_port;
   way.dial.timeout = options.update.timeout;
   if (options.layout.host == 0) {
-    actors::coordinator_options coordinator{options.layout, options.update.timeout, options.host_timeout,
-                                            options.update.stay_time};
-    if (options.update.prove != actors::proof_demand::none)
-      coordinator.expected = [update] { return expected_proof_of(*update); };
-    way.here = system.spawn(actors::coordinator, std::move(coordinator));
+    way.here = spawn_coordinator(runtime, options, update);
     try {
       if (options.layout.hosts > 1)
-        network.publish(system, way.here);
+        network.publish(runtime.system(), caf::actor_cast<caf::strong_actor_ptr>(way.here));
     } catch (const std::exception&) {
       caf::anon_send_exit(way.here, caf::exit_reason::user_shutdown); // Nobody else would end it.
       throw;
     }
   } else {
-    way.line = network.outside_line(system);
+    way.line = network.outside_line(runtime.system());
   }
   return way;
 }
 
-[[nodiscard]] actors::node_options describe_node(caf::actor_system& system, control_network& network,
-                                                 const node_options& options,
+[[nodiscard]] actors::node_options describe_node(caf::actor_system& system, const node_options& options,
                                                  const actors::update_ptr& update, const cause& failed_before,
                                                  share_offer* offer) {
   actors::node_options node;
@@ -129,7 +119,6 @@ using actors::update_verdict;
     update->is_running = true;
     return system.spawn(actors::conductor, update, self);
   };
-  node.coordinator = find_coordinator(system, network, options, update);
   return node;
 }
 
@@ -156,14 +145,39 @@ std::string host_name() {
   return name.data() + std::string{", pid "} + std::to_string(::getpid());
 }
 
+actors::join_request describe_host(const node_options& options) {
+  actors::join_request introduction;
+  introduction.host = options.layout.host;
+  introduction.hosts = options.layout.hosts;
+  introduction.name = host_name();
+  introduction.settings = settings_of(options);
+  introduction.endpoints = actors::endpoint_urls(options.update);
+  return introduction;
+}
+
+actors::coordinator_actor spawn_coordinator(actor_runtime& runtime, const node_options& options,
+                                            const actors::update_ptr& update) {
+  actors::coordinator_options coordinator{options.layout, options.update.timeout, options.host_timeout,
+                                          options.update.stay_time};
+  if (options.update.prove != actors::proof_demand::none)
+    coordinator.expected = [update] { return expected_proof_of(*update); };
+  return runtime.system().spawn(actors::coordinator, std::move(coordinator));
+}
+
 update_verdict take_part(actor_runtime& runtime, const node_options& options,
                          const actors::update_ptr& update, const cause& failed_before,
-                         const signal_guard& signals, share_offer* offer) {
+                         const signal_guard& signals, share_offer* offer,
+                         const actors::coordinator_actor& known) {
   auto& system = runtime.system();
   update_verdict verdict;
   bool has_begun = false;
   try {
-    auto described = describe_node(system, runtime.network(), options, update, failed_before, offer);
+    auto described = describe_node(system, options, update, failed_before, offer);
+    described.coordinator.dial.address = options.place.master_addr;
+    if (known)
+      described.coordinator.here = known;
+    else
+      described.coordinator = find_coordinator(runtime, options, update);
     const auto coordinator = described.coordinator.here;
     const auto node = system.spawn(actors::node, std::move(described));
     has_begun = true;
@@ -182,13 +196,15 @@ update_verdict take_part(actor_runtime& runtime, const node_options& options,
                                                                          + to_string(down.reason)});
                     });
     }
-    if (coordinator && !verdict.parts_left)
+    if (coordinator && options.layout.host == 0 && !verdict.parts_left)
       self->wait_for(coordinator); // Until the other hosts know the outcome.
   } catch (const std::exception& error) {
     spdlog::error("{}", error.what());
     const auto why = actors::to_cause(error);
     if (has_begun)
       return cut_short(options, why);
+    if (known && options.layout.host == 0)
+      caf::anon_send_exit(known, caf::exit_reason::user_shutdown); // Nobody else would end it.
     verdict =
         actors::conclude(why, {actors::untouched(why, options.layout, actors::endpoint_urls(options.update))},
                          options.layout, options.update.weight_version);

@@ -76,9 +76,11 @@ std::string nccl_communicators::connection() {
 }
 
 void nccl_communicators::connect(const collective_peers& peers) {
-  if (peers.stays_connected)
+  // Other hosts, of a resident node, than those that it was made for: all see that by their number, for an id names one set.
+  if (peers.stays_connected && peers.hosts == hosts_)
     return;
   abort();
+  hosts_ = peers.hosts;
   ncclUniqueId id;
   if (peers.first_address.size() != sizeof id.internal)
     throw cuda_error{"host 0 sent an NCCL id of " + std::to_string(peers.first_address.size()) + " bytes"};

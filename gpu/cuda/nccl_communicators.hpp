@@ -43,7 +43,8 @@ public:
   /// See collective::connection().
   [[nodiscard]] std::string connection();
 
-  /// Keeps the present links if peers.stays_connected, else starts connecting anew. Throws cuda_error.
+  /// Keeps the present links if peers.stays_connected and they are of as many hosts, else starts connecting anew. Throws
+  /// cuda_error.
   void connect(const collective_peers& peers);
 
   /// True when all of them are ready for the next call. Throws cuda_error when one has failed.
@@ -81,6 +82,7 @@ private:
   std::vector<const device*> devices_;
   std::vector<ncclComm_t> communicators_; ///< one for each device, or none
   std::string connection_;                ///< the id that the communicators were made with
+  std::uint32_t hosts_ = 0;               ///< among which they were made
   std::chrono::steady_clock::time_point connect_began_;
   std::atomic<bool> are_stuck_ = false;
   std::atomic<double> connecting_seconds_ = 0; ///< 0 until they are ready

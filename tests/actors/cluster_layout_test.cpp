@@ -32,6 +32,21 @@ TEST(cluster_layout, of_several_engines_a_host_keeps_each_on_its_host) {
   EXPECT_EQ(layout.engine_of_rank(9), 2u);
 }
 
+TEST(cluster_layout, without_some_hosts_keeps_whole_engines_only) {
+  const auto left_by = [](const cluster_layout& layout, std::uint32_t absent) {
+    return hosts_of_whole_engines(layout, [=](std::uint32_t host) { return host != absent; });
+  };
+  using hosts = std::vector<std::uint32_t>;
+  EXPECT_EQ(left_by({4, 0, 4, 2}, 2), (hosts{0, 1, 3})) << "engines on one host each";
+  EXPECT_EQ(left_by({4, 0, 4, 8}, 2), (hosts{0, 1})) << "engines on two hosts each";
+  EXPECT_EQ(left_by({3, 0, 4, 6}, 2), hosts{}) << "host 1 has parts of both engines";
+  EXPECT_EQ(left_by({3, 0, 2, 2}, 3), (hosts{0, 1, 2}));
+  const auto fewer = among({4, 3, 4, 2}, {0, 1, 3});
+  EXPECT_EQ(fewer.hosts, 3u);
+  EXPECT_EQ(fewer.host, 2u);
+  EXPECT_EQ(fewer.engine_count(), 6u);
+}
+
 /// Every engine has one leader and every rank one host and one engine, whatever the numbers are.
 TEST(cluster_layout, counts_every_engine_and_every_rank_once) {
   for (std::uint32_t hosts = 1; hosts <= 6; ++hosts)

@@ -28,8 +28,8 @@ namespace json = boost::json;
 using namespace std::chrono_literals;
 using verb = io::http_request::verb;
 
-constexpr std::array<std::string_view, 7> commands{"engines",  "publish",  "commit", "status",
-                                                   "versions", "rollback", "drop"};
+constexpr std::array<std::string_view, 10> commands{"engines", "hosts",  "metas",    "publish",  "commit",
+                                                    "cancel",  "status", "versions", "rollback", "drop"};
 
 /// How long a node may take to answer what it can answer at once.
 constexpr auto answer_time = 30s;
@@ -140,6 +140,14 @@ int commit(const client& node, const client_flags& flags) {
   return follow(node, flags, node.ask(verb::get, "/v1/updates/" + flags.id).as_object());
 }
 
+int say_status(const client& node, const client_flags& flags) {
+  const auto answer = node.ask(verb::get, flags.id.empty() ? "/v1/updates" : "/v1/updates/" + flags.id);
+  if (!flags.id.empty())
+    return follow(node, flags, answer.as_object());
+  print(answer);
+  return 0;
+}
+
 int roll_back(const client& node, const client_flags& flags) {
   json::object body;
   if (!flags.version.empty())
@@ -165,7 +173,7 @@ int run_client_command(int argc, const char* const* argv) {
     return command;
   };
   const auto add_wait = [&](CLI::App* command) {
-    command->add_flag("--wait", flags.waits, "Until it is over; the exit status is the update's");
+    return command->add_flag("--wait", flags.waits, "Until it is over; the exit status is the update's");
   };
   auto* publish_it = add("publish", "Bring a checkpoint into the engines, as this version");
   publish_it->add_option("DIR", flags.directory, "Directory of the checkpoint, or one file")->required();
@@ -177,10 +185,14 @@ int run_client_command(int argc, const char* const* argv) {
   auto* commit_it = add("commit", "Let a prepared update happen");
   commit_it->add_option("ID", flags.id, "Of the update")->required();
   add_wait(commit_it);
+  auto* cancel = add("cancel", "Drop an update that is not being committed yet");
+  cancel->add_option("ID", flags.id, "Of the update")->required();
   auto* status = add("status", "Say how one update stands, or which there are");
-  status->add_option("ID", flags.id, "Of the update");
+  add_wait(status)->needs(status->add_option("ID", flags.id, "Of the update"));
   auto* versions = add("versions", "Say which versions are known, and which are in memory");
   auto* engines = add("engines", "Say what each engine serves, since when");
+  auto* hosts = add("hosts", "Say which hosts are there");
+  auto* metas = add("metas", "Say how a host that joins finds the weights: contains a secret");
   auto* rollback = add("rollback", "Bring back the version before, or the one named");
   rollback->add_option("--version", flags.version, "Which one");
   add_wait(rollback);
@@ -199,8 +211,14 @@ int run_client_command(int argc, const char* const* argv) {
       print(node.ask(verb::get, "/v1/versions"));
     if (engines->parsed())
       print(node.ask(verb::get, "/v1/engines"));
+    if (hosts->parsed())
+      print(node.ask(verb::get, "/v1/hosts"));
+    if (metas->parsed())
+      print(node.ask(verb::get, "/v1/metas"));
     if (status->parsed())
-      print(node.ask(verb::get, flags.id.empty() ? "/v1/updates" : "/v1/updates/" + flags.id));
+      return say_status(node, flags);
+    if (cancel->parsed())
+      print(node.ask(verb::remove, "/v1/updates/" + flags.id));
     if (drop->parsed())
       print(node.ask(verb::remove, "/v1/versions/" + io::percent_encode(flags.version)));
     return 0;

@@ -3,7 +3,7 @@
 
 #include "apps/node/service/routes.hpp"
 
-#include "apps/node/service/openapi.hpp"
+#include "apps/node/service/http_side.hpp"
 #include "apps/node/service/service.hpp"
 #include "io/http/percent.hpp"
 #include "io/utf8.hpp"
@@ -16,9 +16,7 @@
 #include <stdexcept>
 #include <utility>
 
-#include <boost/asio/post.hpp>
 #include <boost/json.hpp>
-#include <spdlog/spdlog.h>
 
 namespace ckpt::apps {
 namespace {
@@ -30,32 +28,12 @@ constexpr std::size_t waiters_max = 128;
 constexpr double wait_seconds_max = 3'600;
 constexpr std::size_t version_length_max = 256;
 
-/// In which answers to those who waited still go out when the node ends.
-constexpr std::chrono::milliseconds last_words_max{300};
-
-/// The request makes no sense; carries why.
-class bad_request : public std::runtime_error {
-  using runtime_error::runtime_error;
-};
-
 [[nodiscard]] io::http_answer reply(unsigned status, const json::value& body) {
   return {io::http_answer::form::http, status, json::serialize(body)};
 }
 
-[[nodiscard]] io::http_answer refuse(unsigned status, std::string_view why) {
-  return reply(status, json::object{{"error", json::string_view{why}}});
-}
-
 [[nodiscard]] io::http_answer reply(const std::optional<update_book::refusal>& refused) {
   return refused ? refuse(refused->http_status, refused->why) : reply(200, json::object{});
-}
-
-/// In a time that tells nothing of where they differ.
-[[nodiscard]] bool is_same(std::string_view left, std::string_view right) noexcept {
-  unsigned difference = left.size() == right.size() ? 0 : 1;
-  for (std::size_t at = 0; at < std::min(left.size(), right.size()); ++at)
-    difference |= static_cast<unsigned char>(left[at]) ^ static_cast<unsigned char>(right[at]);
-  return difference == 0;
 }
 
 /// The fields of a request's body, none of which is unknown.
@@ -133,67 +111,10 @@ private:
 
 } // namespace
 
-http_side::http_side(service& answers, const std::vector<io::http_listen_address>& where, std::string key)
-    : service_{answers}, key_{std::move(key)} {
-  io::http_server_options options;
-  options.name = "ckpt-actor-node";
-  options.body_bytes_max = body_bytes_max;
-  options.is_private = true;
-  for (const auto& address : where)
-    servers_.emplace_back(context_, address, options,
-                          [this, is_trusted = !address.unix_socket_path.empty()](
-                              const io::http_question& asked, const exchange_ptr& waiting) {
-                            answer(asked, waiting, is_trusted);
-                          });
-  thread_ = std::thread{[this] { context_.run(); }};
-}
-
-http_side::~http_side() noexcept {
-  boost::asio::steady_timer last_words{context_, last_words_max};
-  boost::asio::post(context_, [&] {
-    look_after_waiters();
-    last_words.async_wait([this](const boost::system::error_code&) { context_.stop(); });
-  });
-  thread_.join();
-}
-
-std::string http_side::addresses() const {
-  std::string all;
-  for (const auto& server : servers_)
-    all += (all.empty() ? "" : ", ") + server.address();
-  return all;
-}
-
-void http_side::changed() {
-  boost::asio::post(context_, [this] { look_after_waiters(); });
-}
-
-void http_side::answer(const io::http_question& asked, const exchange_ptr& waiting, bool is_trusted) {
-  const bool is_public = asked.path == "/healthz" || asked.path == "/readyz";
-  if (!is_trusted && !is_public && !is_same(asked.authorization, "Bearer " + key_))
-    return waiting->respond(refuse(401, "a bearer key is needed, and it is another one"));
-  try {
-    const auto reply = route(asked, waiting);
-    if (reply.status != 0) // 0: it is answered later.
-      waiting->respond(reply);
-  } catch (const bad_request& error) {
-    waiting->respond(refuse(400, error.what()));
-  } catch (const std::exception& error) {
-    spdlog::error("{} {}: {}", asked.method, asked.path, error.what());
-    waiting->respond(refuse(500, error.what()));
-  }
-}
-
-io::http_answer http_side::route(const io::http_question& asked, const exchange_ptr& waiting) {
+io::http_answer routes::answer(const io::http_question& asked, const exchange_ptr& waiting) {
   const auto is = [&](std::string_view method, std::string_view path) {
     return asked.method == method && asked.path == path;
   };
-  if (is("GET", "/healthz") || is("GET", "/readyz"))
-    return reply(200, json::object{});
-  if (is("GET", "/metrics"))
-    return {io::http_answer::form::http, 200, service_.metrics(), "text/plain; version=0.0.4"};
-  if (is("GET", "/openapi.json"))
-    return {io::http_answer::form::http, 200, std::string{openapi_text()}};
   if (is("POST", "/v1/updates"))
     return file_update(asked);
   if (is("GET", "/v1/updates"))
@@ -202,6 +123,10 @@ io::http_answer http_side::route(const io::http_question& asked, const exchange_
     return roll_back(asked);
   if (is("GET", "/v1/engines"))
     return reply(200, service_.engines());
+  if (is("GET", "/v1/hosts"))
+    return reply(200, service_.hosts());
+  if (is("GET", "/v1/metas"))
+    return metas();
   if (is("GET", "/v1/versions"))
     return reply(200, service_.versions().describe());
   constexpr std::string_view updates = "/v1/updates/", versions = "/v1/versions/";
@@ -212,7 +137,7 @@ io::http_answer http_side::route(const io::http_question& asked, const exchange_
   return refuse(404, "no such route");
 }
 
-io::http_answer http_side::file_update(const io::http_question& asked) {
+io::http_answer routes::file_update(const io::http_question& asked) {
   const fields body{asked.body, {"checkpoint_path", "version", "prepare_only", "pause", "force"}};
   update_request request;
   request.version = require_version(body.text("version"));
@@ -238,7 +163,7 @@ io::http_answer http_side::file_update(const io::http_question& asked) {
 
 /// To the version before, or to one that is named: an update of its own. Which one is before is seen when its turn
 /// comes.
-io::http_answer http_side::roll_back(const io::http_question& asked) {
+io::http_answer routes::roll_back(const io::http_question& asked) {
   const fields body{asked.body, {"version"}};
   update_request request;
   request.version = body.text("version").value_or("");
@@ -255,7 +180,7 @@ io::http_answer http_side::roll_back(const io::http_question& asked) {
 }
 
 /// Asked again for one that is done, this says so only while engines still serve it.
-io::http_answer http_side::commit_update(const std::string& id) {
+io::http_answer routes::commit_update(const std::string& id) {
   auto& updates = service_.updates();
   if (const auto described = updates.describe(id);
       described && described->at("state").as_string() == name(update_state::updated)
@@ -265,8 +190,8 @@ io::http_answer http_side::commit_update(const std::string& id) {
   return reply(updates.commit(id));
 }
 
-io::http_answer http_side::about_update(const io::http_question& asked, std::string rest,
-                                        const exchange_ptr& waiting) {
+io::http_answer routes::about_update(const io::http_question& asked, std::string rest,
+                                     const exchange_ptr& waiting) {
   auto& updates = service_.updates();
   constexpr std::string_view commit = "/commit";
   if (asked.method == "POST" && rest.ends_with(commit))
@@ -293,7 +218,7 @@ io::http_answer http_side::about_update(const io::http_question& asked, std::str
   return {io::http_answer::form::http, 0, {}};
 }
 
-void http_side::look_after_waiters() {
+void routes::look_after_waiters() {
   const auto now = std::chrono::steady_clock::now();
   std::erase_if(waiters_, [&](waiter& one) {
     if (!one.waiting->is_waiting())
@@ -306,10 +231,16 @@ void http_side::look_after_waiters() {
   });
 }
 
-io::http_answer http_side::about_version(const io::http_question& asked, const std::string& name) {
+io::http_answer routes::metas() const {
+  auto text = service_.metas();
+  return text.empty() ? refuse(404, "no version is offered to hosts that join: see --save-metas-file")
+                      : io::http_answer{io::http_answer::form::http, 200, std::move(text)};
+}
+
+io::http_answer routes::about_version(const io::http_question& asked, const std::string& name) {
   if (asked.method != "DELETE")
     return refuse(405, "DELETE");
-  switch (service_.versions().drop(name)) {
+  switch (service_.drop(name)) {
   case version_shelf::dropped::yes:
     service_.updates().forget(name);
     return reply(200, json::object{});

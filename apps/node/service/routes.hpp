@@ -2,16 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The HTTP routes of a resident node. One thread of its own.
+// What a resident node can be asked for, on host 0. Runs on the HTTP side's thread.
 
 #include "apps/node/service/file_system_look.hpp"
-#include "io/http/http_server.hpp"
+#include "io/http/http_exchange.hpp"
 
 #include <list>
 #include <memory>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -20,20 +18,17 @@ namespace ckpt::apps {
 
 class service;
 
-class http_side {
+class routes {
 public:
-  /// Listens at all addresses in `where`; callers over TCP need `key`. Throws what io::http_server throws.
-  /// `answers` outlives it.
-  http_side(service& answers, const std::vector<io::http_listen_address>& where, std::string key);
-  http_side(const http_side&) = delete;
-  http_side& operator=(const http_side&) = delete;
-  ~http_side() noexcept;
+  /// Both outlive it.
+  routes(service& asked, boost::asio::io_context& context) : service_{asked}, context_{context} {}
 
-  /// For the log.
-  [[nodiscard]] std::string addresses() const;
+  /// An http_route.
+  [[nodiscard]] io::http_answer answer(const io::http_question& asked,
+                                       const std::shared_ptr<io::http_exchange>& waiting);
 
-  /// Answers those who wait for a state of an update that has come. Any thread.
-  void changed();
+  /// Answers those who wait for a state of an update that has come.
+  void look_after_waiters();
 
 private:
   using exchange_ptr = std::shared_ptr<io::http_exchange>;
@@ -47,23 +42,18 @@ private:
     boost::asio::steady_timer timer;
   };
 
-  void answer(const io::http_question& asked, const exchange_ptr& waiting, bool is_trusted);
-  [[nodiscard]] io::http_answer route(const io::http_question& asked, const exchange_ptr& waiting);
   [[nodiscard]] io::http_answer file_update(const io::http_question& asked);
   [[nodiscard]] io::http_answer roll_back(const io::http_question& asked);
   [[nodiscard]] io::http_answer commit_update(const std::string& id);
   [[nodiscard]] io::http_answer about_update(const io::http_question& asked, std::string rest,
                                              const exchange_ptr& waiting);
+  [[nodiscard]] io::http_answer metas() const;
   [[nodiscard]] io::http_answer about_version(const io::http_question& asked, const std::string& name);
-  void look_after_waiters();
 
   service& service_;
-  std::string key_;
   file_system_look changes_;
-  boost::asio::io_context context_{1};
+  boost::asio::io_context& context_;
   std::list<waiter> waiters_;
-  std::list<io::http_server> servers_;
-  std::thread thread_;
 };
 
 } // namespace ckpt::apps

@@ -3,21 +3,19 @@
 
 #include "apps/node/service/service.hpp"
 
-#include "actors/update/chunk_source.hpp"
+#include "actors/cluster/introductions.hpp"
 #include "actors/update/verdict.hpp"
-#include "apps/node/prepare.hpp"
-#include "apps/node/report.hpp"
-#include "apps/node/run.hpp"
+#include "apps/node/service/http_side.hpp"
 #include "apps/node/service/routes.hpp"
 #include "apps/node/take_part.hpp"
 #include "io/error.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <system_error>
 #include <utility>
 
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <spdlog/spdlog.h>
 #include <sys/eventfd.h>
 
@@ -25,34 +23,57 @@ namespace ckpt::apps {
 namespace {
 
 namespace json = boost::json;
-using namespace std::chrono_literals;
 using actors::cause;
 using actors::ec;
 
 /// How long the service waits for a signal or for work at a time: both wake it.
 constexpr auto look_every = std::chrono::milliseconds{10'000};
 
+/// How long the others may take to come to an end once the run is over here, beyond what engines are given.
+constexpr auto others_wait = std::chrono::seconds{30};
+
+/// Other hosts may still have editions of an earlier process with this rank.
+[[nodiscard]] std::uint64_t first_edition() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
+}
+
 } // namespace
 
 service::service(const node_options& options, const signal_guard& signals)
-    : options_{options}, signals_{signals}, shelf_{options.service->resident_memory_bytes}, runtime_{
-                                                                                                options} {}
+    : options_{options}, signals_{signals}, host_{options, signals}, edition_{first_edition()} {
+  if (options.layout.hosts > 1)
+    fleet_ = std::make_unique<fleet>(host_.runtime(), options);
+}
 
 int service::run() {
   const io::fd wakeup{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
   if (!wakeup)
     throw io::system_failure(errno, "eventfd", "the service");
-  std::atomic<http_side*> listeners = nullptr;
-  book_.on_change([this, &wakeup, &listeners] {
+  boost::asio::io_context context{1};
+  routes answers{*this, context};
+  book_.on_change([&] {
     ::eventfd_write(wakeup.number(), 1);
-    if (auto* side = listeners.load())
-      side->changed();
+    boost::asio::post(context, [&] { answers.look_after_waiters(); });
     const std::lock_guard lock{mutex_};
     if (!preparing_.empty() && book_.is_cancelled(preparing_))
-      stop_preparing_.request_stop();
+      stop_preparing();
   });
-  http_side listening{*this, options_.service->listen, options_.service->listen_key};
-  listeners = &listening;
+  http_side_options listen{options_.service->listen, options_.service->listen_key, {}, {}, {}, {}};
+  listen.metrics = [this] { return metrics(); };
+  listen.why_unready = [this] {
+    return fleet_ && !fleet_->was_complete() ? std::string{"some hosts have not been here yet"}
+                                             : std::string{};
+  };
+  listen.route = [&](const io::http_question& asked, const std::shared_ptr<io::http_exchange>& waiting) {
+    return answers.answer(asked, waiting);
+  };
+  listen.last_words = [&] { answers.look_after_waiters(); };
+  http_side listening{context, std::move(listen)};
+  if (fleet_)
+    fleet_->open([&](const io::http_question& asked, const std::shared_ptr<io::http_exchange>& waiting) {
+      boost::asio::post(context, [&, asked, waiting] { listening.answer(asked, waiting, true); });
+    });
   spdlog::info("listening at {}", listening.addresses());
   while (!is_ending_) {
     eventfd_t count = 0;
@@ -65,7 +86,9 @@ int service::run() {
       is_ending_ = true;
   }
   spdlog::info("ending");
-  return is_stuck_ || was_interrupted_ ? actors::exit_status(ec::interrupted) : 0;
+  if (fleet_)
+    fleet_->close(); // Before the HTTP side: it passes requests on to it.
+  return is_stuck() || was_interrupted_ ? actors::exit_status(ec::interrupted) : 0;
 }
 
 void service::work(const update_book::work& next) {
@@ -85,84 +108,28 @@ void service::work(const update_book::work& next) {
 
 void service::end(const std::string& id, const cause& why, json::object report) {
   const bool is_updated = why.code == ec::none;
-  {
+  if (!book_.is_cancelled(id)) {
     const std::lock_guard lock{mutex_};
     ++(is_updated ? updated_ : failed_);
   }
   book_.end(id, is_updated ? update_state::updated : update_state::failed, why, std::move(report));
 }
 
-/// The version itself, never what may be at its path by now. Without a name: the one before, or the last good one
-/// where engines do not all serve it.
-void service::prepare_rollback(const update_book::work& next) {
-  auto name = next.asked.version;
-  if (name.empty())
-    name = is_served(shelf_.served()) ? shelf_.previous() : shelf_.served();
-  if (auto version = shelf_.find(name))
-    book_.is_prepared(next.id, name, std::move(version));
-  else
-    end(next.id, {ec::usage, name.empty() ? "there is no version before the one that is served"
-                                          : "no version " + name + " is known"});
-}
-
-/// Read anew, whatever is known under this name: an earlier try may have been of other content.
-void service::prepare_update(const update_book::work& next) {
-  std::stop_token stop;
-  {
-    const std::lock_guard lock{mutex_};
-    preparing_ = next.id;
-    stop_preparing_ = {};
-    stop = stop_preparing_.get_token();
-  }
-  const signal_watch watch{signals_, [this] {
-                             const std::lock_guard lock{mutex_};
-                             stop_preparing_.request_stop();
-                           }};
-  auto opened = open_version(options_for(next.asked));
-  if (opened.version && options_.service->resident_memory_bytes > 0)
-    keep_in_memory(*opened.version, stop);
-  {
-    const std::lock_guard lock{mutex_};
-    preparing_.clear();
-  }
-  if (!opened.version) {
-    end(next.id, opened.failed);
-    return;
-  }
-  const actors::version_ptr version = std::move(opened.version);
-  shelf_.put(next.asked.version, version);
-  book_.is_prepared(next.id, next.asked.version, version);
-}
-
-/// Where there is no room it is read when it is pushed.
-void service::keep_in_memory(actors::weights_version& opened, const std::stop_token& stop) {
-  const auto chunks = actors::owned_chunks(options_.layout, opened.plan);
-  std::uint64_t bytes = 0;
-  for (const auto chunk : chunks)
-    bytes += opened.plan.chunks[chunk].window.length;
-  if (!shelf_.make_room(bytes)) {
-    spdlog::warn("{}: {} do not fit into --resident-memory; it is read while engines wait",
-                 opened.checkpoint.path.string(), actors::describe_bytes(bytes));
-    return;
-  }
-  apps::keep_in_memory(opened, options_, options_.service->read_bytes_per_second_max, stop);
-  for (auto& file :
-       opened.checkpoint.files) // Files that are removed in /dev/shm take memory while they are open.
-    file.descriptor.reset();
-}
-
 void service::commit(const update_book::work& next) {
-  json::object report;
-  const auto verdict = push(next.id, options_for(next.asked), next.version, report);
+  const auto kept = divide_anew(next.id, next.asked.version, next.version);
+  if (!kept.version) {
+    end(next.id, kept.failed);
+    return;
+  }
+  auto pushed = push(next.id, next.asked, kept.version);
+  const auto& verdict = pushed.verdict;
   const bool is_updated = verdict.first_cause.code == ec::none;
   was_interrupted_ = verdict.first_cause.code == ec::interrupted;
   if (is_updated)
-    shelf_.serve(next.asked.version, next.asked.is_rollback);
+    versions().serve(next.asked.version, next.asked.is_rollback);
   else if (options_.service->rolls_back)
-    report["rollback"] = roll_back_after_failure(next, verdict);
-  end(next.id, verdict.first_cause, std::move(report));
-  if (is_stuck_)
-    spdlog::error("something is stuck in the kernel or a library: this process cannot go on");
+    pushed.report["rollback"] = roll_back_after_failure(next, verdict);
+  end(next.id, verdict.first_cause, std::move(pushed.report));
 }
 
 /// All engines: those that took the new version are given the old one again, and mixes end. Returns the report
@@ -176,9 +143,9 @@ json::object service::roll_back_after_failure(const update_book::work& failed,
         return engine.serves == actors::served_weights::unchanged;
       }))
     return without("unneeded");
-  const auto name = shelf_.served();
-  const auto version = shelf_.find(name);
-  if (!version || is_stuck_ || signals_.has_come()) {
+  const auto name = versions().served();
+  const auto version = versions().find(name);
+  if (!version || is_stuck() || signals_.has_come()) {
     spdlog::warn("there is no roll-back: {}",
                  !version ? "no version is known to be good" : "this node is ending");
     return without("impossible");
@@ -186,10 +153,14 @@ json::object service::roll_back_after_failure(const update_book::work& failed,
   spdlog::warn("rolling back to version {}", name);
   auto before = failed.asked; // Paused as that one was.
   before.version = name;
-  before.checkpoint_path = version->checkpoint.path;
+  before.is_rollback = true;
   json::object report;
   try {
-    static_cast<void>(push(failed.id, options_for(before), version, report));
+    const auto kept = divide_anew(failed.id, name, version);
+    if (kept.version)
+      report = push(failed.id, before, kept.version).report;
+    else
+      report = {{"outcome", "failed"}, {"cause", kept.failed.what}};
   } catch (const std::exception& error) {
     report = {{"outcome", "failed"}, {"cause", error.what()}};
   }
@@ -197,80 +168,108 @@ json::object service::roll_back_after_failure(const update_book::work& failed,
   return report;
 }
 
-void service::note_engines(const actors::update_verdict& verdict, const std::string& version) {
-  const std::lock_guard lock{mutex_};
-  for (const auto& engine : verdict.engines) {
-    paused_seconds_ += engine.account.pause_seconds;
-    auto& known = engines_[engine.endpoint];
-    if (engine.serves == actors::served_weights::unchanged)
-      continue;
-    const bool is_whole = engine.serves == actors::served_weights::updated;
-    known = {engine.serves, is_whole ? version : std::string{}, std::chrono::system_clock::now()};
+resident_host::pushed service::push(const std::string& id, const update_request& asked,
+                                    const actors::version_ptr& version) {
+  resident_host::run run{version, asked.version, asked.pause.value_or(options_.update.pause), {}};
+  std::optional<std::uint64_t> order;
+  run.meet = [&](const node_options& options, const actors::update_ptr& update) {
+    auto coordinator = spawn_coordinator(host_.runtime(), options, update);
+    if (fleet_)
+      order =
+          fleet_->begin(actors::push_order{0, run.name, version->edition, std::string{io::name(run.pause)},
+                                           asked.is_rollback, version->hosts, coordinator});
+    return coordinator;
+  };
+  run.begins = [&](const actors::update_ptr& update) { book_.now_runs(id, update); };
+  auto pushed = host_.push(run);
+  if (order && !is_stuck()) // What went wrong there is in the verdict.
+    static_cast<void>(fleet_->end(*order, {}, options_.update.stay_time + others_wait));
+  is_ending_ = is_ending_ || is_stuck();
+  const auto& engines = pushed.verdict.engines;
+  if (pushed.verdict.first_cause.code == ec::none) {
+    do_engines_differ_ = false;
+    keep(pushed.metas);
+  } else if (!std::ranges::all_of(engines, [](const auto& engine) {
+               return engine.serves == actors::served_weights::unchanged;
+             })) {
+    do_engines_differ_ = true;
   }
+  engines_.note(pushed.verdict, asked.version, known_hosts(), options_.layout, version->hosts);
+  if (fleet_)
+    pushed.report["absent_hosts"] = absent_hosts(version->hosts);
+  return pushed;
+}
+
+/// Engines serve another version now, also where that is not offered.
+void service::keep(const std::optional<io::metas>& metas) {
+  const auto text = metas ? io::serialize(*metas) : std::string{};
+  {
+    const std::lock_guard lock{mutex_};
+    metas_ = text;
+  }
+  const auto& file = options_.peers.save_metas_file;
+  if (file && !metas)
+    spdlog::warn("{}: hosts cannot join with this version: it is not in memory", file->path().string());
+  else if (file)
+    try {
+      file->write(text);
+    } catch (const std::exception& error) {
+      spdlog::error("--save-metas-file: {}", error.what());
+    }
+}
+
+std::string service::metas() const {
+  const std::lock_guard lock{mutex_};
+  return metas_;
+}
+
+std::vector<actors::known_host> service::known_hosts() const {
+  if (fleet_)
+    return fleet_->hosts();
+  return {{true, true, host_name(), actors::endpoint_urls(options_.update)}};
 }
 
 bool service::is_served(const std::string& version) const {
-  const std::lock_guard lock{mutex_};
-  return !version.empty() && std::ranges::all_of(options_.update.endpoints, [&](const auto& endpoint) {
-    const auto known = engines_.find(endpoint.url);
-    return known != engines_.end() && known->second.version == version;
-  });
+  auto known = known_hosts();
+  const auto reached = actors::hosts_of_whole_engines(
+      options_.layout, [&](std::uint32_t host) { return known[host].is_here; });
+  for (std::uint32_t host = 0; host < known.size(); ++host)
+    known[host].is_here = std::ranges::binary_search(reached, host);
+  return engines_.is_served(version, known);
 }
 
-json::array service::engines() const {
-  const std::lock_guard lock{mutex_};
+json::array service::hosts() const {
   json::array all;
-  for (const auto& endpoint : options_.update.endpoints) {
-    const auto known = engines_.find(endpoint.url);
-    json::object line{
-        {"endpoint", endpoint.url}, {"serves", "unknown"}, {"version", nullptr}, {"since", nullptr}};
-    if (known != engines_.end() && known->second.since != std::chrono::system_clock::time_point{}) {
-      const auto& [serves, version, since] = known->second;
-      line["serves"] = actors::name(serves);
-      line["version"] = version.empty() ? json::value(nullptr) : json::value(version);
-      line["since"] = std::chrono::duration<double>{since.time_since_epoch()}.count();
-    }
-    all.push_back(std::move(line));
-  }
+  const auto known = known_hosts();
+  for (std::uint32_t host = 0; host < known.size(); ++host)
+    all.push_back(json::object{{"host", host},
+                               {"name", known[host].name},
+                               {"here", known[host].is_here},
+                               {"was_here", known[host].was_here}});
   return all;
 }
 
-actors::update_verdict service::push(const std::string& id, const node_options& options,
-                                     const actors::version_ptr& version, json::object& report) {
-  auto prepared = prepare(options, version, resources_);
-  book_.now_runs(id, prepared.update);
-  actors::update_verdict verdict;
-  if (prepared.failed.code != ec::none)
-    verdict = actors::conclude(
-        prepared.failed,
-        {actors::untouched(prepared.failed, options.layout, actors::endpoint_urls(options.update))},
-        options.layout, options.update.weight_version);
-  else
-    verdict = take_part(runtime_, options, prepared.update, {}, signals_);
-  spdlog::info("{}", summary_of(verdict, *prepared.update));
-  report = report_of(verdict, *prepared.update);
-  note_engines(verdict, options.update.weight_version.value_or(""));
-  if (verdict.parts_left) {
-    withdraw_exports(*prepared.update, true);
-    left_ = std::move(prepared);
-    is_ending_ = is_stuck_ = true;
-  } else {
-    prepared.update->release();
-  }
-  return verdict;
+json::array service::absent_hosts(const std::vector<std::uint32_t>& hosts) const {
+  json::array absent;
+  const auto known = known_hosts();
+  for (std::uint32_t host = 0; host < known.size(); ++host)
+    if (!std::ranges::binary_search(hosts, host))
+      absent.emplace_back(actors::host_label(host, known[host].name));
+  if (!absent.empty())
+    spdlog::warn("{} host(s) had no part in it: {}", absent.size(), json::serialize(absent));
+  return absent;
 }
 
-node_options service::options_for(const update_request& asked) const {
-  auto options = options_;
-  options.checkpoint_path = asked.checkpoint_path;
-  options.update.checkpoint_name = asked.version;
-  options.update.weight_version = asked.version;
-  if (asked.pause)
-    options.update.pause = *asked.pause;
-  return options;
+version_shelf::dropped service::drop(const std::string& version) {
+  const auto dropped = versions().drop(version);
+  if (dropped == version_shelf::dropped::yes && fleet_)
+    fleet_->drop(version);
+  return dropped;
 }
 
 std::string service::metrics() const {
+  const auto known = known_hosts();
+  const auto here = std::ranges::count_if(known, &actors::known_host::is_here);
   const std::lock_guard lock{mutex_};
   std::string text;
   const auto add = [&](std::string_view name, std::string_view kind, std::string_view help,
@@ -282,8 +281,11 @@ std::string service::metrics() const {
       std::to_string(updated_));
   add("ckpt_actor_updates_failed_total", "counter", "Updates that failed", std::to_string(failed_));
   add("ckpt_actor_pause_seconds_total", "counter", "Seconds for which engines were paused",
-      std::to_string(paused_seconds_));
-  add("ckpt_actor_resident_bytes", "gauge", "Memory of versions", std::to_string(shelf_.memory_bytes()));
+      std::to_string(engines_.paused_seconds()));
+  add("ckpt_actor_resident_bytes", "gauge", "Memory of versions on this host",
+      std::to_string(host_.versions().memory_bytes()));
+  add("ckpt_actor_hosts", "gauge", "Hosts of this cluster", std::to_string(known.size()));
+  add("ckpt_actor_hosts_here", "gauge", "Hosts that are reachable", std::to_string(here));
   return text;
 }
 

@@ -2,26 +2,30 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A resident node: makes one update after the other, as requested over HTTP. Prepares them (reads, checks,
-// pins) while engines serve, and interrupts serving only for the copy.
+// A resident node: makes one update after the other, as requested over HTTP. Prepares them (reads, checks, pins) while
+// engines serve, and interrupts serving only for the copy. This is host 0, or the only host; see follower.hpp.
 //
 //   HTTP thread ──> update_book ──> the thread that runs the service: prepare, commit, verdict
-//                   version_shelf <──┘
+//     ^                               │              │
+//     │                        resident_host       fleet ──orders──> the other hosts
+//     └────────── requests that other hosts were sent ─────────────────────┘
 
-#include "actors/host/host_resources.hpp"
-#include "apps/node/actor_runtime.hpp"
 #include "apps/node/attendant.hpp"
 #include "apps/node/command_line.hpp"
-#include "apps/node/prepare.hpp"
+#include "apps/node/service/engine_states.hpp"
+#include "apps/node/service/fleet.hpp"
+#include "apps/node/service/resident_host.hpp"
 #include "apps/node/service/update_book.hpp"
-#include "apps/node/service/version_shelf.hpp"
 
-#include <chrono>
-#include <map>
+#include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <vector>
+
+#include <boost/json.hpp>
 
 namespace ckpt::apps {
 
@@ -37,15 +41,20 @@ public:
   int run();
 
   /// True when something is stuck in the kernel or a library: only the end of the process frees it.
-  [[nodiscard]] bool is_stuck() const noexcept { return is_stuck_; }
+  [[nodiscard]] bool is_stuck() const noexcept { return host_.is_stuck(); }
 
   // For the HTTP side; any thread.
   [[nodiscard]] update_book& updates() noexcept { return book_; }
-  [[nodiscard]] version_shelf& versions() noexcept { return shelf_; }
+  [[nodiscard]] version_shelf& versions() noexcept { return host_.versions(); }
+  [[nodiscard]] version_shelf::dropped drop(const std::string& version);
   [[nodiscard]] std::string metrics() const;
-  [[nodiscard]] boost::json::array engines() const;
+  [[nodiscard]] boost::json::array engines() const { return engines_.describe(known_hosts()); }
+  [[nodiscard]] boost::json::array hosts() const;
 
-  /// Whether every engine is known to serve the version, as a whole.
+  /// How hosts that join find the version that engines serve: see io/plan/metas_file.hpp. Empty: it is not offered.
+  [[nodiscard]] std::string metas() const;
+
+  /// Whether every engine that an update would reach now is known to serve the version, as a whole.
   [[nodiscard]] bool is_served(const std::string& version) const;
 
   /// Throws std::invalid_argument for a mode that the engines do not have.
@@ -54,44 +63,44 @@ public:
   }
 
 private:
-  /// The state of an engine after its last update.
-  struct served_engine {
-    actors::served_weights serves = actors::served_weights::unknown;
-    std::string version; ///< set while it serves one as a whole
-    std::chrono::system_clock::time_point since;
-  };
-
   void work(const update_book::work& next);
   void prepare_update(const update_book::work& next);
   void prepare_rollback(const update_book::work& next);
   void commit(const update_book::work& next);
   void end(const std::string& id, const actors::cause& why, boost::json::object report = {});
-  void keep_in_memory(actors::weights_version& opened, const std::stop_token& stop);
-  [[nodiscard]] actors::update_verdict push(const std::string& id, const node_options& options,
-                                            const actors::version_ptr& version, boost::json::object& report);
+  [[nodiscard]] kept_version prepare_everywhere(const std::string& id, const std::string& name,
+                                                const std::filesystem::path& path,
+                                                const actors::version_ptr& known);
+  [[nodiscard]] kept_version try_to_prepare(const wanted_version& wanted, const std::stop_token& stop,
+                                            std::vector<std::uint32_t>& lost);
+  [[nodiscard]] kept_version divide_anew(const std::string& id, const std::string& name,
+                                         const actors::version_ptr& version);
+  [[nodiscard]] resident_host::pushed push(const std::string& id, const update_request& asked,
+                                           const actors::version_ptr& version);
   [[nodiscard]] boost::json::object roll_back_after_failure(const update_book::work& failed,
                                                             const actors::update_verdict& verdict);
-  void note_engines(const actors::update_verdict& verdict, const std::string& version);
-  [[nodiscard]] node_options options_for(const update_request& asked) const;
+  [[nodiscard]] std::vector<actors::known_host> known_hosts() const;
+  [[nodiscard]] boost::json::array absent_hosts(const std::vector<std::uint32_t>& hosts) const;
+  void stop_preparing();
+  void keep(const std::optional<io::metas>& metas);
 
   const node_options& options_;
   const signal_guard& signals_;
   update_book book_;
-  version_shelf shelf_;
-  std::shared_ptr<actors::host_resources> resources_; ///< opened by the first update
-  actor_runtime runtime_;
-  prepared_update left_; ///< of an update that is stuck; must not be destroyed
+  engine_states engines_;
+  resident_host host_;
+  std::unique_ptr<fleet> fleet_; ///< null where there is one host
   bool is_ending_ = false;
-  bool is_stuck_ = false;
-  bool was_interrupted_ = false; ///< the last update was, which engines may have felt
+  bool was_interrupted_ = false;   ///< the last update was, which engines may have felt
+  bool do_engines_differ_ = false; ///< from the version that was served last: an update has failed since
+  std::uint64_t edition_;          ///< of the last version that was read
 
   mutable std::mutex mutex_; ///< guards what follows
   std::string preparing_;    ///< id of the update that is being prepared
   std::stop_source stop_preparing_;
   std::uint64_t updated_ = 0;
   std::uint64_t failed_ = 0;
-  double paused_seconds_ = 0;
-  std::map<std::string, served_engine> engines_; ///< by endpoint
+  std::string metas_;
 };
 
 } // namespace ckpt::apps

@@ -233,6 +233,15 @@ void update_book::end(const std::string& id, update_state state, const actors::c
   changed_();
 }
 
+std::vector<std::string> update_book::needed_versions() const {
+  const std::lock_guard lock{mutex_};
+  std::vector<std::string> names;
+  for (const auto& one : entries_)
+    if (one.version)
+      names.push_back(one.asked.version);
+  return names;
+}
+
 bool update_book::is_cancelled(const std::string& id) const {
   const std::lock_guard lock{mutex_};
   const auto* one = find(id);

@@ -18,6 +18,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <boost/json.hpp>
 
@@ -106,6 +107,9 @@ public:
   void now_runs(const std::string& id, std::shared_ptr<const actors::update> running);
   void is_prepared(const std::string& id, const std::string& name, actors::version_ptr version);
   void end(const std::string& id, update_state state, const actors::cause& why, boost::json::object report);
+
+  /// Versions that are prepared, and wait.
+  [[nodiscard]] std::vector<std::string> needed_versions() const;
 
   /// True when the update has been cancelled while it was prepared.
   [[nodiscard]] bool is_cancelled(const std::string& id) const;

@@ -1,0 +1,143 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+#include "apps/node/service/resident_host.hpp"
+
+#include "actors/update/chunk_source.hpp"
+#include "actors/update/verdict.hpp"
+#include "apps/node/report.hpp"
+#include "apps/node/run.hpp"
+#include "apps/node/take_part.hpp"
+
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace ckpt::apps {
+namespace {
+
+using actors::cause;
+using actors::ec;
+
+/// Of an update of these hosts.
+[[nodiscard]] node_options options_for(const node_options& options, const std::filesystem::path& checkpoint,
+                                       const std::string& name, const std::vector<std::uint32_t>& hosts) {
+  auto chosen = options;
+  chosen.checkpoint_path = checkpoint;
+  chosen.update.checkpoint_name = name;
+  chosen.update.weight_version = name;
+  chosen.layout = actors::among(options.layout, hosts);
+  return chosen;
+}
+
+/// Of all hosts; nothing where one of them does not offer its share.
+[[nodiscard]] std::optional<io::metas> describe_offers(const node_options& options,
+                                                       const actors::update_verdict& verdict,
+                                                       const share_offer& offer) {
+  try {
+    return metas_of(options, verdict, offer.secret());
+  } catch (const std::exception& error) {
+    spdlog::warn("the version is not offered to hosts that join: {}", error.what());
+    return std::nullopt;
+  }
+}
+
+} // namespace
+
+resident_host::resident_host(const node_options& options, const signal_guard& signals)
+    : options_{options}, signals_{signals}, shelf_{options.service->resident_memory_bytes}, runtime_{
+                                                                                                options} {}
+
+kept_version resident_host::prepare(const wanted_version& wanted, const std::stop_token& stop) {
+  try {
+    if (auto known = shelf_.find(wanted.name);
+        known && known->edition == wanted.edition && known->hosts == wanted.hosts)
+      return {std::move(known)};
+    const auto options = options_for(options_, wanted.checkpoint_path, wanted.name, wanted.hosts);
+    auto opened = open_version(options);
+    if (!opened.version)
+      return {nullptr, opened.failed};
+    opened.version->hosts = wanted.hosts;
+    opened.version->edition = wanted.edition;
+    if (options.service->resident_memory_bytes > 0)
+      keep_in_memory(*opened.version, options, stop);
+    if (!stop.stop_requested()) {
+      shelf_.put(wanted.name, opened.version);
+      return {opened.version};
+    }
+  } catch (const std::exception& error) {
+    if (!stop.stop_requested())
+      return {nullptr, actors::to_cause(error)};
+  }
+  return {nullptr, {ec::interrupted, "interrupted while version " + wanted.name + " was prepared"}};
+}
+
+/// Where there is no room it is read when it is pushed.
+void resident_host::keep_in_memory(actors::weights_version& opened, const node_options& options,
+                                   const std::stop_token& stop) {
+  const auto chunks = actors::owned_chunks(options.layout, opened.plan);
+  std::uint64_t bytes = 0;
+  for (const auto chunk : chunks)
+    bytes += opened.plan.chunks[chunk].window.length;
+  if (!shelf_.make_room(bytes)) {
+    spdlog::warn("{}: {} do not fit into --resident-memory; it is read while engines wait",
+                 opened.checkpoint.path.string(), actors::describe_bytes(bytes));
+    return;
+  }
+  apps::keep_in_memory(opened, options, options.service->read_bytes_per_second_max, stop);
+  for (auto& file :
+       opened.checkpoint.files) // Files that are removed in /dev/shm take memory while they are open.
+    file.descriptor.reset();
+}
+
+/// For hosts that join. Without --save-metas-file there is none, nor of a version that is not in memory.
+std::unique_ptr<share_offer> resident_host::make_offer(const node_options& options,
+                                                       const actors::version_ptr& version) {
+  if (!options.peers.save_metas_file || !version->resident)
+    return nullptr;
+  try {
+    return std::make_unique<share_offer>(runtime_, options, version);
+  } catch (const std::exception& error) {
+    spdlog::error("the version is not offered to hosts that join: {}", error.what());
+    return nullptr;
+  }
+}
+
+resident_host::pushed resident_host::push(const run& what) {
+  auto options = options_for(options_, what.version->checkpoint.path, what.name, what.version->hosts);
+  options.update.pause = what.pause;
+  auto prepared = apps::prepare(options, what.version, resources_);
+  what.begins(prepared.update);
+  pushed result;
+  auto& verdict = result.verdict;
+  if (prepared.failed.code != ec::none && options.layout.hosts == 1)
+    verdict = actors::conclude(
+        prepared.failed,
+        {actors::untouched(prepared.failed, options.layout, actors::endpoint_urls(options.update))},
+        options.layout, options.update.weight_version);
+  else {
+    auto offer = prepared.failed.code == ec::none ? make_offer(options, what.version) : nullptr;
+    verdict = take_part(runtime_, options, prepared.update, prepared.failed, signals_, offer.get(),
+                        what.meet(options, prepared.update));
+    if (verdict.first_cause.code == ec::none) {
+      if (offer && options.layout.host == 0)
+        result.metas = describe_offers(options, verdict, *offer);
+      earlier_offer_ = std::exchange(offer_, std::move(offer));
+    } else if (verdict.parts_left) {
+      left_offer_ = std::move(offer);
+    }
+  }
+  spdlog::info("{}", summary_of(verdict, *prepared.update));
+  result.report = report_of(verdict, *prepared.update);
+  if (verdict.parts_left) {
+    withdraw_exports(*prepared.update, true);
+    left_ = std::move(prepared);
+    is_stuck_ = true;
+    spdlog::error("something is stuck in the kernel or a library: this process cannot go on");
+  } else {
+    prepared.update->release();
+  }
+  return result;
+}
+
+} // namespace ckpt::apps

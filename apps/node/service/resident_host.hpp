@@ -1,0 +1,101 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What each host of a resident node does, host 0 or not: prepares its share of a version, keeps versions in memory, and
+// pushes one into its engines. One at a time, on one thread.
+
+#include "actors/cluster/cluster_interfaces.hpp"
+#include "actors/host/host_resources.hpp"
+#include "apps/node/actor_runtime.hpp"
+#include "apps/node/attendant.hpp"
+#include "apps/node/command_line.hpp"
+#include "apps/node/peers.hpp"
+#include "apps/node/prepare.hpp"
+#include "apps/node/service/version_shelf.hpp"
+#include "io/plan/metas_file.hpp"
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include <boost/json.hpp>
+
+namespace ckpt::apps {
+
+/// What is to be in memory, and how it is divided.
+struct wanted_version {
+  std::string name;
+  std::filesystem::path checkpoint_path;
+  std::vector<std::uint32_t> hosts; ///< of the cluster, sorted; host 0 is always one of them
+  std::uint64_t edition = 0;        ///< tells it from other content of the same name
+};
+
+/// A version on the shelf; or why there is none.
+struct kept_version {
+  actors::version_ptr version;
+  actors::cause failed{};
+};
+
+class resident_host {
+public:
+  /// Both outlive it.
+  resident_host(const node_options& options, const signal_guard& signals);
+
+  [[nodiscard]] version_shelf& versions() noexcept { return shelf_; }
+  [[nodiscard]] const version_shelf& versions() const noexcept { return shelf_; }
+  [[nodiscard]] actor_runtime& runtime() noexcept { return runtime_; }
+
+  /// True when something is stuck in the kernel or a library: only the end of the process frees it.
+  [[nodiscard]] bool is_stuck() const noexcept { return is_stuck_; }
+
+  /// Unless it is there: reads this host's share into memory if there is room, and puts the version on the shelf. Throws
+  /// nothing.
+  [[nodiscard]] kept_version prepare(const wanted_version& wanted, const std::stop_token& stop);
+
+  /// One run.
+  struct run {
+    actors::version_ptr version;
+    std::string name;
+    io::pause_mode pause = io::pause_mode::none;
+
+    /// Called once all is ready here, or cannot be: where there are several hosts, the others are told. Returns the run's
+    /// coordinator.
+    std::function<actors::coordinator_actor(const node_options&, const actors::update_ptr&)> meet;
+    std::function<void(const actors::update_ptr&)> begins = [](const actors::update_ptr&) {};
+  };
+
+  struct pushed {
+    actors::update_verdict verdict;
+    boost::json::object report;
+    std::optional<io::metas> metas; ///< on host 0: where hosts that join find the version, if it is offered
+  };
+
+  [[nodiscard]] pushed push(const run& what);
+
+private:
+  [[nodiscard]] std::unique_ptr<share_offer> make_offer(const node_options& options,
+                                                        const actors::version_ptr& version);
+  void keep_in_memory(actors::weights_version& opened, const node_options& options,
+                      const std::stop_token& stop);
+
+  const node_options& options_;
+  const signal_guard& signals_;
+  version_shelf shelf_;
+  std::shared_ptr<actors::host_resources> resources_; ///< opened by the first run
+  actor_runtime runtime_;
+  std::unique_ptr<share_offer> offer_; ///< of the version that engines serve
+  std::unique_ptr<share_offer>
+      earlier_offer_; ///< of the one before: who reads it has one more update to finish
+  // Of a run that is stuck; must not be destroyed.
+  prepared_update left_;
+  std::unique_ptr<share_offer> left_offer_;
+  bool is_stuck_ = false;
+};
+
+} // namespace ckpt::apps

@@ -1,0 +1,122 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// How a resident node prepares a version on all hosts: see service.hpp.
+
+#include "apps/node/service/service.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <spdlog/spdlog.h>
+
+namespace ckpt::apps {
+
+using actors::ec;
+
+/// The version itself, never what may be at its path by now. Without a name: the one before, or the last good one
+/// where engines do not all serve it.
+void service::prepare_rollback(const update_book::work& next) {
+  auto name = next.asked.version;
+  if (name.empty())
+    name = do_engines_differ_ ? versions().served() : versions().previous();
+  if (auto version = versions().find(name))
+    book_.is_prepared(next.id, name, std::move(version));
+  else
+    end(next.id, {ec::usage, name.empty() ? "there is no version before the one that is served"
+                                          : "no version " + name + " is known"});
+}
+
+/// Read anew, whatever is known under this name: an earlier try may have been of other content.
+void service::prepare_update(const update_book::work& next) {
+  const auto opened = prepare_everywhere(next.id, next.asked.version, next.asked.checkpoint_path, nullptr);
+  if (opened.version)
+    book_.is_prepared(next.id, next.asked.version, opened.version);
+  else
+    end(next.id, opened.failed);
+}
+
+/// Under the mutex, so that it is not the next one that is stopped.
+void service::stop_preparing() {
+  stop_preparing_.request_stop();
+  if (fleet_)
+    fleet_->stop();
+}
+
+/// On the hosts that are there. Who leaves meanwhile is left out, and it is divided among the others. What is `known`
+/// is not read again where it is divided among the same hosts.
+kept_version service::prepare_everywhere(const std::string& id, const std::string& name,
+                                         const std::filesystem::path& path,
+                                         const actors::version_ptr& known) {
+  std::stop_token stop;
+  {
+    const std::lock_guard lock{mutex_};
+    preparing_ = id;
+    stop_preparing_ = {};
+    stop = stop_preparing_.get_token();
+  }
+  kept_version kept;
+  {
+    const signal_watch watch{signals_, [this] {
+                               const std::lock_guard lock{mutex_};
+                               stop_preparing();
+                             }};
+    for (auto tries = options_.layout.hosts; tries > 0; --tries) {
+      wanted_version wanted{name, path, {0}, 0};
+      if (fleet_)
+        wanted.hosts = fleet_->gather(stop);
+      const bool is_divided = known && known->hosts == wanted.hosts;
+      wanted.edition = is_divided ? known->edition : ++edition_;
+      if (known && !is_divided)
+        if (const auto change = versions().change_of(name, path)(); !change.empty()) {
+          kept = {nullptr,
+                  {ec::checkpoint_invalid, "version " + name
+                                               + " has to be divided among other hosts, and its "
+                                                 "files are not what they were: "
+                                               + change}};
+          break;
+        }
+      std::vector<std::uint32_t> lost;
+      kept = try_to_prepare(wanted, stop, lost);
+      if (lost.empty() || kept.failed.code != ec::none)
+        break;
+      kept = {nullptr, {ec::host_lost, "hosts leave faster than a version is divided among them"}};
+    }
+  }
+  const std::lock_guard lock{mutex_};
+  preparing_.clear();
+  return kept;
+}
+
+/// Before a version that was prepared is pushed: hosts may have come or gone since.
+kept_version service::divide_anew(const std::string& id, const std::string& name,
+                                  const actors::version_ptr& version) {
+  if (!fleet_)
+    return {version};
+  auto kept = prepare_everywhere(id, name, version->checkpoint.path, version);
+  if (kept.version && signals_.has_come())
+    kept = {nullptr, {ec::interrupted, "interrupted before any engine was asked for anything"}};
+  return kept;
+}
+
+kept_version service::try_to_prepare(const wanted_version& wanted, const std::stop_token& stop,
+                                     std::vector<std::uint32_t>& lost) {
+  if (std::ranges::find(wanted.hosts, options_.layout.host) == wanted.hosts.end())
+    return {nullptr, {ec::host_lost, "a host that shares an engine with host 0 is not there"}};
+  if (!fleet_)
+    return host_.prepare(wanted, stop);
+  const auto order = fleet_->begin(actors::prepare_order{
+      0, wanted.name, wanted.edition, wanted.checkpoint_path, wanted.hosts, book_.needed_versions()});
+  auto opened = host_.prepare(wanted, stop);
+  if (!opened.version) { // The others need not go on.
+    const std::lock_guard lock{mutex_};
+    stop_preparing();
+  }
+  auto outcome = fleet_->end(order, stop);
+  lost = std::move(outcome.lost);
+  if (opened.version && outcome.failed.code != ec::none)
+    return {nullptr, outcome.failed};
+  return opened;
+}
+
+} // namespace ckpt::apps
