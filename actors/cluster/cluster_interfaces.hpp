@@ -49,6 +49,7 @@ struct join_request {
       settings;                       ///< flags and values that all hosts must agree on
   std::uint64_t plan_digest = 0;      ///< io::digest of its own view
   std::vector<std::string> endpoints; ///< of the servers of the engines that it leads
+  std::vector<std::uint32_t> spared;  ///< engines, in the cluster, of those that have no part in the update
   std::vector<std::string> device_uuids;
   std::uint64_t ring_bytes = 0; ///< size of the ring on each of its devices
   std::string data_address;     ///< gpu::collective::address()
@@ -66,6 +67,7 @@ struct start_update {
   std::string peer_secret;                   ///< for hosts that join later: goes into the metas file
   std::vector<std::string> engine_uuids;     ///< of all devices of all engines that this host leads, by rank
   std::vector<std::string> engine_endpoints; ///< of the engines that have workers on this host
+  std::vector<std::uint32_t> spared;         ///< all engines that have no part in the update
 };
 
 /// The files of a checkpoint, as a host sees them.
@@ -94,14 +96,15 @@ struct dialed {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, join_request& x) {
   return f(caf::meta::type_name("join_request"), x.host, x.hosts, x.name, x.settings, x.plan_digest,
-           x.endpoints, x.device_uuids, x.ring_bytes, x.data_address, x.connection, x.failed_before);
+           x.endpoints, x.spared, x.device_uuids, x.ring_bytes, x.data_address, x.connection,
+           x.failed_before);
 }
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, start_update& x) {
   return f(caf::meta::type_name("start_update"), x.previous_data_address, x.next_data_address,
            x.first_data_address, x.stays_connected, x.secret, x.peer_secret, x.engine_uuids,
-           x.engine_endpoints);
+           x.engine_endpoints, x.spared);
 }
 
 template <class Inspector>

@@ -56,7 +56,10 @@ struct push_order {
   std::uint64_t edition = 0;
   std::string pause; ///< io::name() of a pause mode
   bool is_rollback = false;
+  bool spares_silent = false; ///< leaves out engines whose servers do not answer
   std::vector<std::uint32_t> hosts;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>>
+      engines; ///< leading host, and number there; empty: all
   coordinator_actor coordinator;
 };
 
@@ -110,7 +113,7 @@ typename Inspector::result_type inspect(Inspector& f, prepare_order& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, push_order& x) {
   return f(caf::meta::type_name("push_order"), x.number, x.version, x.edition, x.pause, x.is_rollback,
-           x.hosts, x.coordinator);
+           x.spares_silent, x.hosts, x.engines, x.coordinator);
 }
 
 template <class Inspector>

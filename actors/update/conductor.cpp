@@ -4,11 +4,10 @@
 #include "actors/update/conductor.hpp"
 
 #include "actors/update/broadcaster.hpp"
+#include "actors/update/bystander.hpp"
 #include "actors/update/chunk_source.hpp"
 #include "actors/update/conductor_steps.hpp"
-#include "actors/update/server_notifier.hpp"
 #include "actors/update/stager.hpp"
-#include "actors/update/worker_session.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -39,11 +38,10 @@ void spawn_parts(self_pointer self) {
   state.devices.resize(context->devices.size());
   state.engines.resize(context->options.endpoints.size());
   for (std::uint32_t engine = 0; engine < state.engines.size(); ++engine)
-    state.engines[engine].notifier =
-        keep(self, self->spawn<caf::detached>(server_notifier, context, engine, me));
+    state.engines[engine].notifier = keep(self, spawn_notifier(self->home_system(), context, engine, me));
   for (std::uint32_t device = 0; device < state.devices.size(); ++device) {
     auto& part = state.devices[device];
-    part.session = keep(self, self->spawn<caf::detached>(worker_session, context, device, me));
+    part.session = keep(self, spawn_session(self->home_system(), context, device, me));
     sessions.push_back(part.session);
   }
   state.broadcaster = keep(self, self->spawn<caf::detached>(broadcaster, context, me, std::move(sessions)));
@@ -266,7 +264,8 @@ void on_server(self_pointer self, const server_progress& progress) {
   switch (progress.at) {
   case step::ready:
     engine.ready = true;
-    spdlog::info("engine {} is ready", state.context->options.endpoints[progress.engine].url);
+    if (!state.context->is_spared(state.led_engine(progress.engine)))
+      spdlog::info("engine {} is ready", state.context->options.endpoints[progress.engine].url);
     report_if_ready(self);
     break;
   case step::cleared:

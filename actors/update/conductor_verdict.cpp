@@ -15,6 +15,7 @@ namespace {
   const auto workers = state.workers_of(engine);
   engine_share share;
   share.engine = engine;
+  share.is_spared = context.is_spared(engine);
   share.listed = std::ranges::any_of(workers, &worker::listed);
   share.finished = std::ranges::all_of(workers, &worker::finished);
   share.bytes = std::ranges::min(workers, {}, &worker::acknowledged_bytes).acknowledged_bytes;

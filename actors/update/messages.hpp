@@ -195,8 +195,8 @@ typename Inspector::result_type inspect(Inspector& f, engine_account& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, engine_share& x) {
-  return f(caf::meta::type_name("engine_share"), x.engine, x.endpoint, x.listed, x.finished, x.answered,
-           x.closed, x.account, x.bytes, x.seconds);
+  return f(caf::meta::type_name("engine_share"), x.engine, x.endpoint, x.is_spared, x.listed, x.finished,
+           x.answered, x.closed, x.account, x.bytes, x.seconds);
 }
 
 template <class Inspector>

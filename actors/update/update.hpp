@@ -21,6 +21,7 @@
 #include "io/read/slab_pool.hpp"
 #include "io/read/source_file.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -44,6 +45,7 @@ struct update_options {
   std::string checkpoint_name; ///< for the log and the report
   io::engine_kind engine = io::engine_kind::sglang;
   std::vector<io::http_endpoint> endpoints; ///< one per engine that this host leads
+  std::vector<std::uint32_t> spared;        ///< which of these have no part in the update
   std::string api_key;                      ///< empty: none is sent
   std::optional<std::string> weight_version;
   proof_demand prove = proof_demand::none;
@@ -126,6 +128,7 @@ struct update {
   /// Of all devices of the engines that this host leads, by rank; set when all hosts have joined.
   std::vector<std::string> engine_uuids;
   std::vector<std::string> engine_endpoints; ///< of the engines that have workers here; likewise
+  std::vector<std::uint32_t> spared;         ///< engines in the cluster that have no part in it; likewise
 
   startup_report startup; ///< written before the actors start
 
@@ -152,6 +155,10 @@ struct update {
   /// The engine, in the cluster, that has its worker on `device` of this host.
   [[nodiscard]] std::uint32_t engine_of(std::uint32_t device) const {
     return layout.engine_of_rank(rank_of(device));
+  }
+  /// True when nobody asks this engine, in the cluster, for anything.
+  [[nodiscard]] bool is_spared(std::uint32_t engine) const {
+    return std::ranges::find(spared, engine) != spared.end();
   }
   [[nodiscard]] std::uint32_t bucket_count() const { return static_cast<std::uint32_t>(plan.buckets.size()); }
   /// True when this host reads `bucket`.

@@ -92,6 +92,12 @@ constexpr auto unexplained = "it has not come to the end of the update, and nobo
                                                   + std::to_string(layout.leader_of_engine(engine)) + ")";
   if (leader != shares.end())
     verdict.account = (*leader)->account;
+  verdict.is_spared = !shares.empty() && std::ranges::all_of(shares, &engine_share::is_spared);
+  if (verdict.is_spared) {
+    verdict.bytes = 0;
+    verdict.version.reset();
+    return verdict;
+  }
   verdict.serves = serves(shares, shares_due, verdict.account, weight_version);
   if (first_cause.engine == static_cast<int>(engine))
     verdict.detail = first_cause.detail;

@@ -55,6 +55,7 @@ struct engine_account {
 struct engine_share {
   std::uint32_t engine = 0; ///< in the cluster
   std::string endpoint;     ///< empty when another host leads it
+  bool is_spared = false;   ///< it has no part in the update: nobody asked it for anything
   bool listed = false;      ///< some worker here was sent tensors: its weights may have changed
   bool finished = false;    ///< every worker here has let go of the ring and run its post hook
   bool answered = false;    ///< the server said that its update succeeded
@@ -106,12 +107,13 @@ struct host_verdict {
 struct engine_verdict {
   std::string endpoint;
   served_weights serves = served_weights::unchanged;
-  std::string why; ///< empty when updated
+  std::string why; ///< empty when updated, or spared
   std::optional<std::string> version;
   std::uint64_t bytes = 0; ///< acknowledged by all its workers
   double seconds = 0;      ///< from the start of the update to this engine's end
   std::string detail{};    ///< the error text of one of its workers, in full
   engine_account account{};
+  bool is_spared = false; ///< it had no part in the update
 };
 
 struct update_verdict {

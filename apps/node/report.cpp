@@ -43,7 +43,9 @@ using namespace actors; // All of it is about them.
   for (std::size_t index = 0; index < verdict.engines.size(); ++index) {
     const auto& engine = verdict.engines[index];
     json::object entry{{"endpoint", engine.endpoint},
-                       {"outcome", engine.why.empty() ? "updated" : "failed"},
+                       {"outcome", engine.is_spared     ? "spared"
+                                   : engine.why.empty() ? "updated"
+                                                        : "failed"},
                        {"serves", name(engine.serves)},
                        {"cause", engine.why.empty() ? json::value(nullptr) : json::value(engine.why)},
                        {"error", engine.detail.empty() ? json::value(nullptr) : json::value(engine.detail)},
@@ -191,6 +193,10 @@ std::string summary_of(const update_verdict& verdict, const update& context) {
   std::string text;
   for (const auto& engine : verdict.engines) {
     text += "engine " + engine.endpoint + ": ";
+    if (engine.is_spared) {
+      text += "spared\n";
+      continue;
+    }
     text += engine.why.empty() ? "updated" : "FAILED";
     if (engine.why.empty() && engine.version)
       text += " to version " + *engine.version;
@@ -219,6 +225,27 @@ std::string summary_of(const update_verdict& verdict, const update& context) {
     std::snprintf(times, sizeof times, "failed after %.2f s (%s)", verdict.seconds,
                   name(verdict.first_cause.code));
   return text + times;
+}
+
+std::string stages_table(const update_verdict& verdict) {
+  const auto stages = merge_stages(verdict.hosts);
+  const auto busiest = std::ranges::max_element(stages, {}, &stage_report::busy_seconds);
+  if (busiest == stages.end() || busiest->busy_seconds <= 0 || verdict.seconds <= 0)
+    return {};
+  std::string text = "stage           busy           rate   of the whole";
+  for (const auto& stage : stages) {
+    const auto bytes_per_second =
+        stage.busy_seconds > 0
+            ? static_cast<std::uint64_t>(static_cast<double>(stage.bytes) / stage.busy_seconds)
+            : 0;
+    char line[128];
+    std::snprintf(line, sizeof line, "\n%-10s %7.2f s %12s/s %12.0f %%%s", stage.stage.c_str(),
+                  stage.busy_seconds, describe_bytes(bytes_per_second).c_str(),
+                  100 * stage.busy_seconds / verdict.seconds,
+                  stage.stage == busiest->stage ? "  bottleneck" : "");
+    text += line;
+  }
+  return text;
 }
 
 } // namespace ckpt::apps

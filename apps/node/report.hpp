@@ -20,4 +20,8 @@ namespace ckpt::apps {
 /// One line per engine and one for the whole, without a final line end.
 [[nodiscard]] std::string summary_of(const actors::update_verdict& verdict, const actors::update& update);
 
+/// A line for each stage: busy seconds, rate, share of the whole, and which one was the bottleneck. Without a final line
+/// end; empty where nothing was done.
+[[nodiscard]] std::string stages_table(const actors::update_verdict& verdict);
+
 } // namespace ckpt::apps

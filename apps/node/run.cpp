@@ -25,6 +25,7 @@
 #include <utility>
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 namespace ckpt::apps {
 namespace {
@@ -61,6 +62,8 @@ using actors::ec;
 [[nodiscard]] bool report(const actors::update_verdict& verdict, const actors::update& update,
                           const node_options& options, const output& said) {
   said.print(summary_of(verdict, update));
+  if (const auto table = stages_table(verdict); !table.empty() && ::isatty(STDOUT_FILENO) == 1)
+    said.print(table);
   try {
     if (options.report)
       options.report->write(boost::json::serialize(report_of(verdict, update)) + '\n');

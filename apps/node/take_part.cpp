@@ -53,6 +53,8 @@ using actors::update_verdict;
   auto introduction = describe_host(options);
   introduction.failed_before = failed_before;
   introduction.ring_bytes = update.plan.ring_bytes;
+  for (const auto engine : options.update.spared)
+    introduction.spared.push_back(options.layout.engines_led_by(options.layout.host).begin + engine);
   for (const auto& device : update.devices)
     introduction.device_uuids.push_back(device->uuid());
   if (failed_before.code != ec::none)
@@ -113,6 +115,7 @@ using actors::update_verdict;
       offer->know(start.peer_secret);
     update->engine_uuids = start.engine_uuids;
     update->engine_endpoints = start.engine_endpoints;
+    update->spared = start.spared;
     update->collective->connect({update->layout.host, update->layout.hosts, start.previous_data_address,
                                  start.next_data_address, start.secret, start.first_data_address,
                                  start.stays_connected});

@@ -96,16 +96,23 @@ class Client:
         self._key = key
 
     def publish(self, checkpoint_path: str | os.PathLike[str], version: str, *, prepare_only: bool = False,
-                pause: str | None = None, force: bool = False) -> Update:
+                pause: str | None = None, force: bool = False, engines: typing.Sequence[str] = ()) -> Update:
         """Brings a checkpoint into the engines as this version. Asked again while they serve it, it is the same update,
-        unless `force` asks for another: after an engine was restarted, which the node does not see."""
+        unless `force` asks for another: after an engine was restarted, which the node does not see. `engines`: only
+        these, by their endpoints (HOST@ENDPOINT where several hosts have one of that name)."""
         body = {"checkpoint_path": str(pathlib.Path(checkpoint_path).absolute()), "version": version,
-                "prepare_only": prepare_only, "pause": pause, "force": force}
+                "prepare_only": prepare_only, "pause": pause, "force": force, "engines": list(engines)}
         return Update(self, self.call("POST", "/v1/updates", body)["id"])
 
-    def rollback(self, version: str | None = None) -> Update:
-        """Brings back the version before, or this one."""
-        return Update(self, self.call("POST", "/v1/rollback", {"version": version})["id"])
+    def rollback(self, version: str | None = None, *, engines: typing.Sequence[str] = ()) -> Update:
+        """Brings back the version before, or this one; to all engines, or to these."""
+        return Update(self, self.call("POST", "/v1/rollback", {"version": version, "engines": list(engines)})["id"])
+
+    def engines(self) -> list[dict[str, typing.Any]]:
+        return self.call("GET", "/v1/engines")
+
+    def hosts(self) -> list[dict[str, typing.Any]]:
+        return self.call("GET", "/v1/hosts")
 
     def updates(self) -> list[dict[str, typing.Any]]:
         return self.call("GET", "/v1/updates")

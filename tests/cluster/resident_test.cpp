@@ -108,6 +108,19 @@ protected:
     return ask(host, "publish", all);
   }
 
+  /// Returns the id of an update of which some buckets are taken, and some not.
+  [[nodiscard]] std::string publish_and_reach_the_middle(const std::string& version) {
+    EXPECT_EQ(publish(0, version, {}), 0) << said_;
+    const auto id = std::string{answer_.at("id").as_string()};
+    EXPECT_TRUE(eventually(
+        [&] {
+          return ask(0, "status", {id}) == 0 && answer_.at("progress").is_object()
+                 && answer_.at("progress").at("bytes").to_number<std::uint64_t>() > 0;
+        },
+        patience));
+    return id;
+  }
+
   /// Every engine says that it serves it, and has it bit for bit.
   void expect_served(const std::string& version, const std::vector<unsigned>& engines) const {
     for (const auto engine : engines) {
@@ -214,14 +227,7 @@ TEST_F(resident_cluster_test, takes_back_a_host_that_was_stopped_for_a_while) {
 TEST_F(resident_cluster_test, gives_engines_the_version_before_when_a_host_dies_in_the_middle) {
   start_resident_cluster({3, 1, 1}, slow_engines, {"--on-failure", "rollback"});
   ASSERT_EQ(publish(0, "v1"), 0) << said_ << all_logs();
-  ASSERT_EQ(publish(0, "v2", {}), 0) << said_;
-  const auto id = std::string{answer_.at("id").as_string()};
-  ASSERT_TRUE(eventually(
-      [&] {
-        return ask(0, "status", {id}) == 0 && answer_.at("progress").is_object()
-               && answer_.at("progress").at("bytes").to_number<std::uint64_t>() > 0;
-      },
-      patience));
+  const auto id = publish_and_reach_the_middle("v2");
   kill_service(1);
   EXPECT_NE(ask(0, "status", {id, "--wait"}), 0) << answer_;
   EXPECT_EQ(answer_.at("state"), "failed") << answer_;
@@ -233,6 +239,51 @@ TEST_F(resident_cluster_test, gives_engines_the_version_before_when_a_host_dies_
   ASSERT_EQ(publish(2, "v1"), 0) << said_ << all_logs();
   expect_served("v1", {0, 1, 2});
   EXPECT_EQ(absent_hosts(), 0u) << answer_;
+}
+
+TEST_F(resident_cluster_test, updates_only_the_engines_that_are_named) {
+  start_resident_cluster({2, 2, 1});
+  ASSERT_EQ(publish(0, "v1"), 0) << said_ << all_logs();
+  ASSERT_EQ(publish(1, "v2", {"--engine", engine_url(1), "--engine", "1@" + engine_url(2), "--wait"}), 0)
+      << said_ << all_logs();
+  expect_served("v2", {1, 2});
+  expect_served("v1", {0, 3});
+  EXPECT_EQ(answer_.at("report").at("engines").at(0).at("outcome"), "spared") << answer_;
+  EXPECT_EQ(publish(0, "v3", {"--engine", "http://127.0.0.1:1", "--wait"}), 2) << answer_;
+  EXPECT_THAT(said_, HasSubstr("no engine is known as http://127.0.0.1:1"));
+  ASSERT_EQ(publish(0, "v2"), 0) << said_ << all_logs(); // To all, now.
+  expect_served("v2", {0, 1, 2, 3});
+}
+
+TEST_F(resident_cluster_test, spares_an_engine_over_two_hosts) {
+  start_resident_cluster({4, 1, 2});
+  ASSERT_EQ(publish(0, "v1"), 0) << said_ << all_logs();
+  ASSERT_EQ(publish(3, "v2", {"--engine", engine_url(1), "--wait"}), 0) << said_ << all_logs();
+  expect_served("v1", {0});
+  expect_served("v2", {1});
+}
+
+TEST_F(resident_cluster_test, brings_an_engine_that_was_started_again_its_weights_from_memory) {
+  start_resident_cluster({2, 1, 1});
+  ASSERT_EQ(publish(0, "v1"), 0) << said_ << all_logs();
+  start_engine(0, {"--readiness", "serving"});
+  ASSERT_EQ(ask(1, "rollback", {"--version", "v1", "--engine", engine_url(0), "--wait"}), 0)
+      << said_ << all_logs();
+  expect_served("v1", {0});
+  EXPECT_THAT(engines_[1][0]->output(), testing::Not(HasSubstr("update 2"))) << "it serves undisturbed";
+}
+
+TEST_F(resident_cluster_test, gives_engines_the_version_before_when_one_of_them_dies) {
+  start_resident_cluster({3, 1, 1}, slow_engines, {"--on-failure", "rollback"});
+  ASSERT_EQ(publish(0, "v1"), 0) << said_ << all_logs();
+  const auto id = publish_and_reach_the_middle("v2");
+  engines_[0].clear();
+  EXPECT_NE(ask(0, "status", {id, "--wait"}), 0) << answer_;
+  EXPECT_EQ(answer_.at("state"), "failed") << answer_;
+  const auto& rollback = answer_.at("report").at("rollback");
+  EXPECT_EQ(rollback.at("outcome"), "updated") << answer_ << all_logs();
+  EXPECT_EQ(rollback.at("engines").at(0).at("outcome"), "spared") << answer_;
+  expect_served("v1", {1, 2});
 }
 
 TEST_F(resident_cluster_test, begins_without_hosts_that_never_come_and_takes_them_in_later) {

@@ -44,6 +44,7 @@ struct client_flags {
   std::string version;
   std::string id;
   std::string pause;
+  std::vector<std::string> engines;
   bool waits = false;
   bool only_prepares = false;
   bool is_forced = false;
@@ -132,6 +133,8 @@ int publish(const client& node, const client_flags& flags) {
       {"force", flags.is_forced}};
   if (!flags.pause.empty())
     body["pause"] = flags.pause;
+  if (!flags.engines.empty())
+    body["engines"] = json::value_from(flags.engines);
   return follow(node, flags, node.ask(verb::post, "/v1/updates", body).as_object());
 }
 
@@ -152,6 +155,8 @@ int roll_back(const client& node, const client_flags& flags) {
   json::object body;
   if (!flags.version.empty())
     body["version"] = flags.version;
+  if (!flags.engines.empty())
+    body["engines"] = json::value_from(flags.engines);
   return follow(node, flags, node.ask(verb::post, "/v1/rollback", body).as_object());
 }
 
@@ -175,12 +180,19 @@ int run_client_command(int argc, const char* const* argv) {
   const auto add_wait = [&](CLI::App* command) {
     return command->add_flag("--wait", flags.waits, "Until it is over; the exit status is the update's");
   };
+  const auto add_engines = [&](CLI::App* command) {
+    command
+        ->add_option("--engine", flags.engines,
+                     "Only this one: its endpoint, or HOST@ENDPOINT; may be given again [all]")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  };
   auto* publish_it = add("publish", "Bring a checkpoint into the engines, as this version");
   publish_it->add_option("DIR", flags.directory, "Directory of the checkpoint, or one file")->required();
   publish_it->add_option("--version", flags.version, "What the engines shall report afterwards")->required();
   publish_it->add_option("--pause", flags.pause, "How requests are stopped, instead of as the node does it");
   publish_it->add_flag("--prepare", flags.only_prepares, "Only prepare it; commit lets it happen");
   publish_it->add_flag("--force", flags.is_forced, "Also where the engines are known to serve the version");
+  add_engines(publish_it);
   add_wait(publish_it);
   auto* commit_it = add("commit", "Let a prepared update happen");
   commit_it->add_option("ID", flags.id, "Of the update")->required();
@@ -195,6 +207,7 @@ int run_client_command(int argc, const char* const* argv) {
   auto* metas = add("metas", "Say how a host that joins finds the weights: contains a secret");
   auto* rollback = add("rollback", "Bring back the version before, or the one named");
   rollback->add_option("--version", flags.version, "Which one");
+  add_engines(rollback);
   add_wait(rollback);
   auto* drop = add("drop", "Forget a version");
   drop->add_option("VERSION", flags.version, "Which one")->required();

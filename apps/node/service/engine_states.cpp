@@ -3,6 +3,9 @@
 
 #include "apps/node/service/engine_states.hpp"
 
+#include <algorithm>
+#include <stdexcept>
+
 namespace ckpt::apps {
 
 namespace json = boost::json;
@@ -32,16 +35,40 @@ const engine_states::state* engine_states::find(const actors::known_host& proces
   return found != engines_.end() && found->second.host == process.name ? &found->second : nullptr;
 }
 
-bool engine_states::is_served(const std::string& version, const hosts& known) const {
+bool engine_states::is_served(const std::string& version, const hosts& known,
+                              const std::vector<engine_key>& these) const {
   const std::lock_guard lock{mutex_};
+  const auto serves = [&](std::uint32_t host, std::uint32_t number) {
+    const auto* served = find(known[host], host, number);
+    return served != nullptr && served->version == version;
+  };
   if (version.empty())
     return false;
+  if (!these.empty())
+    return std::ranges::all_of(these, [&](const engine_key& one) { return serves(one.first, one.second); });
   for (std::uint32_t host = 0; host < known.size(); ++host)
-    for (std::uint32_t engine = 0; known[host].is_here && engine < known[host].endpoints.size(); ++engine)
-      if (const auto* served = find(known[host], host, engine);
-          served == nullptr || served->version != version)
+    for (std::uint32_t number = 0; known[host].is_here && number < known[host].endpoints.size(); ++number)
+      if (!serves(host, number))
         return false;
   return true;
+}
+
+std::vector<engine_states::engine_key> engine_states::find_all(const std::vector<std::string>& names,
+                                                               const hosts& known) {
+  std::vector<engine_key> found;
+  for (const auto& name : names) {
+    const auto before = found.size();
+    for (std::uint32_t host = 0; host < known.size(); ++host)
+      for (std::uint32_t number = 0; number < known[host].endpoints.size(); ++number)
+        if (const auto& endpoint = known[host].endpoints[number];
+            name == endpoint || name == std::to_string(host) + "@" + endpoint)
+          found.emplace_back(host, number);
+    if (found.size() == before)
+      throw std::invalid_argument{"no engine is known as " + name};
+    if (found.size() > before + 1)
+      throw std::invalid_argument{"several hosts have an engine " + name + ": call it HOST@" + name};
+  }
+  return found;
 }
 
 json::array engine_states::describe(const hosts& known) const {

@@ -22,14 +22,21 @@ namespace ckpt::apps {
 
 class engine_states {
 public:
-  using hosts = std::vector<actors::known_host>; ///< by number
+  using hosts = std::vector<actors::known_host>;              ///< by number
+  using engine_key = std::pair<std::uint32_t, std::uint32_t>; ///< leading host, and number there
+
+  /// The engines that are meant by these names: an endpoint, or HOST@ENDPOINT where several hosts call theirs so. Throws
+  /// std::invalid_argument for a name that means none, or several.
+  [[nodiscard]] static std::vector<engine_key> find_all(const std::vector<std::string>& names,
+                                                        const hosts& known);
 
   /// An update to `version` is over, in which these hosts of the cluster took part.
   void note(const actors::update_verdict& verdict, const std::string& version, const hosts& known,
             const actors::cluster_layout& cluster, const std::vector<std::uint32_t>& took_part);
 
-  /// Whether every engine of the hosts that are there is known to serve it, as a whole.
-  [[nodiscard]] bool is_served(const std::string& version, const hosts& known) const;
+  /// Whether these engines, or without any those of all hosts that are there, are known to serve it, as a whole.
+  [[nodiscard]] bool is_served(const std::string& version, const hosts& known,
+                               const std::vector<engine_key>& these = {}) const;
 
   [[nodiscard]] boost::json::array describe(const hosts& known) const;
 
@@ -51,7 +58,7 @@ private:
 
   mutable std::mutex mutex_; ///< guards what follows
   double paused_seconds_ = 0;
-  std::map<std::pair<std::uint32_t, std::uint32_t>, state> engines_; ///< by leading host, and number there
+  std::map<engine_key, state> engines_;
 };
 
 } // namespace ckpt::apps

@@ -190,10 +190,12 @@ cause follower::obey(const actors::prepare_order& order) {
 
 cause follower::obey(const actors::push_order& order) {
   try {
-    resident_host::run run{host_.versions().find(order.version), order.version, {}, {}};
+    resident_host::run run{host_.versions().find(order.version), order.version};
     if (!run.version || run.version->hosts != order.hosts || run.version->edition != order.edition)
       return {ec::unspecified, "version " + order.version + " has been forgotten here"};
     run.pause = io::parse_pause_mode(options_.update.engine, order.pause);
+    run.spares_silent = order.spares_silent;
+    run.engines = order.engines;
     run.meet = [&](const node_options&, const actors::update_ptr&) { return order.coordinator; };
     const auto verdict = host_.push(run).verdict;
     was_interrupted_ = verdict.first_cause.code == ec::interrupted;

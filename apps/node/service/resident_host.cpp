@@ -8,7 +8,10 @@
 #include "apps/node/report.hpp"
 #include "apps/node/run.hpp"
 #include "apps/node/take_part.hpp"
+#include "io/http/http_call.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -19,6 +22,9 @@ namespace {
 using actors::cause;
 using actors::ec;
 
+/// How long a server may take to show that it lives.
+constexpr std::chrono::seconds answer_max{5};
+
 /// Of an update of these hosts.
 [[nodiscard]] node_options options_for(const node_options& options, const std::filesystem::path& checkpoint,
                                        const std::string& name, const std::vector<std::uint32_t>& hosts) {
@@ -28,6 +34,38 @@ using actors::ec;
   chosen.update.weight_version = name;
   chosen.layout = actors::among(options.layout, hosts);
   return chosen;
+}
+
+/// Asks all servers at once for something that each of them can tell at any time. Returns the numbers of those that do
+/// not answer in any way.
+[[nodiscard]] std::vector<std::uint32_t> find_silent(const std::vector<io::http_endpoint>& endpoints,
+                                                     const std::string& key) {
+  std::vector<std::unique_ptr<io::http_call>> calls;
+  for (const auto& endpoint : endpoints)
+    calls.push_back(std::make_unique<io::http_call>(
+        endpoint, io::http_request{io::http_request::verb::get, "/v1/models", {}}, key, answer_max));
+  std::vector<std::uint32_t> silent;
+  for (std::uint32_t number = 0; number < calls.size(); ++number) {
+    while (!calls[number]->wait(answer_max)) {
+    }
+    if (calls[number]->error()) {
+      spdlog::warn("engine {} is left out: {}", endpoints[number].url, calls[number]->error().message());
+      silent.push_back(number);
+    }
+  }
+  return silent;
+}
+
+/// Engines here that have no part in this run.
+[[nodiscard]] std::vector<std::uint32_t> spared_in(const resident_host::run& what,
+                                                   const node_options& options) {
+  auto spared = what.spares_silent ? find_silent(options.update.endpoints, options.update.api_key)
+                                   : std::vector<std::uint32_t>{};
+  if (!what.engines.empty())
+    for (std::uint32_t number = 0; number < options.update.endpoints.size(); ++number)
+      if (std::ranges::find(what.engines, std::pair{options.place.host, number}) == what.engines.end())
+        spared.push_back(number);
+  return spared;
 }
 
 /// Of all hosts; nothing where one of them does not offer its share.
@@ -106,6 +144,7 @@ std::unique_ptr<share_offer> resident_host::make_offer(const node_options& optio
 resident_host::pushed resident_host::push(const run& what) {
   auto options = options_for(options_, what.version->checkpoint.path, what.name, what.version->hosts);
   options.update.pause = what.pause;
+  options.update.spared = spared_in(what, options);
   auto prepared = apps::prepare(options, what.version, resources_);
   what.begins(prepared.update);
   pushed result;

@@ -63,10 +63,13 @@ public:
     actors::version_ptr version;
     std::string name;
     io::pause_mode pause = io::pause_mode::none;
+    bool spares_silent = false; ///< leaves out engines whose servers do not answer
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> engines =
+        {}; ///< by host, and number there; empty: all
 
     /// Called once all is ready here, or cannot be: where there are several hosts, the others are told. Returns the run's
     /// coordinator.
-    std::function<actors::coordinator_actor(const node_options&, const actors::update_ptr&)> meet;
+    std::function<actors::coordinator_actor(const node_options&, const actors::update_ptr&)> meet = {};
     std::function<void(const actors::update_ptr&)> begins = [](const actors::update_ptr&) {};
   };
 

@@ -27,6 +27,7 @@ constexpr std::size_t body_bytes_max = 64 << 10;
 constexpr std::size_t waiters_max = 128;
 constexpr double wait_seconds_max = 3'600;
 constexpr std::size_t version_length_max = 256;
+constexpr std::size_t texts_max = 4'096;
 
 [[nodiscard]] io::http_answer reply(unsigned status, const json::value& body) {
   return {io::http_answer::form::http, status, json::serialize(body)};
@@ -57,6 +58,19 @@ public:
     if (!value->is_string())
       throw bad_request{"\"" + std::string{name} + "\" has to be a text"};
     return std::string{value->as_string()};
+  }
+
+  [[nodiscard]] std::vector<std::string> texts(std::string_view name) const {
+    std::vector<std::string> all;
+    const auto* value = values_.if_contains(name);
+    if (value == nullptr || value->is_null())
+      return all;
+    if (!value->is_array() || value->as_array().size() > texts_max
+        || !std::ranges::all_of(value->as_array(), [](const auto& one) { return one.is_string(); }))
+      throw bad_request{"\"" + std::string{name} + "\" has to be a list of texts"};
+    for (const auto& one : value->as_array())
+      all.emplace_back(one.as_string());
+    return all;
   }
 
   [[nodiscard]] bool flag(std::string_view name) const {
@@ -138,7 +152,7 @@ io::http_answer routes::answer(const io::http_question& asked, const exchange_pt
 }
 
 io::http_answer routes::file_update(const io::http_question& asked) {
-  const fields body{asked.body, {"checkpoint_path", "version", "prepare_only", "pause", "force"}};
+  const fields body{asked.body, {"checkpoint_path", "version", "engines", "prepare_only", "pause", "force"}};
   update_request request;
   request.version = require_version(body.text("version"));
   request.checkpoint_path = normal_path(body.text("checkpoint_path").value_or(""));
@@ -155,18 +169,29 @@ io::http_answer routes::file_update(const io::http_question& asked) {
   const auto change = changes_.look(service_.versions().change_of(request.version, request.checkpoint_path));
   if (!change)
     return refuse(503, request.checkpoint_path.string() + ": the file system does not answer");
-  const auto filed = service_.updates().file(request, {*change, service_.is_served(request.version)});
+  request.engines = body.texts("engines");
+  const auto filed = service_.updates().file(request, {*change, is_served(request.version, request.engines)});
   if (filed.refused)
     return reply(filed.refused);
   return reply(202, service_.updates().describe(filed.id).value());
 }
 
+bool routes::is_served(const std::string& version, const std::vector<std::string>& engines) const {
+  try {
+    return service_.is_served(version, engines);
+  } catch (const std::invalid_argument& error) {
+    throw bad_request{error.what()};
+  }
+}
+
 /// To the version before, or to one that is named: an update of its own. Which one is before is seen when its turn
 /// comes.
 io::http_answer routes::roll_back(const io::http_question& asked) {
-  const fields body{asked.body, {"version"}};
+  const fields body{asked.body, {"version", "engines"}};
   update_request request;
   request.version = body.text("version").value_or("");
+  request.engines = body.texts("engines");
+  static_cast<void>(is_served(request.version, request.engines)); // Are they known?
   request.is_rollback = true;
   const auto& versions = service_.versions();
   if (request.version.empty() && versions.served().empty())
@@ -184,7 +209,8 @@ io::http_answer routes::commit_update(const std::string& id) {
   auto& updates = service_.updates();
   if (const auto described = updates.describe(id);
       described && described->at("state").as_string() == name(update_state::updated)
-      && !service_.is_served(std::string{described->at("version").as_string()}))
+      && !service_.is_served(std::string{described->at("version").as_string()},
+                             json::value_to<std::vector<std::string>>(described->at("engines"))))
     return refuse(409,
                   "update " + id + " is over, and engines serve something else by now: publish it again");
   return reply(updates.commit(id));

@@ -10,6 +10,7 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -48,6 +49,7 @@ private:
   [[nodiscard]] io::http_answer about_update(const io::http_question& asked, std::string rest,
                                              const exchange_ptr& waiting);
   [[nodiscard]] io::http_answer metas() const;
+  [[nodiscard]] bool is_served(const std::string& version, const std::vector<std::string>& engines) const;
   [[nodiscard]] io::http_answer about_version(const io::http_question& asked, const std::string& name);
 
   service& service_;

@@ -9,6 +9,7 @@
 #include "apps/node/service/routes.hpp"
 #include "apps/node/take_part.hpp"
 #include "io/error.hpp"
+#include "io/utf8.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -74,6 +75,9 @@ int service::run() {
     fleet_->open([&](const io::http_question& asked, const std::shared_ptr<io::http_exchange>& waiting) {
       boost::asio::post(context, [&, asked, waiting] { listening.answer(asked, waiting, true); });
     });
+  std::optional<watcher> watching;
+  if (!options_.service->watch.directory.empty())
+    watching.emplace(options_.service->watch, [this](const seen_version& seen) { publish(seen); });
   spdlog::info("listening at {}", listening.addresses());
   while (!is_ending_) {
     eventfd_t count = 0;
@@ -132,8 +136,8 @@ void service::commit(const update_book::work& next) {
   end(next.id, verdict.first_cause, std::move(pushed.report));
 }
 
-/// All engines: those that took the new version are given the old one again, and mixes end. Returns the report
-/// on it.
+/// All engines that answer: those that took the new version are given the old one again, and mixes end. Returns the
+/// report on it.
 json::object service::roll_back_after_failure(const update_book::work& failed,
                                               const actors::update_verdict& verdict) {
   const auto without = [](const char* outcome) {
@@ -158,7 +162,7 @@ json::object service::roll_back_after_failure(const update_book::work& failed,
   try {
     const auto kept = divide_anew(failed.id, name, version);
     if (kept.version)
-      report = push(failed.id, before, kept.version).report;
+      report = push(failed.id, before, kept.version, true).report;
     else
       report = {{"outcome", "failed"}, {"cause", kept.failed.what}};
   } catch (const std::exception& error) {
@@ -169,15 +173,16 @@ json::object service::roll_back_after_failure(const update_book::work& failed,
 }
 
 resident_host::pushed service::push(const std::string& id, const update_request& asked,
-                                    const actors::version_ptr& version) {
-  resident_host::run run{version, asked.version, asked.pause.value_or(options_.update.pause), {}};
+                                    const actors::version_ptr& version, bool spares_silent) {
+  resident_host::run run{version, asked.version, asked.pause.value_or(options_.update.pause), spares_silent,
+                         engine_states::find_all(asked.engines, known_hosts())};
   std::optional<std::uint64_t> order;
   run.meet = [&](const node_options& options, const actors::update_ptr& update) {
     auto coordinator = spawn_coordinator(host_.runtime(), options, update);
     if (fleet_)
-      order =
-          fleet_->begin(actors::push_order{0, run.name, version->edition, std::string{io::name(run.pause)},
-                                           asked.is_rollback, version->hosts, coordinator});
+      order = fleet_->begin(actors::push_order{0, run.name, version->edition,
+                                               std::string{io::name(run.pause)}, asked.is_rollback,
+                                               spares_silent, version->hosts, run.engines, coordinator});
     return coordinator;
   };
   run.begins = [&](const actors::update_ptr& update) { book_.now_runs(id, update); };
@@ -187,7 +192,8 @@ resident_host::pushed service::push(const std::string& id, const update_request&
   is_ending_ = is_ending_ || is_stuck();
   const auto& engines = pushed.verdict.engines;
   if (pushed.verdict.first_cause.code == ec::none) {
-    do_engines_differ_ = false;
+    if (std::ranges::none_of(engines, &actors::engine_verdict::is_spared))
+      do_engines_differ_ = false;
     keep(pushed.metas);
   } else if (!std::ranges::all_of(engines, [](const auto& engine) {
                return engine.serves == actors::served_weights::unchanged;
@@ -198,6 +204,29 @@ resident_host::pushed service::push(const std::string& id, const update_request&
   if (fleet_)
     pushed.report["absent_hosts"] = absent_hosts(version->hosts);
   return pushed;
+}
+
+/// On the watcher's thread.
+void service::publish(const seen_version& seen) {
+  update_request request;
+  request.version = io::valid_utf8(seen.name);
+  request.checkpoint_path = seen.path;
+  spdlog::info("--watch: version {} is complete", request.version);
+  const auto change = watched_changes_.look(versions().change_of(request.version, request.checkpoint_path));
+  const auto filed =
+      book_.file(request, {change.value_or("its file system does not answer"), is_served(request.version)});
+  if (filed.refused) {
+    spdlog::error("--watch: {}", filed.refused->why);
+    return;
+  }
+  std::erase(watched_, request.version);
+  watched_.push_back(request.version);
+  const auto kept_max = options_.service->kept_versions_max;
+  while (kept_max != 0 && watched_.size() > kept_max
+         && drop(watched_.front()) != version_shelf::dropped::is_served) {
+    book_.forget(watched_.front());
+    watched_.erase(watched_.begin());
+  }
 }
 
 /// Engines serve another version now, also where that is not offered.
@@ -229,13 +258,13 @@ std::vector<actors::known_host> service::known_hosts() const {
   return {{true, true, host_name(), actors::endpoint_urls(options_.update)}};
 }
 
-bool service::is_served(const std::string& version) const {
+bool service::is_served(const std::string& version, const std::vector<std::string>& engines) const {
   auto known = known_hosts();
   const auto reached = actors::hosts_of_whole_engines(
       options_.layout, [&](std::uint32_t host) { return known[host].is_here; });
   for (std::uint32_t host = 0; host < known.size(); ++host)
     known[host].is_here = std::ranges::binary_search(reached, host);
-  return engines_.is_served(version, known);
+  return engines_.is_served(version, known, engine_states::find_all(engines, known));
 }
 
 json::array service::hosts() const {

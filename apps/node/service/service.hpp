@@ -55,7 +55,9 @@ public:
   [[nodiscard]] std::string metas() const;
 
   /// Whether every engine that an update would reach now is known to serve the version, as a whole.
-  [[nodiscard]] bool is_served(const std::string& version) const;
+  /// Without `engines`, as a request names them: of all. Throws std::invalid_argument for engines that are not known.
+  [[nodiscard]] bool is_served(const std::string& version,
+                               const std::vector<std::string>& engines = {}) const;
 
   /// Throws std::invalid_argument for a mode that the engines do not have.
   [[nodiscard]] io::pause_mode parse_pause(const std::string& mode) const {
@@ -76,20 +78,23 @@ private:
   [[nodiscard]] kept_version divide_anew(const std::string& id, const std::string& name,
                                          const actors::version_ptr& version);
   [[nodiscard]] resident_host::pushed push(const std::string& id, const update_request& asked,
-                                           const actors::version_ptr& version);
+                                           const actors::version_ptr& version, bool spares_silent = false);
   [[nodiscard]] boost::json::object roll_back_after_failure(const update_book::work& failed,
                                                             const actors::update_verdict& verdict);
   [[nodiscard]] std::vector<actors::known_host> known_hosts() const;
   [[nodiscard]] boost::json::array absent_hosts(const std::vector<std::uint32_t>& hosts) const;
   void stop_preparing();
   void keep(const std::optional<io::metas>& metas);
+  void publish(const seen_version& seen);
 
   const node_options& options_;
   const signal_guard& signals_;
   update_book book_;
   engine_states engines_;
   resident_host host_;
-  std::unique_ptr<fleet> fleet_; ///< null where there is one host
+  std::unique_ptr<fleet> fleet_;     ///< null where there is one host
+  file_system_look watched_changes_; ///< the watcher's thread
+  std::vector<std::string> watched_; ///< versions that came so and are remembered, the oldest first; likewise
   bool is_ending_ = false;
   bool was_interrupted_ = false;   ///< the last update was, which engines may have felt
   bool do_engines_differ_ = false; ///< from the version that was served last: an update has failed since

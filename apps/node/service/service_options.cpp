@@ -42,6 +42,14 @@ void add_service_flags(CLI::App& app, service_flags& flags) {
   flags.serve
       ->add_option("--read-limit", flags.read_limit, "Bytes a second at most while a version is prepared")
       ->transform(CLI::AsSizeValue(false));
+  flags.serve->add_option("--watch", flags.watch,
+                          "Publish each new version that is complete in this directory, under its name;\n"
+                          "those that are overtaken are skipped");
+  flags.serve
+      ->add_option("--watch-marker", flags.watch_marker,
+                   "The file in it that says that a version is complete; \"\": it is once it has its name")
+      ->capture_default_str();
+  flags.serve->add_option("--keep", flags.keep, "How many of those versions are remembered [0: all]");
   flags.serve
       ->add_option(
           "--on-failure", flags.on_failure,
@@ -98,6 +106,14 @@ service_options check(const service_flags& flags) {
   options.resident_memory_bytes = flags.resident_memory_bytes;
   options.read_bytes_per_second_max = flags.read_limit;
   options.rolls_back = flags.on_failure == "rollback";
+  options.watch = {flags.watch, flags.watch_marker};
+  options.kept_versions_max = flags.keep;
+  if (!flags.watch.empty() && !options.watch.directory.is_absolute())
+    throw std::invalid_argument{"--watch " + flags.watch + ": an absolute path is needed"};
+  if (flags.watch_marker.find('/') != std::string::npos)
+    throw std::invalid_argument{"--watch-marker " + flags.watch_marker + ": the name of a file is needed"};
+  if (flags.keep != 0 && flags.watch.empty())
+    throw std::invalid_argument{"--keep is for the versions of --watch"};
   return options;
 }
 

@@ -4,6 +4,7 @@
 
 // The options of a resident node, beside those of an update.
 
+#include "apps/node/service/watcher.hpp"
 #include "io/http/http_server.hpp"
 
 #include <cstdint>
@@ -21,6 +22,9 @@ struct service_options {
   std::string listen_key; ///< that callers over TCP have to send
   std::uint64_t resident_memory_bytes = 0;
   std::uint64_t read_bytes_per_second_max = 0; ///< while it prepares; 0: as fast as it goes
+  watch_options watch;
+  std::uint32_t kept_versions_max =
+      0;                   ///< of those that were watched for: older ones are forgotten; 0: none is
   bool rolls_back = false; ///< after a failed update the engines get what they served before
 };
 
@@ -32,6 +36,9 @@ struct service_flags {
   std::uint64_t resident_memory_bytes = 0;
   std::uint64_t read_limit = 0;
   std::string on_failure = "keep";
+  std::string watch;
+  std::string watch_marker = "STABLE";
+  std::uint32_t keep = 0;
 };
 
 void add_service_flags(CLI::App& app, service_flags& flags);

@@ -61,6 +61,7 @@ update_book::filed update_book::file(const update_request& asked, const known_ve
   for (auto& known : entries_ | std::views::reverse) {
     if (known.asked.version != asked.version || asked.is_rollback != known.asked.is_rollback)
       continue;
+    const bool is_for_others = known.asked.engines != asked.engines;
     if (known.is_forgotten || known.state == update_state::failed || known.state == update_state::cancelled)
       continue;
     if (!asked.is_rollback && known.asked.checkpoint_path != asked.checkpoint_path)
@@ -70,6 +71,8 @@ update_book::filed update_book::file(const update_request& asked, const known_ve
     if (!of_it.change.empty())
       return {known.id, false,
               refusal{409, "version " + asked.version + " is known with other content: " + of_it.change}};
+    if (is_for_others)
+      continue;
     if (known.state == update_state::updated && (asked.is_rollback || asked.is_forced || !of_it.is_served))
       break;
     if (!asked.waits_for_commit)
@@ -149,6 +152,7 @@ std::optional<json::object> update_book::describe(const std::string& id) const {
                          {"version", one->asked.version},
                          {"checkpoint_path", one->asked.checkpoint_path.string()},
                          {"rollback", one->asked.is_rollback},
+                         {"engines", json::value_from(one->asked.engines)},
                          {"state", name(one->state)},
                          {"since", unix_seconds(one->since)},
                          {"waits_for_commit", one->state == update_state::prepared && !one->may_commit},

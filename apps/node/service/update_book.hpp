@@ -29,6 +29,7 @@ struct update_request {
   std::string version; ///< empty: the version before, of a roll-back
   std::filesystem::path checkpoint_path;
   std::optional<io::pause_mode> pause; ///< else the node's
+  std::vector<std::string> engines;    ///< as engine_states::find_all() knows them; empty: all
   bool waits_for_commit = false;
   bool is_rollback = false;
   bool is_forced = false; ///< also where the engines are known to serve the version

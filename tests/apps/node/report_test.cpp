@@ -56,6 +56,22 @@ TEST(report, tells_how_long_the_slowest_host_took_to_connect) {
   EXPECT_FALSE(report.at("stages").at("disk").as_object().contains("connect_seconds"));
 }
 
+TEST(report, shows_on_a_terminal_which_stage_was_the_bottleneck) {
+  const auto table = stages_table(half_failed());
+  EXPECT_THAT(table, HasSubstr("disk          0.50 s        200 B/s           25 %  bottleneck"));
+  EXPECT_THAT(table, HasSubstr("copy          0.00 s          0 B/s            0 %"));
+  EXPECT_EQ(stages_table({}), "");
+}
+
+TEST(report, says_of_an_engine_that_it_was_spared) {
+  update_verdict verdict;
+  auto& engine = verdict.engines.emplace_back();
+  engine.endpoint = "A";
+  engine.is_spared = true;
+  EXPECT_THAT(summary_of(verdict, nothing_read), HasSubstr("engine A: spared\n"));
+  EXPECT_EQ(boost::json::value(report_of(verdict, nothing_read)).at("engines").at(0).at("outcome"), "spared");
+}
+
 TEST(report, tells_the_user_which_engine_serves_what) {
   const auto text = summary_of(half_failed(), nothing_read);
   EXPECT_THAT(text, HasSubstr("engine A: updated to version v7"));

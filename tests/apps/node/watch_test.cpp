@@ -1,0 +1,72 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// A resident node that looks for new versions itself.
+
+#include "tests/apps/node/service_fixture.hpp"
+
+#include <fstream>
+
+namespace ckpt::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+class resident_watch_test : public service_test {
+protected:
+  void SetUp() override {
+    checkpoint_ = make_checkpoint();
+    start_serving(checkpoint_);
+  }
+
+  /// The engine serves it, and the node is through with it.
+  [[nodiscard]] bool comes_to(const std::string& version) {
+    return eventually(
+        [&] {
+          return ask_node("engines") == 0 && answer().at(0).at("version") == boost::json::value(version)
+                 && served_version() == version;
+        },
+        patience);
+  }
+
+  fs::path checkpoint_;
+};
+
+TEST_F(resident_watch_test, publishes_what_is_complete_in_a_directory_that_it_watches) {
+  const auto watched = scratch_.path() / "steps";
+  fs::create_directory(watched);
+  const auto add = [&](const std::string& name) { fs::copy(checkpoint_, watched / name); };
+  const auto complete = [&](const std::string& name) { std::ofstream{watched / name / "STABLE"} << "\n"; };
+  start_service({"--resident-memory", "200MiB", "--watch", watched, "--keep", "2"});
+  add("step-1");
+  add("step-2");
+  complete("step-1");
+  EXPECT_TRUE(comes_to("step-1")) << node_->output();
+  add("step-3");
+  complete("step-2");
+  complete("step-3");
+  EXPECT_TRUE(comes_to("step-3")) << node_->output();
+  EXPECT_TRUE(has_taken_all());
+  add(".step-5"); // Not under its name yet.
+  complete(".step-5");
+  add("step-4");
+  complete("step-4");
+  EXPECT_TRUE(comes_to("step-4")) << node_->output();
+  ASSERT_EQ(ask_node("versions"), 0);
+  const auto versions = answer();
+  for (const auto& version : versions.as_array())
+    EXPECT_NE(version.at("version"), "step-1") << "--keep 2";
+  EXPECT_TRUE(fs::exists(watched / "step-1")) << "files are the user's";
+}
+
+TEST_F(resident_watch_test, takes_a_directory_for_complete_once_it_has_its_name) {
+  const auto watched = scratch_.path() / "steps";
+  fs::create_directory(watched);
+  start_service({"--watch", watched, "--watch-marker", ""});
+  fs::copy(checkpoint_, watched / ".writing");
+  fs::rename(watched / ".writing", watched / "step-1");
+  EXPECT_TRUE(comes_to("step-1")) << node_->output();
+}
+
+} // namespace
+} // namespace ckpt::tests
