@@ -128,7 +128,12 @@ void lose(self_pointer self, std::uint32_t host, const std::string& why) {
 
 void on_milestone(self_pointer self, std::uint32_t host, milestone reached) {
   auto& state = self->state;
-  state.members[host].milestones = static_cast<std::uint32_t>(reached) + 1;
+  auto& milestones = state.members[host].milestones;
+  if (static_cast<std::uint32_t>(reached) != milestones) {
+    fail(self, {ec::unspecified, label(state, host) + " has passed milestones out of order"});
+    return;
+  }
+  ++milestones;
   const auto passed =
       std::ranges::min(state.members, {}, [](const member& one) { return one.milestones; }).milestones;
   for (; state.milestones_passed < passed; ++state.milestones_passed)
@@ -272,8 +277,12 @@ coordinator_actor::behavior_type coordinator(self_pointer self, coordinator_opti
         });
       },
       [self](const host_absent& absent) {
-        if (self->state.at == phase::joining && !self->state.members.at(absent.host).here)
-          fail(self, absent.why);
+        auto& one = self->state.members.at(absent.host);
+        if (self->state.at != phase::joining || one.here)
+          return;
+        fail(self, absent.why);
+        one.here = one.gone = true; // Nobody waits for it.
+        ++self->state.here_count;
       },
       [self](tick_atom) { look(self); },
   };

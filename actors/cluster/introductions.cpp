@@ -85,8 +85,9 @@ start_update make_start(std::uint32_t host, const cluster_layout& layout, const 
         introduction_of(leader).endpoints.at(engine - layout.engines_led_by(leader).begin));
   }
   for (std::uint32_t each = 0; each < layout.hosts; ++each) {
-    const auto& spared = introduction_of(each).spared;
-    start.spared.insert(start.spared.end(), spared.begin(), spared.end());
+    for (const auto engine : introduction_of(each).spared)
+      if (layout.engines_led_by(each).contains(engine))
+        start.spared.push_back(engine);
   }
   return start;
 }

@@ -46,7 +46,8 @@ struct prepare_order {
   std::uint64_t edition = 0; ///< tells it from other content of the same name
   std::string checkpoint_path;
   std::vector<std::uint32_t> hosts; ///< that take part, sorted; its chunks are divided among them
-  std::vector<std::string> needed;  ///< other versions that host 0 is going to ask for
+  std::vector<std::string>
+      needed; ///< other versions that host 0 may ask for: prepared, served, served before
 };
 
 /// Take part in the run that brings a version into the engines.
@@ -54,8 +55,7 @@ struct push_order {
   std::uint64_t number = 0;
   std::string version;
   std::uint64_t edition = 0;
-  std::string pause; ///< io::name() of a pause mode
-  bool is_rollback = false;
+  std::string pause;          ///< io::name() of a pause mode
   bool spares_silent = false; ///< leaves out engines whose servers do not answer
   std::vector<std::uint32_t> hosts;
   std::vector<std::pair<std::uint32_t, std::uint32_t>>
@@ -112,8 +112,8 @@ typename Inspector::result_type inspect(Inspector& f, prepare_order& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, push_order& x) {
-  return f(caf::meta::type_name("push_order"), x.number, x.version, x.edition, x.pause, x.is_rollback,
-           x.spares_silent, x.hosts, x.engines, x.coordinator);
+  return f(caf::meta::type_name("push_order"), x.number, x.version, x.edition, x.pause, x.spares_silent,
+           x.hosts, x.engines, x.coordinator);
 }
 
 template <class Inspector>

@@ -6,6 +6,10 @@
 #include "actors/update/server_notifier.hpp"
 #include "actors/update/worker_session.hpp"
 
+#include <cstdint>
+#include <utility>
+#include <vector>
+
 #include <caf/actor_system.hpp>
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
@@ -13,10 +17,15 @@
 namespace ckpt::actors {
 namespace {
 
+struct bystander_state {
+  bool is_open = false;
+  std::vector<std::uint32_t> early; ///< buckets that came before the workers of other engines were asked for
+};
+
 /// Its device gets all bytes and keeps none: a bucket may be overwritten as soon as it is there.
-worker_session_actor::behavior_type bystanding_session(worker_session_actor::pointer self,
-                                                       std::uint32_t device,
-                                                       const conductor_actor& conductor) {
+worker_session_actor::behavior_type
+bystanding_session(worker_session_actor::stateful_pointer<bystander_state> self, std::uint32_t device,
+                   const conductor_actor& conductor) {
   using step = session_progress::step;
   const auto say = [=](step at, std::uint32_t bucket = 0) {
     self->send(conductor, session_progress{at, device, bucket});
@@ -25,10 +34,18 @@ worker_session_actor::behavior_type bystanding_session(worker_session_actor::poi
   say(step::came); // Nobody is missing.
   return {
       [=](open_atom) {
+        self->state.is_open = true;
         say(step::expecting);
         say(step::opened);
+        for (const auto bucket : std::exchange(self->state.early, {}))
+          say(step::acknowledged, bucket);
       },
-      [=](const bucket_ready& ready) { say(step::acknowledged, ready.bucket); },
+      [=](const bucket_ready& ready) {
+        if (self->state.is_open)
+          say(step::acknowledged, ready.bucket);
+        else
+          self->state.early.push_back(ready.bucket);
+      },
       [=](finish_atom) { say(step::finished); },
       [=](const abort_update&) { say(step::closed); },
       [](settled_atom) {},

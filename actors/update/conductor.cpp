@@ -165,8 +165,9 @@ void on_proceed(self_pointer self, milestone past) {
     report_if_cleared(self); // A host that leads no engine has nothing to clear.
     break;
   case milestone::cleared:
-    for (const auto& device : state.context->devices)
-      device->stay_abandoned(false); // Who was left behind is free.
+    for (std::uint32_t device = 0; device < state.devices.size(); ++device)
+      if (!state.context->is_spared(state.context->engine_of(device)))
+        state.context->devices[device]->stay_abandoned(false); // Who was left behind is free.
     for (const auto& device : state.devices)
       self->send(device.session, open_atom_v);
     break;

@@ -173,6 +173,9 @@ update_verdict conclude(const cause& first_cause, std::vector<host_verdict> host
       continue;
     verdict.engines.push_back(judge_engine(engine, first_cause, hosts, layout, weight_version));
   }
+  if (layout.host == 0 && first_cause.code == ec::none
+      && std::ranges::all_of(verdict.engines, &engine_verdict::is_spared))
+    verdict.first_cause = {ec::engine_failed, "no engine is left that could take the weights"};
   for (const auto& engine : verdict.engines) // Success is never concluded from silence.
     if (verdict.first_cause.code == ec::none && !engine.why.empty())
       verdict.first_cause = {ec::unspecified, "engine " + engine.endpoint + ": " + engine.why};

@@ -61,8 +61,10 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
 }
 
 [[nodiscard]] peer_options check_peers(const raw_options& raw, const cluster_place& place) {
-  if (raw.update_method == "all")
-    throw std::invalid_argument{"--update-method all is not built yet: make a broadcast, then p2p"};
+  if (raw.update_method == "all" && raw.save_metas_file.empty())
+    throw std::invalid_argument{
+        "--update-method all is a broadcast, and then the offer to hosts that join: say with "
+        "--save-metas-file where they find it"};
   peer_options peers;
   if (!raw.save_metas_file.empty())
     peers.save_metas_file.emplace(raw.save_metas_file, "--save-metas-file", 0600);

@@ -15,6 +15,7 @@
 #include "io/error.hpp"
 #include "io/read/content_sample.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <iostream>
@@ -52,7 +53,10 @@ auto step(ec otherwise, Function work) {
 
 [[nodiscard]] std::vector<io::update_lock> lock_engines(const node_options& options) {
   std::vector<io::update_lock> locks;
-  for (const auto& endpoint : options.update.endpoints) {
+  for (std::uint32_t engine = 0; engine < options.update.endpoints.size(); ++engine) {
+    if (std::ranges::find(options.update.spared, engine) != options.update.spared.end())
+      continue;
+    const auto& endpoint = options.update.endpoints[engine];
     try {
       const auto& lock = locks.emplace_back(endpoint);
       if (!lock.stranger().empty())

@@ -125,12 +125,15 @@ class Cluster:
         else:
             pid = self.engines[host].pid
             children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            for child in children[:1]:
-                subprocess.run(["kill", "-9", child], check=False)
+            if children:  # Workers live for one update.
+                subprocess.run(["kill", "-9", children[0]], check=False)
+            return bool(children)
+        return True
 
     def mend(self, what, host):
         if what == "node":
             self.start_node(host)
+        if what in ("node", "nothing"):
             return
         if self.engines[host].poll() is None:
             self.engines[host].kill()
@@ -153,16 +156,18 @@ def run_round(cluster, draw):
     what = draw.choice(("node", "node", "engine", "worker"))
     victim = draw.randrange(HOSTS)
     asked = draw.randrange(HOSTS)
+    before = cluster.last_update(0)["weight_version"]
     version, status, answer = cluster.publish(asked)
     if status != 0:
         raise Finding(f"publish at host {asked}: exit status {status}")
     time.sleep(draw.uniform(0, MOMENT_SECONDS_MAX))
-    cluster.kill(what, victim)
+    if not cluster.kill(what, victim):
+        what, victim = "nothing", None
     if (what, victim) != ("node", 0):
         status, answer = cluster.ask(0, "status", answer["id"], "--wait", seconds=UPDATE_SECONDS)
         if answer is None or not answer["over"]:
             raise Finding(f"the update has no end: {status}, {answer}")
-        judge(cluster, what, victim, version, answer)
+        judge(cluster, what, victim, before, version, answer)
     cluster.mend(what, victim)
     eventually("all hosts are here", cluster.all_are_here)
     version, status, answer = cluster.publish(draw.randrange(HOSTS), "--wait", seconds=UPDATE_SECONDS)
@@ -172,16 +177,22 @@ def run_round(cluster, draw):
     return f"{what} of host 0" if (what, victim) == ("node", 0) else what
 
 
-def judge(cluster, what, victim, version, answer):
+def judge(cluster, what, victim, before, version, answer):
     spared = [host for host in range(HOSTS) if host != victim]
     mixed = [host for host in spared if not cluster.serves_whole(host)]
     if mixed:
         raise Finding(f"engines {mixed} are left with a mix: {json.dumps(answer)[:2000]}")
     if answer["state"] == "updated":
-        due = spared if what == "node" else []  # An engine may have been killed after it was updated.
-        wrong = [host for host in due if cluster.last_update(host)["weight_version"] != version]
+        wrong = [host for host in spared if cluster.last_update(host)["weight_version"] != version]
         if wrong:
             raise Finding(f"updated, but engines {wrong} do not serve {version}")
+        return
+    rollback = (answer["report"] or {}).get("rollback", {"outcome": "unneeded"})
+    if rollback["outcome"] not in ("updated", "unneeded"):
+        raise Finding(f"there was no roll-back: {json.dumps(answer)[:2000]}")
+    wrong = [host for host in spared if cluster.last_update(host)["weight_version"] != before]
+    if wrong:
+        raise Finding(f"failed, and engines {wrong} do not serve {before} again: {json.dumps(answer)[:2000]}")
 
 
 def main():

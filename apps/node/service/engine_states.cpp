@@ -35,6 +35,12 @@ const engine_states::state* engine_states::find(const actors::known_host& proces
   return found != engines_.end() && found->second.host == process.name ? &found->second : nullptr;
 }
 
+void engine_states::forget(const std::vector<engine_key>& these) {
+  const std::lock_guard lock{mutex_};
+  for (const auto& one : these)
+    engines_.erase(one);
+}
+
 bool engine_states::is_served(const std::string& version, const hosts& known,
                               const std::vector<engine_key>& these) const {
   const std::lock_guard lock{mutex_};
@@ -69,6 +75,20 @@ std::vector<engine_states::engine_key> engine_states::find_all(const std::vector
       throw std::invalid_argument{"several hosts have an engine " + name + ": call it HOST@" + name};
   }
   return found;
+}
+
+std::vector<std::string> engine_states::names_without(const engine_key& one,
+                                                      const std::vector<std::string>& names,
+                                                      const std::vector<std::uint32_t>& led_by,
+                                                      const hosts& known) {
+  const auto meant = find_all(names, known);
+  std::vector<std::string> others;
+  for (const auto host : led_by)
+    for (std::uint32_t number = 0; number < known.at(host).endpoints.size(); ++number)
+      if (const engine_key key{host, number};
+          key != one && (meant.empty() || std::ranges::find(meant, key) != meant.end()))
+        others.push_back(std::to_string(host) + "@" + known[host].endpoints[number]);
+  return others;
 }
 
 json::array engine_states::describe(const hosts& known) const {

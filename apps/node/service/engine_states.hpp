@@ -30,9 +30,18 @@ public:
   [[nodiscard]] static std::vector<engine_key> find_all(const std::vector<std::string>& names,
                                                         const hosts& known);
 
+  /// Names of the engines meant by `names` (empty: all) that are led by these hosts, but for one.
+  [[nodiscard]] static std::vector<std::string> names_without(const engine_key& one,
+                                                              const std::vector<std::string>& names,
+                                                              const std::vector<std::uint32_t>& led_by,
+                                                              const hosts& known);
+
   /// An update to `version` is over, in which these hosts of the cluster took part.
   void note(const actors::update_verdict& verdict, const std::string& version, const hosts& known,
             const actors::cluster_layout& cluster, const std::vector<std::uint32_t>& took_part);
+
+  /// What these serve is not known any more.
+  void forget(const std::vector<engine_key>& these);
 
   /// Whether these engines, or without any those of all hosts that are there, are known to serve it, as a whole.
   [[nodiscard]] bool is_served(const std::string& version, const hosts& known,

@@ -4,6 +4,7 @@
 #include "apps/node/service/follower.hpp"
 
 #include "apps/node/control_network.hpp"
+#include "apps/node/service/engine_watch.hpp"
 #include "apps/node/service/http_side.hpp"
 #include "apps/node/take_part.hpp"
 #include "io/engine/engine_api.hpp"
@@ -13,6 +14,7 @@
 #include <utility>
 
 #include <boost/asio/post.hpp>
+#include <boost/json.hpp>
 #include <caf/actor_system.hpp>
 #include <caf/scoped_actor.hpp>
 #include <caf/send.hpp>
@@ -97,6 +99,10 @@ int follower::run() {
   {
     const http_side listening{context_, std::move(listen)};
     spdlog::info("listening at {}", listening.addresses());
+    std::optional<engine_watch> looking_after;
+    if (options_.service->heals)
+      looking_after.emplace(options_.update.endpoints, options_.update.api_key,
+                            [this](std::uint32_t number) { return ask_to_heal(number); });
     for (bool is_ending = false; !is_ending;) {
       eventfd_t count = 0;
       ::eventfd_read(wakeup_.number(), &count);
@@ -199,12 +205,21 @@ cause follower::obey(const actors::push_order& order) {
     run.meet = [&](const node_options&, const actors::update_ptr&) { return order.coordinator; };
     const auto verdict = host_.push(run).verdict;
     was_interrupted_ = verdict.first_cause.code == ec::interrupted;
-    if (verdict.first_cause.code == ec::none)
-      host_.versions().serve(order.version, order.is_rollback);
     return verdict.first_cause;
   } catch (const std::exception& error) {
     return actors::to_cause(error);
   }
+}
+
+/// On the engine watch's thread. Calls are numbered from 1: the answer to this one is nobody's.
+bool follower::ask_to_heal(std::uint32_t engine) {
+  if (!is_enrolled_)
+    return false;
+  const auto name = std::to_string(options_.layout.host) + "@" + options_.update.endpoints.at(engine).url;
+  const boost::json::object body{{"heal", true}, {"engines", boost::json::array{boost::json::value(name)}}};
+  caf::anon_send(member_,
+                 actors::forwarded_call{0, "POST", "/v1/rollback", {}, boost::json::serialize(body)});
+  return true;
 }
 
 io::http_answer follower::forward(const io::http_question& asked,

@@ -53,6 +53,8 @@ private:
   void work(const actors::host_order& order);
   void done(std::uint64_t number, const actors::cause& why);
 
+  [[nodiscard]] bool ask_to_heal(std::uint32_t engine);
+
   // On the HTTP thread.
   [[nodiscard]] io::http_answer forward(const io::http_question& asked,
                                         const std::shared_ptr<io::http_exchange>& waiting);
@@ -68,9 +70,8 @@ private:
   std::map<std::uint64_t, std::shared_ptr<io::http_exchange>> waiting_; ///< the HTTP thread's
   std::uint64_t calls_ = 0;                                             ///< the HTTP thread's
   std::atomic<bool> is_enrolled_ = false;
-  std::vector<actors::version_ptr>
-      needed_;                   ///< which the shelf must not lose: host 0 is going to ask for them
-  bool was_interrupted_ = false; ///< the last run was, which engines may have felt
+  std::vector<actors::version_ptr> needed_; ///< which the shelf must not lose: host 0 may ask for them
+  bool was_interrupted_ = false;            ///< the last run was, which engines may have felt
 
   std::mutex mutex_; ///< guards what follows
   std::deque<actors::host_order> orders_;

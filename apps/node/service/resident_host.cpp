@@ -7,11 +7,10 @@
 #include "actors/update/verdict.hpp"
 #include "apps/node/report.hpp"
 #include "apps/node/run.hpp"
+#include "apps/node/service/engine_watch.hpp"
 #include "apps/node/take_part.hpp"
-#include "io/http/http_call.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -21,9 +20,6 @@ namespace {
 
 using actors::cause;
 using actors::ec;
-
-/// How long a server may take to show that it lives.
-constexpr std::chrono::seconds answer_max{5};
 
 /// Of an update of these hosts.
 [[nodiscard]] node_options options_for(const node_options& options, const std::filesystem::path& checkpoint,
@@ -36,35 +32,22 @@ constexpr std::chrono::seconds answer_max{5};
   return chosen;
 }
 
-/// Asks all servers at once for something that each of them can tell at any time. Returns the numbers of those that do
-/// not answer in any way.
-[[nodiscard]] std::vector<std::uint32_t> find_silent(const std::vector<io::http_endpoint>& endpoints,
-                                                     const std::string& key) {
-  std::vector<std::unique_ptr<io::http_call>> calls;
-  for (const auto& endpoint : endpoints)
-    calls.push_back(std::make_unique<io::http_call>(
-        endpoint, io::http_request{io::http_request::verb::get, "/v1/models", {}}, key, answer_max));
-  std::vector<std::uint32_t> silent;
-  for (std::uint32_t number = 0; number < calls.size(); ++number) {
-    while (!calls[number]->wait(answer_max)) {
-    }
-    if (calls[number]->error()) {
-      spdlog::warn("engine {} is left out: {}", endpoints[number].url, calls[number]->error().message());
-      silent.push_back(number);
-    }
-  }
-  return silent;
-}
-
 /// Engines here that have no part in this run.
 [[nodiscard]] std::vector<std::uint32_t> spared_in(const resident_host::run& what,
                                                    const node_options& options) {
-  auto spared = what.spares_silent ? find_silent(options.update.endpoints, options.update.api_key)
-                                   : std::vector<std::uint32_t>{};
-  if (!what.engines.empty())
-    for (std::uint32_t number = 0; number < options.update.endpoints.size(); ++number)
-      if (std::ranges::find(what.engines, std::pair{options.place.host, number}) == what.engines.end())
-        spared.push_back(number);
+  const auto& endpoints = options.update.endpoints;
+  const auto errors = what.spares_silent ? ask_for_life(endpoints, options.update.api_key)
+                                         : std::vector<std::error_code>(endpoints.size());
+  std::vector<std::uint32_t> spared;
+  for (std::uint32_t number = 0; number < endpoints.size(); ++number) {
+    const bool is_meant =
+        what.engines.empty()
+        || std::ranges::find(what.engines, std::pair{options.place.host, number}) != what.engines.end();
+    if (is_meant && errors[number])
+      spdlog::warn("engine {} is left out: {}", endpoints[number].url, errors[number].message());
+    if (!is_meant || errors[number])
+      spared.push_back(number);
+  }
   return spared;
 }
 
@@ -155,10 +138,11 @@ resident_host::pushed resident_host::push(const run& what) {
         {actors::untouched(prepared.failed, options.layout, actors::endpoint_urls(options.update))},
         options.layout, options.update.weight_version);
   else {
-    auto offer = prepared.failed.code == ec::none ? make_offer(options, what.version) : nullptr;
+    const bool is_for_all = what.engines.empty() && !what.spares_silent;
+    auto offer = is_for_all && prepared.failed.code == ec::none ? make_offer(options, what.version) : nullptr;
     verdict = take_part(runtime_, options, prepared.update, prepared.failed, signals_, offer.get(),
                         what.meet(options, prepared.update));
-    if (verdict.first_cause.code == ec::none) {
+    if (verdict.first_cause.code == ec::none && is_for_all) {
       if (offer && options.layout.host == 0)
         result.metas = describe_offers(options, verdict, *offer);
       earlier_offer_ = std::exchange(offer_, std::move(offer));

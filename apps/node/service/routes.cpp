@@ -176,6 +176,10 @@ io::http_answer routes::file_update(const io::http_question& asked) {
   return reply(202, service_.updates().describe(filed.id).value());
 }
 
+void routes::require_known(const std::vector<std::string>& engines) const {
+  static_cast<void>(is_served({}, engines));
+}
+
 bool routes::is_served(const std::string& version, const std::vector<std::string>& engines) const {
   try {
     return service_.is_served(version, engines);
@@ -187,11 +191,13 @@ bool routes::is_served(const std::string& version, const std::vector<std::string
 /// To the version before, or to one that is named: an update of its own. Which one is before is seen when its turn
 /// comes.
 io::http_answer routes::roll_back(const io::http_question& asked) {
-  const fields body{asked.body, {"version", "engines"}};
+  const fields body{asked.body, {"version", "engines", "heal"}};
+  if (body.flag("heal"))
+    return heal(body.texts("engines"));
   update_request request;
   request.version = body.text("version").value_or("");
   request.engines = body.texts("engines");
-  static_cast<void>(is_served(request.version, request.engines)); // Are they known?
+  require_known(request.engines);
   request.is_rollback = true;
   const auto& versions = service_.versions();
   if (request.version.empty() && versions.served().empty())
@@ -209,8 +215,8 @@ io::http_answer routes::commit_update(const std::string& id) {
   auto& updates = service_.updates();
   if (const auto described = updates.describe(id);
       described && described->at("state").as_string() == name(update_state::updated)
-      && !service_.is_served(std::string{described->at("version").as_string()},
-                             json::value_to<std::vector<std::string>>(described->at("engines"))))
+      && !is_served(std::string{described->at("version").as_string()},
+                    json::value_to<std::vector<std::string>>(described->at("engines"))))
     return refuse(409,
                   "update " + id + " is over, and engines serve something else by now: publish it again");
   return reply(updates.commit(id));
@@ -255,6 +261,18 @@ void routes::look_after_waiters() {
     one.waiting->respond(described ? reply(200, *described) : refuse(404, "no update " + one.id));
     return true;
   });
+}
+
+io::http_answer routes::heal(const std::vector<std::string>& engines) {
+  try {
+    const auto filed = service_.heal(engines);
+    if (!filed)
+      return refuse(404, "no version is known to be served");
+    return filed->refused ? reply(filed->refused)
+                          : reply(202, service_.updates().describe(filed->id).value());
+  } catch (const std::invalid_argument& error) {
+    throw bad_request{error.what()};
+  }
 }
 
 io::http_answer routes::metas() const {

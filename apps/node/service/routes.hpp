@@ -48,7 +48,9 @@ private:
   [[nodiscard]] io::http_answer commit_update(const std::string& id);
   [[nodiscard]] io::http_answer about_update(const io::http_question& asked, std::string rest,
                                              const exchange_ptr& waiting);
+  [[nodiscard]] io::http_answer heal(const std::vector<std::string>& engines);
   [[nodiscard]] io::http_answer metas() const;
+  void require_known(const std::vector<std::string>& engines) const;
   [[nodiscard]] bool is_served(const std::string& version, const std::vector<std::string>& engines) const;
   [[nodiscard]] io::http_answer about_version(const io::http_question& asked, const std::string& name);
 

@@ -13,6 +13,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <stdexcept>
 #include <utility>
 
 #include <boost/asio/io_context.hpp>
@@ -75,9 +76,15 @@ int service::run() {
     fleet_->open([&](const io::http_question& asked, const std::shared_ptr<io::http_exchange>& waiting) {
       boost::asio::post(context, [&, asked, waiting] { listening.answer(asked, waiting, true); });
     });
+  std::optional<engine_watch> looking_after;
+  if (options_.service->heals)
+    looking_after.emplace(options_.update.endpoints, options_.update.api_key, [this](std::uint32_t number) {
+      static_cast<void>(heal({"0@" + options_.update.endpoints.at(number).url}));
+      return true;
+    });
   std::optional<watcher> watching;
   if (!options_.service->watch.directory.empty())
-    watching.emplace(options_.service->watch, [this](const seen_version& seen) { publish(seen); });
+    watching.emplace(options_.service->watch, [this](const seen_version& seen) { return publish(seen); });
   spdlog::info("listening at {}", listening.addresses());
   while (!is_ending_) {
     eventfd_t count = 0;
@@ -120,7 +127,7 @@ void service::end(const std::string& id, const cause& why, json::object report) 
 }
 
 void service::commit(const update_book::work& next) {
-  const auto kept = divide_anew(next.id, next.asked.version, next.version);
+  const auto kept = divide_anew(next.id, next.asked, next.version);
   if (!kept.version) {
     end(next.id, kept.failed);
     return;
@@ -129,47 +136,13 @@ void service::commit(const update_book::work& next) {
   const auto& verdict = pushed.verdict;
   const bool is_updated = verdict.first_cause.code == ec::none;
   was_interrupted_ = verdict.first_cause.code == ec::interrupted;
-  if (is_updated)
+  if (is_updated && is_served(next.asked.version)) { // And not by some engines alone.
     versions().serve(next.asked.version, next.asked.is_rollback);
-  else if (options_.service->rolls_back)
+    do_engines_differ_ = false;
+  }
+  if (!is_updated && options_.service->rolls_back)
     pushed.report["rollback"] = roll_back_after_failure(next, verdict);
   end(next.id, verdict.first_cause, std::move(pushed.report));
-}
-
-/// All engines that answer: those that took the new version are given the old one again, and mixes end. Returns the
-/// report on it.
-json::object service::roll_back_after_failure(const update_book::work& failed,
-                                              const actors::update_verdict& verdict) {
-  const auto without = [](const char* outcome) {
-    return json::object{{"outcome", outcome}, {"version", nullptr}};
-  };
-  if (std::ranges::all_of(verdict.engines, [](const auto& engine) {
-        return engine.serves == actors::served_weights::unchanged;
-      }))
-    return without("unneeded");
-  const auto name = versions().served();
-  const auto version = versions().find(name);
-  if (!version || is_stuck() || signals_.has_come()) {
-    spdlog::warn("there is no roll-back: {}",
-                 !version ? "no version is known to be good" : "this node is ending");
-    return without("impossible");
-  }
-  spdlog::warn("rolling back to version {}", name);
-  auto before = failed.asked; // Paused as that one was.
-  before.version = name;
-  before.is_rollback = true;
-  json::object report;
-  try {
-    const auto kept = divide_anew(failed.id, name, version);
-    if (kept.version)
-      report = push(failed.id, before, kept.version, true).report;
-    else
-      report = {{"outcome", "failed"}, {"cause", kept.failed.what}};
-  } catch (const std::exception& error) {
-    report = {{"outcome", "failed"}, {"cause", error.what()}};
-  }
-  report["version"] = name;
-  return report;
 }
 
 resident_host::pushed service::push(const std::string& id, const update_request& asked,
@@ -180,9 +153,9 @@ resident_host::pushed service::push(const std::string& id, const update_request&
   run.meet = [&](const node_options& options, const actors::update_ptr& update) {
     auto coordinator = spawn_coordinator(host_.runtime(), options, update);
     if (fleet_)
-      order = fleet_->begin(actors::push_order{0, run.name, version->edition,
-                                               std::string{io::name(run.pause)}, asked.is_rollback,
-                                               spares_silent, version->hosts, run.engines, coordinator});
+      order =
+          fleet_->begin(actors::push_order{0, run.name, version->edition, std::string{io::name(run.pause)},
+                                           spares_silent, version->hosts, run.engines, coordinator});
     return coordinator;
   };
   run.begins = [&](const actors::update_ptr& update) { book_.now_runs(id, update); };
@@ -190,43 +163,60 @@ resident_host::pushed service::push(const std::string& id, const update_request&
   if (order && !is_stuck()) // What went wrong there is in the verdict.
     static_cast<void>(fleet_->end(*order, {}, options_.update.stay_time + others_wait));
   is_ending_ = is_ending_ || is_stuck();
-  const auto& engines = pushed.verdict.engines;
-  if (pushed.verdict.first_cause.code == ec::none) {
-    if (std::ranges::none_of(engines, &actors::engine_verdict::is_spared))
-      do_engines_differ_ = false;
-    keep(pushed.metas);
-  } else if (!std::ranges::all_of(engines, [](const auto& engine) {
-               return engine.serves == actors::served_weights::unchanged;
-             })) {
+  const bool is_updated = pushed.verdict.first_cause.code == ec::none;
+  if (!is_updated && !std::ranges::all_of(pushed.verdict.engines, [](const auto& engine) {
+        return engine.serves == actors::served_weights::unchanged;
+      }))
     do_engines_differ_ = true;
-  }
+  if (is_updated && asked.engines.empty() && !spares_silent)
+    keep(pushed.metas);
   engines_.note(pushed.verdict, asked.version, known_hosts(), options_.layout, version->hosts);
+  if (is_served(versions().served()))
+    do_engines_differ_ = false;
   if (fleet_)
     pushed.report["absent_hosts"] = absent_hosts(version->hosts);
   return pushed;
 }
 
-/// On the watcher's thread.
-void service::publish(const seen_version& seen) {
+std::optional<update_book::filed> service::heal(const std::vector<std::string>& engines) {
+  engines_.forget(engine_states::find_all(engines, known_hosts()));
+  if (versions().served().empty())
+    return std::nullopt;
+  update_request request;
+  request.is_rollback = request.is_heal = true;
+  request.engines = engines;
+  return book_.file(request, {});
+}
+
+/// On the watcher's thread. False: try again.
+bool service::publish(const seen_version& seen) {
   update_request request;
   request.version = io::valid_utf8(seen.name);
   request.checkpoint_path = seen.path;
-  spdlog::info("--watch: version {} is complete", request.version);
   const auto change = watched_changes_.look(versions().change_of(request.version, request.checkpoint_path));
-  const auto filed =
-      book_.file(request, {change.value_or("its file system does not answer"), is_served(request.version)});
+  if (!change)
+    throw std::runtime_error{seen.path.string() + ": the file system does not answer"};
+  const auto filed = book_.file(request, {*change, is_served(request.version)});
+  if (filed.refused && filed.refused->http_status == 429)
+    throw std::runtime_error{filed.refused->why};
   if (filed.refused) {
     spdlog::error("--watch: {}", filed.refused->why);
-    return;
+    return true;
   }
+  spdlog::info("--watch: version {} is complete", request.version);
+  if (const auto before = book_.describe(last_watched_);
+      before && before->at("state").as_string() == name(update_state::queued))
+    static_cast<void>(book_.cancel(last_watched_)); // It is overtaken.
+  last_watched_ = filed.id;
   std::erase(watched_, request.version);
   watched_.push_back(request.version);
   const auto kept_max = options_.service->kept_versions_max;
-  while (kept_max != 0 && watched_.size() > kept_max
+  while (kept_max != 0 && watched_.size() > kept_max && !book_.is_waiting(watched_.front())
          && drop(watched_.front()) != version_shelf::dropped::is_served) {
     book_.forget(watched_.front());
     watched_.erase(watched_.begin());
   }
+  return true;
 }
 
 /// Engines serve another version now, also where that is not offered.

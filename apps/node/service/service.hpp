@@ -13,6 +13,7 @@
 #include "apps/node/attendant.hpp"
 #include "apps/node/command_line.hpp"
 #include "apps/node/service/engine_states.hpp"
+#include "apps/node/service/engine_watch.hpp"
 #include "apps/node/service/fleet.hpp"
 #include "apps/node/service/resident_host.hpp"
 #include "apps/node/service/update_book.hpp"
@@ -21,6 +22,7 @@
 #include <filesystem>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -44,6 +46,11 @@ public:
   [[nodiscard]] bool is_stuck() const noexcept { return host_.is_stuck(); }
 
   // For the HTTP side; any thread.
+
+  /// Engines were started again: files an update to what they are to serve. Throws std::invalid_argument for engines that
+  /// are not known. Nothing where no version is known to be served.
+  [[nodiscard]] std::optional<update_book::filed> heal(const std::vector<std::string>& engines);
+
   [[nodiscard]] update_book& updates() noexcept { return book_; }
   [[nodiscard]] version_shelf& versions() noexcept { return host_.versions(); }
   [[nodiscard]] version_shelf::dropped drop(const std::string& version);
@@ -75,17 +82,19 @@ private:
                                                 const actors::version_ptr& known);
   [[nodiscard]] kept_version try_to_prepare(const wanted_version& wanted, const std::stop_token& stop,
                                             std::vector<std::uint32_t>& lost);
-  [[nodiscard]] kept_version divide_anew(const std::string& id, const std::string& name,
+  [[nodiscard]] kept_version divide_anew(const std::string& id, const update_request& asked,
                                          const actors::version_ptr& version);
   [[nodiscard]] resident_host::pushed push(const std::string& id, const update_request& asked,
                                            const actors::version_ptr& version, bool spares_silent = false);
+  [[nodiscard]] boost::json::object push_to_those_that_can(const std::string& id, update_request asked,
+                                                           actors::version_ptr version);
   [[nodiscard]] boost::json::object roll_back_after_failure(const update_book::work& failed,
                                                             const actors::update_verdict& verdict);
   [[nodiscard]] std::vector<actors::known_host> known_hosts() const;
   [[nodiscard]] boost::json::array absent_hosts(const std::vector<std::uint32_t>& hosts) const;
   void stop_preparing();
   void keep(const std::optional<io::metas>& metas);
-  void publish(const seen_version& seen);
+  [[nodiscard]] bool publish(const seen_version& seen);
 
   const node_options& options_;
   const signal_guard& signals_;
@@ -94,6 +103,7 @@ private:
   resident_host host_;
   std::unique_ptr<fleet> fleet_;     ///< null where there is one host
   file_system_look watched_changes_; ///< the watcher's thread
+  std::string last_watched_;         ///< id of the last update that came so; likewise
   std::vector<std::string> watched_; ///< versions that came so and are remembered, the oldest first; likewise
   bool is_ending_ = false;
   bool was_interrupted_ = false;   ///< the last update was, which engines may have felt

@@ -42,6 +42,8 @@ void add_service_flags(CLI::App& app, service_flags& flags) {
   flags.serve
       ->add_option("--read-limit", flags.read_limit, "Bytes a second at most while a version is prepared")
       ->transform(CLI::AsSizeValue(false));
+  flags.serve->add_flag("--heal", flags.heal,
+                        "Give engines that were started again the version that they are to serve");
   flags.serve->add_option("--watch", flags.watch,
                           "Publish each new version that is complete in this directory, under its name;\n"
                           "those that are overtaken are skipped");
@@ -105,6 +107,7 @@ service_options check(const service_flags& flags) {
                                 "--listen-key-file, or listen at a unix: socket"};
   options.resident_memory_bytes = flags.resident_memory_bytes;
   options.read_bytes_per_second_max = flags.read_limit;
+  options.heals = flags.heal;
   options.rolls_back = flags.on_failure == "rollback";
   options.watch = {flags.watch, flags.watch_marker};
   options.kept_versions_max = flags.keep;

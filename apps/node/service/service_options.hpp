@@ -25,6 +25,7 @@ struct service_options {
   watch_options watch;
   std::uint32_t kept_versions_max =
       0;                   ///< of those that were watched for: older ones are forgotten; 0: none is
+  bool heals = false;      ///< engines that were started again get what they served
   bool rolls_back = false; ///< after a failed update the engines get what they served before
 };
 
@@ -39,6 +40,7 @@ struct service_flags {
   std::string watch;
   std::string watch_marker = "STABLE";
   std::uint32_t keep = 0;
+  bool heal = false;
 };
 
 void add_service_flags(CLI::App& app, service_flags& flags);

@@ -5,7 +5,11 @@
 
 #include "apps/node/service/service.hpp"
 
+#include "actors/cluster/introductions.hpp"
+
 #include <algorithm>
+#include <filesystem>
+#include <tuple>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -14,22 +18,15 @@ namespace ckpt::apps {
 
 using actors::ec;
 
-/// The version itself, never what may be at its path by now. Without a name: the one before, or the last good one
-/// where engines do not all serve it.
-void service::prepare_rollback(const update_book::work& next) {
-  auto name = next.asked.version;
-  if (name.empty())
-    name = do_engines_differ_ ? versions().served() : versions().previous();
-  if (auto version = versions().find(name))
-    book_.is_prepared(next.id, name, std::move(version));
-  else
-    end(next.id, {ec::usage, name.empty() ? "there is no version before the one that is served"
-                                          : "no version " + name + " is known"});
-}
-
-/// Read anew, whatever is known under this name: an earlier try may have been of other content.
+/// Read anew, unless its files are what they were: an earlier try under this name may have been of other content.
 void service::prepare_update(const update_book::work& next) {
-  const auto opened = prepare_everywhere(next.id, next.asked.version, next.asked.checkpoint_path, nullptr);
+  const auto& [version, path] = std::tie(next.asked.version, next.asked.checkpoint_path);
+  auto known = next.asked.is_forced ? nullptr : versions().find(version);
+  if (known
+      && (known->checkpoint.path != path || !versions().change_of(version, path)().empty()
+          || !std::filesystem::exists(path)))
+    known = nullptr;
+  const auto opened = prepare_everywhere(next.id, version, path, known);
   if (opened.version)
     book_.is_prepared(next.id, next.asked.version, opened.version);
   else
@@ -89,11 +86,18 @@ kept_version service::prepare_everywhere(const std::string& id, const std::strin
 }
 
 /// Before a version that was prepared is pushed: hosts may have come or gone since.
-kept_version service::divide_anew(const std::string& id, const std::string& name,
+kept_version service::divide_anew(const std::string& id, const update_request& asked,
                                   const actors::version_ptr& version) {
   if (!fleet_)
     return {version};
-  auto kept = prepare_everywhere(id, name, version->checkpoint.path, version);
+  auto kept = prepare_everywhere(id, asked.version, version->checkpoint.path, version);
+  if (kept.version)
+    for (const auto& [host, number] : engine_states::find_all(asked.engines, known_hosts()))
+      if (!std::ranges::binary_search(kept.version->hosts, host))
+        return {nullptr,
+                {ec::host_lost, "an engine that is to be updated is not reachable: "
+                                    + actors::host_label(host, known_hosts().at(host).name)
+                                    + " is not there, or shares an engine with one that is not"}};
   if (kept.version && signals_.has_come())
     kept = {nullptr, {ec::interrupted, "interrupted before any engine was asked for anything"}};
   return kept;
@@ -105,8 +109,11 @@ kept_version service::try_to_prepare(const wanted_version& wanted, const std::st
     return {nullptr, {ec::host_lost, "a host that shares an engine with host 0 is not there"}};
   if (!fleet_)
     return host_.prepare(wanted, stop);
+  auto needed = book_.needed_versions();
+  for (auto& name : {versions().served(), versions().previous()})
+    needed.push_back(name);
   const auto order = fleet_->begin(actors::prepare_order{
-      0, wanted.name, wanted.edition, wanted.checkpoint_path, wanted.hosts, book_.needed_versions()});
+      0, wanted.name, wanted.edition, wanted.checkpoint_path, wanted.hosts, std::move(needed)});
   auto opened = host_.prepare(wanted, stop);
   if (!opened.version) { // The others need not go on.
     const std::lock_guard lock{mutex_};

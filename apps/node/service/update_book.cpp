@@ -59,7 +59,8 @@ update_book::update_book() : prefix_{id_prefix()} {}
 update_book::filed update_book::file(const update_request& asked, const known_version& of_it) {
   std::unique_lock lock{mutex_};
   for (auto& known : entries_ | std::views::reverse) {
-    if (known.asked.version != asked.version || asked.is_rollback != known.asked.is_rollback)
+    if (known.asked.version != asked.version || asked.is_rollback != known.asked.is_rollback
+        || asked.is_heal != known.asked.is_heal)
       continue;
     const bool is_for_others = known.asked.engines != asked.engines;
     if (known.is_forgotten || known.state == update_state::failed || known.state == update_state::cancelled)
@@ -244,6 +245,12 @@ std::vector<std::string> update_book::needed_versions() const {
     if (one.version)
       names.push_back(one.asked.version);
   return names;
+}
+
+bool update_book::is_waiting(const std::string& version) const {
+  const std::lock_guard lock{mutex_};
+  return std::ranges::any_of(
+      entries_, [&](const entry& one) { return one.asked.version == version && !is_over(one.state); });
 }
 
 bool update_book::is_cancelled(const std::string& id) const {

@@ -32,6 +32,7 @@ struct update_request {
   std::vector<std::string> engines;    ///< as engine_states::find_all() knows them; empty: all
   bool waits_for_commit = false;
   bool is_rollback = false;
+  bool is_heal = false;   ///< a roll-back to what its engines are to serve by then, unless they do
   bool is_forced = false; ///< also where the engines are known to serve the version
 };
 
@@ -111,6 +112,9 @@ public:
 
   /// Versions that are prepared, and wait.
   [[nodiscard]] std::vector<std::string> needed_versions() const;
+
+  /// True while an update to it is not over.
+  [[nodiscard]] bool is_waiting(const std::string& version) const;
 
   /// True when the update has been cancelled while it was prepared.
   [[nodiscard]] bool is_cancelled(const std::string& id) const;

@@ -6,7 +6,9 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <stdexcept>
 #include <system_error>
+#include <tuple>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -18,27 +20,29 @@ namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
 constexpr auto look_every = 500ms;
+constexpr std::size_t names_max = 100'000;
 
-/// Fits into the text of a file_system_look. No name contains it.
+/// Between the time and the name, in the text of a file_system_look.
 constexpr char separator = '/';
 
-[[nodiscard]] std::string to_text(const seen_version& seen) {
-  return seen.stamp.empty() ? std::string{} : seen.stamp + separator + seen.name;
+[[nodiscard]] std::string to_text(const std::optional<seen_version>& seen) {
+  return seen ? std::to_string(seen->completed) + separator + seen->name : std::string{};
 }
 
-[[nodiscard]] seen_version from_text(const fs::path& directory, const std::string& text) {
+[[nodiscard]] std::optional<seen_version> from_text(const fs::path& directory, const std::string& text) {
   const auto at = text.find(separator);
   if (at == std::string::npos)
-    return {};
+    return std::nullopt;
   const auto name = text.substr(at + 1);
-  return {directory / name, name, text.substr(0, at)};
+  return seen_version{directory / name, name, std::stoll(text)};
 }
+
+[[nodiscard]] auto age_of(const seen_version& seen) { return std::tie(seen.completed, seen.name); }
 
 } // namespace
 
-seen_version find_newest(const watch_options& options) {
-  seen_version newest;
-  fs::file_time_type newest_time;
+std::optional<seen_version> find_newest(const watch_options& options) {
+  std::optional<seen_version> newest;
   for (const auto& entry : fs::directory_iterator{options.directory}) {
     const auto name = entry.path().filename().string();
     std::error_code gone; // Whoever cleans up may be faster.
@@ -46,17 +50,35 @@ seen_version find_newest(const watch_options& options) {
       continue;
     const auto time =
         fs::last_write_time(options.marker.empty() ? entry.path() : entry.path() / options.marker, gone);
-    if (gone || (!newest.stamp.empty() && std::pair{time, name} <= std::pair{newest_time, newest.name}))
+    if (gone)
       continue;
-    newest_time = time;
-    newest = {entry.path(), name, std::to_string(time.time_since_epoch().count())};
+    seen_version seen{entry.path(), name, time.time_since_epoch().count()};
+    if (!newest || age_of(seen) > age_of(*newest))
+      newest = std::move(seen);
   }
   return newest;
 }
 
-watcher::watcher(watch_options options, std::function<void(const seen_version&)> came)
+/// What is newest because a newer one was removed, or because somebody wrote into it, is none.
+bool watcher::is_news(const seen_version& seen) const {
+  return (!last_ || age_of(seen) > age_of(*last_)) && !names_.contains(seen.name);
+}
+
+void watcher::look(const watch_options& options, const std::function<bool(const seen_version&)>& came) {
+  const auto text = look_.look([options] { return to_text(find_newest(options)); });
+  if (!text)
+    throw std::runtime_error{options.directory.string() + ": the file system does not answer"};
+  const auto seen = from_text(options.directory, *text);
+  if (!seen || !is_news(*seen) || !came(*seen))
+    return;
+  last_ = seen;
+  if (names_.size() >= names_max)
+    names_.clear(); // Older ones are not news by their time.
+  names_.insert(seen->name);
+}
+
+watcher::watcher(watch_options options, std::function<bool(const seen_version&)> came)
     : thread_{[this, options = std::move(options), came = std::move(came)](const std::stop_token& stop) {
-        seen_version last;
         std::string last_why;
         std::mutex mutex;
         std::condition_variable_any nobody_wakes;
@@ -64,12 +86,7 @@ watcher::watcher(watch_options options, std::function<void(const seen_version&)>
         do {
           std::string why;
           try {
-            const auto text = look_.look([options] { return to_text(find_newest(options)); });
-            const auto seen = text ? from_text(options.directory, *text) : seen_version{};
-            if (!text)
-              why = options.directory.string() + ": the file system does not answer";
-            else if (!seen.stamp.empty() && std::exchange(last, seen) != seen)
-              came(seen);
+            look(options, came);
           } catch (const std::exception& error) {
             why = error.what();
           }

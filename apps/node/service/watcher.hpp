@@ -8,8 +8,11 @@
 
 #include "apps/node/service/file_system_look.hpp"
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
+#include <set>
 #include <string>
 #include <thread>
 
@@ -24,23 +27,27 @@ struct watch_options {
 struct seen_version {
   std::filesystem::path path;
   std::string name;
-  std::string stamp; ///< of the moment in which it was completed; empty: there is none
-
-  [[nodiscard]] bool operator==(const seen_version&) const = default;
+  std::int64_t completed = 0; ///< when, in units of the file system's clock
 };
 
-/// The newest complete version in the directory. Names that begin with a point are not looked at. Throws
+/// The newest complete version in the directory, if there is one. Names that begin with a point are not looked at. Throws
 /// std::filesystem::filesystem_error.
-[[nodiscard]] seen_version find_newest(const watch_options& options);
+[[nodiscard]] std::optional<seen_version> find_newest(const watch_options& options);
 
 class watcher {
 public:
-  /// Calls `came`, on the watcher's thread, for the newest version whenever that is another one: those that were overtaken
-  /// are skipped.
-  watcher(watch_options options, std::function<void(const seen_version&)> came);
+  /// Calls `came`, on the watcher's thread, for each version that is newer than all before it, once for each name, and again
+  /// until that returns true. Those that were overtaken meanwhile are skipped.
+  watcher(watch_options options, std::function<bool(const seen_version&)> came);
 
 private:
+  [[nodiscard]] bool is_news(const seen_version& seen) const;
+  void look(const watch_options& options, const std::function<bool(const seen_version&)>& came);
+
+  // The watcher's thread's.
   file_system_look look_;
+  std::optional<seen_version> last_; ///< that was taken
+  std::set<std::string> names_;      ///< of all that were
   std::jthread thread_;
 };
 

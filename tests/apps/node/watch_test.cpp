@@ -57,6 +57,14 @@ TEST_F(resident_watch_test, publishes_what_is_complete_in_a_directory_that_it_wa
   for (const auto& version : versions.as_array())
     EXPECT_NE(version.at("version"), "step-1") << "--keep 2";
   EXPECT_TRUE(fs::exists(watched / "step-1")) << "files are the user's";
+  fs::remove_all(watched / "step-4"); // Which makes another one the newest.
+  complete("step-2");
+  add("step-6");
+  complete("step-6");
+  EXPECT_TRUE(comes_to("step-6")) << node_->output();
+  ASSERT_EQ(ask_node("status"), 0);
+  const auto updates = answer();
+  EXPECT_EQ(updates.as_array().size(), 4u) << "nothing goes back by itself: " << updates;
 }
 
 TEST_F(resident_watch_test, takes_a_directory_for_complete_once_it_has_its_name) {
