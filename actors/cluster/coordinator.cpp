@@ -39,8 +39,9 @@ void finish_if_told(self_pointer self) {
   self->quit();
 }
 
-/// Of a host that has not said how it ended: without a begin it cannot have asked its engines for anything.
-[[nodiscard]] host_verdict never_begun(const coordinator_state& state, std::uint32_t host) {
+/// What is known of the engines of a host that has not said how it ended: spared ones were not asked for anything, and
+/// without a begin none was.
+[[nodiscard]] host_verdict without_verdict(const coordinator_state& state, std::uint32_t host) {
   const auto& introduction = state.members[host].introduction;
   auto layout = state.options.layout;
   layout.host = host;
@@ -48,6 +49,12 @@ void finish_if_told(self_pointer self) {
   endpoints.resize(layout.engines_led_by(host).size());
   auto verdict = untouched(state.first_cause, layout, endpoints);
   verdict.name = introduction.name;
+  for (auto& share : verdict.engines)
+    share.is_spared = std::ranges::any_of(state.members, [&](const member& one) {
+      return std::ranges::find(one.introduction.spared, share.engine) != one.introduction.spared.end();
+    });
+  if (state.has_begun)
+    std::erase_if(verdict.engines, [](const engine_share& share) { return !share.is_spared; });
   return verdict;
 }
 
@@ -63,8 +70,8 @@ void tell(self_pointer self) {
       if (state.first_cause.code == ec::none)
         state.first_cause = one.verdict->first_cause;
       verdicts.push_back(std::move(*one.verdict));
-    } else if (!state.has_begun) {
-      verdicts.push_back(never_begun(state, host));
+    } else if (auto known = without_verdict(state, host); !known.engines.empty()) {
+      verdicts.push_back(std::move(known));
     }
   if (state.first_cause.code == ec::none && state.options.expected)
     state.first_cause = judge_proofs(verdicts, state.options.expected());

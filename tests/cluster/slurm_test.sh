@@ -142,3 +142,26 @@ stop_sinks
 start_sinks
 expect_update_succeeds "the update after it"
 stop_sinks
+
+# A job with a resident node and a loop that publishes two versions: it ends with the loop's status.
+start_sinks --readiness serving
+urls=()
+for index in 0 1; do
+  urls+=("http://127.0.0.1:$(<"$scratch/port$index")")
+done
+export NODE=$build/apps/ckpt-actor-node DEVICE=host DEVICES=1 WORKERS=1 ENDPOINTS="${urls[*]}" ENGINE_COMMAND="" \
+  SOCKETS=$scratch/sockets MASTER_PORT=$((master_port + 1)) TIMEOUT=$patience_s RESIDENT_MEMORY=256MiB \
+  MORE="--master-addr 127.0.0.1 --bucket-size 4MiB --chunk-size 1MiB --host-memory 16MiB"
+export LOOP="for v in 1 2; do '$NODE' publish '$scratch/checkpoint' --version step-\$v --wait --node \"\$CKPT_NODE\" || exit; done; exit 7"
+status=0
+timeout $patience_s sbatch -N2 --wait --output="$scratch/resident.log" "$(dirname "$slurm")/../../apps/slurm/resident.sbatch" ||
+  status=$?
+((status == 7)) || fail "the job with a resident node ended with status $status"
+for index in 0 1; do
+  [[ $(grep -c 'verified bit for bit' "$scratch/sink$index.log") == 2 ]] || fail "engine $index has not taken both versions"
+  grep -q 'step-2' "$scratch/sink$index.log" || fail "engine $index does not serve the second version"
+done
+until_true no_job_left || fail "the job with a resident node leaves something running"
+until_true no_ring_left || fail "the job with a resident node left in /dev/shm: $(rings_left)"
+echo "the job with a resident node: both engines took both versions"
+stop_sinks

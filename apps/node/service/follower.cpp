@@ -6,6 +6,7 @@
 #include "apps/node/control_network.hpp"
 #include "apps/node/service/engine_watch.hpp"
 #include "apps/node/service/http_side.hpp"
+#include "apps/node/service/service_manager.hpp"
 #include "apps/node/take_part.hpp"
 #include "io/engine/engine_api.hpp"
 #include "io/error.hpp"
@@ -99,6 +100,7 @@ int follower::run() {
   {
     const http_side listening{context_, std::move(listen)};
     spdlog::info("listening at {}", listening.addresses());
+    tell_service_manager("READY=1");
     std::optional<engine_watch> looking_after;
     if (options_.service->heals)
       looking_after.emplace(options_.update.endpoints, options_.update.api_key,
@@ -114,6 +116,7 @@ int follower::run() {
                   || signals_.wait(look_every, wakeup_.number()) != 0;
     }
     spdlog::info("ending");
+    tell_service_manager("STOPPING=1");
   }
   return is_stuck() || was_interrupted_ ? actors::exit_status(ec::interrupted) : status;
 }

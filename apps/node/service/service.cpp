@@ -7,6 +7,7 @@
 #include "actors/update/verdict.hpp"
 #include "apps/node/service/http_side.hpp"
 #include "apps/node/service/routes.hpp"
+#include "apps/node/service/service_manager.hpp"
 #include "apps/node/take_part.hpp"
 #include "io/error.hpp"
 #include "io/utf8.hpp"
@@ -86,6 +87,7 @@ int service::run() {
   if (!options_.service->watch.directory.empty())
     watching.emplace(options_.service->watch, [this](const seen_version& seen) { return publish(seen); });
   spdlog::info("listening at {}", listening.addresses());
+  tell_service_manager("READY=1");
   while (!is_ending_) {
     eventfd_t count = 0;
     ::eventfd_read(wakeup.number(), &count);
@@ -97,6 +99,7 @@ int service::run() {
       is_ending_ = true;
   }
   spdlog::info("ending");
+  tell_service_manager("STOPPING=1");
   if (fleet_)
     fleet_->close(); // Before the HTTP side: it passes requests on to it.
   return is_stuck() || was_interrupted_ ? actors::exit_status(ec::interrupted) : 0;

@@ -1,18 +1,27 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A resident node that looks for new versions itself.
+// A resident node and its surroundings: directories that it watches, the service manager that started it.
 
 #include "tests/apps/node/service_fixture.hpp"
 
+#include "io/fd.hpp"
+
+#include <array>
+#include <csignal>
+#include <cstdlib>
 #include <fstream>
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 namespace ckpt::tests {
 namespace {
 
 namespace fs = std::filesystem;
 
-class resident_watch_test : public service_test {
+class resident_surroundings_test : public service_test {
 protected:
   void SetUp() override {
     checkpoint_ = make_checkpoint();
@@ -32,7 +41,7 @@ protected:
   fs::path checkpoint_;
 };
 
-TEST_F(resident_watch_test, publishes_what_is_complete_in_a_directory_that_it_watches) {
+TEST_F(resident_surroundings_test, publishes_what_is_complete_in_a_directory_that_it_watches) {
   const auto watched = scratch_.path() / "steps";
   fs::create_directory(watched);
   const auto add = [&](const std::string& name) { fs::copy(checkpoint_, watched / name); };
@@ -67,13 +76,35 @@ TEST_F(resident_watch_test, publishes_what_is_complete_in_a_directory_that_it_wa
   EXPECT_EQ(updates.as_array().size(), 4u) << "nothing goes back by itself: " << updates;
 }
 
-TEST_F(resident_watch_test, takes_a_directory_for_complete_once_it_has_its_name) {
+TEST_F(resident_surroundings_test, takes_a_directory_for_complete_once_it_has_its_name) {
   const auto watched = scratch_.path() / "steps";
   fs::create_directory(watched);
   start_service({"--watch", watched, "--watch-marker", ""});
   fs::copy(checkpoint_, watched / ".writing");
   fs::rename(watched / ".writing", watched / "step-1");
   EXPECT_TRUE(comes_to("step-1")) << node_->output();
+}
+
+TEST_F(resident_surroundings_test, tells_its_service_manager_when_it_listens_and_when_it_ends) {
+  const auto told = scratch_.path() / "notify.sock";
+  const io::fd manager{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  told.string().copy(address.sun_path, sizeof address.sun_path - 1);
+  ASSERT_EQ(::bind(manager.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  ::setenv("NOTIFY_SOCKET", told.c_str(), 1);
+  start_service();
+  ::unsetenv("NOTIFY_SOCKET");
+  const auto next = [&] {
+    pollfd waiting{manager.number(), POLLIN, 0};
+    std::array<char, 64> text{};
+    if (::poll(&waiting, 1, 20'000) == 1)
+      static_cast<void>(::recv(manager.number(), text.data(), text.size() - 1, 0));
+    return std::string{text.data()};
+  };
+  EXPECT_EQ(next(), "READY=1");
+  node_->send_signal(SIGTERM);
+  EXPECT_EQ(next(), "STOPPING=1");
 }
 
 } // namespace
