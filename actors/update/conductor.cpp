@@ -15,8 +15,6 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
-#include <spdlog/spdlog.h>
-
 namespace ckpt::actors {
 namespace {
 
@@ -265,8 +263,6 @@ void on_server(self_pointer self, const server_progress& progress) {
   switch (progress.at) {
   case step::ready:
     engine.ready = true;
-    if (!state.context->is_spared(state.led_engine(progress.engine)))
-      spdlog::info("engine {} is ready", state.context->options.endpoints[progress.engine].url);
     report_if_ready(self);
     break;
   case step::cleared:

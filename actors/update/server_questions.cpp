@@ -65,6 +65,7 @@ void on_asked(self_pointer self) {
       return;
     }
     state.at = step::ready;
+    spdlog::info("engine {} is ready", url(state));
     tell(self, server_progress::step::ready);
     return;
   }

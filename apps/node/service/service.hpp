@@ -101,9 +101,9 @@ private:
   update_book book_;
   engine_states engines_;
   resident_host host_;
-  std::unique_ptr<fleet> fleet_;     ///< null where there is one host
-  file_system_look watched_changes_; ///< the watcher's thread
-  std::string last_watched_;         ///< id of the last update that came so; likewise
+  std::unique_ptr<fleet> fleet_;                  ///< null where there is one host
+  file_system_look<std::string> watched_changes_; ///< the watcher's thread
+  std::string last_watched_;                      ///< id of the last update that came so; likewise
   std::vector<std::string> watched_; ///< versions that came so and are remembered, the oldest first; likewise
   bool is_ending_ = false;
   bool was_interrupted_ = false;   ///< the last update was, which engines may have felt

@@ -22,21 +22,6 @@ using namespace std::chrono_literals;
 constexpr auto look_every = 500ms;
 constexpr std::size_t names_max = 100'000;
 
-/// Between the time and the name, in the text of a file_system_look.
-constexpr char separator = '/';
-
-[[nodiscard]] std::string to_text(const std::optional<seen_version>& seen) {
-  return seen ? std::to_string(seen->completed) + separator + seen->name : std::string{};
-}
-
-[[nodiscard]] std::optional<seen_version> from_text(const fs::path& directory, const std::string& text) {
-  const auto at = text.find(separator);
-  if (at == std::string::npos)
-    return std::nullopt;
-  const auto name = text.substr(at + 1);
-  return seen_version{directory / name, name, std::stoll(text)};
-}
-
 [[nodiscard]] auto age_of(const seen_version& seen) { return std::tie(seen.completed, seen.name); }
 
 } // namespace
@@ -65,10 +50,10 @@ bool watcher::is_news(const seen_version& seen) const {
 }
 
 void watcher::look(const watch_options& options, const std::function<bool(const seen_version&)>& came) {
-  const auto text = look_.look([options] { return to_text(find_newest(options)); });
-  if (!text)
+  const auto answer = look_.look([options] { return find_newest(options); });
+  if (!answer)
     throw std::runtime_error{options.directory.string() + ": the file system does not answer"};
-  const auto seen = from_text(options.directory, *text);
+  const auto& seen = *answer;
   if (!seen || !is_news(*seen) || !came(*seen))
     return;
   last_ = seen;

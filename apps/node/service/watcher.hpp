@@ -45,7 +45,7 @@ private:
   void look(const watch_options& options, const std::function<bool(const seen_version&)>& came);
 
   // The watcher's thread's.
-  file_system_look look_;
+  file_system_look<std::optional<seen_version>> look_;
   std::optional<seen_version> last_; ///< that was taken
   std::set<std::string> names_;      ///< of all that were
   std::jthread thread_;
