@@ -95,8 +95,8 @@ void on_acknowledged(self_pointer self, conductor_state::device_part& device, st
     return;
   }
   self->send(state.reader, check_atom_v); // What the workers have taken may be half old and half new.
-  self->delayed_send(self, state.context->options.timeout, give_up_atom_v,
-                     static_cast<std::uint8_t>(phase::transferring));
+  state.check_deadline = meter::clock::now() + state.context->options.timeout;
+  look_again(self);
 }
 
 /// The files are what they were when they were opened, up to the last byte that was read.

@@ -74,12 +74,13 @@ struct conductor_state {
   chunk_source_actor reader;
   broadcaster_actor broadcaster;
   std::vector<device_part> devices;
-  std::vector<engine_part> engines;    ///< those that this host leads
-  std::vector<caf::actor_addr> living; ///< the parts that have not ended yet
-  std::uint32_t acknowledged = 0;      ///< buckets that all workers here have acknowledged
-  bool checked = false;                ///< after the last bucket: the files have not changed
-  bool ready = false;                  ///< milestone::ready was reported
-  bool answered = false;               ///< milestone::answered was reported
+  std::vector<engine_part> engines;        ///< those that this host leads
+  std::vector<caf::actor_addr> living;     ///< the parts that have not ended yet
+  std::uint32_t acknowledged = 0;          ///< buckets that all workers here have acknowledged
+  meter::clock::time_point check_deadline; ///< set after the last bucket
+  bool checked = false;                    ///< after the last bucket: the files have not changed
+  bool ready = false;                      ///< milestone::ready was reported
+  bool answered = false;                   ///< milestone::answered was reported
   cause first_cause;
   meter::clock::time_point started;
   double ready_seconds = 0;

@@ -16,6 +16,8 @@ using namespace std::chrono_literals;
 constexpr auto give_up_margin = std::chrono::milliseconds{12'000};
 constexpr auto end_wait = std::chrono::milliseconds{8'000};
 
+constexpr auto look_wait = std::chrono::milliseconds{1'000};
+
 } // namespace
 
 void deliver(self_pointer self) {
@@ -133,9 +135,17 @@ void end_without_last_words(self_pointer self) {
 
 } // namespace
 
+void look_again(self_pointer self) {
+  const auto& state = self->state;
+  self->delayed_send(self, std::min(state.context->options.timeout, look_wait), give_up_atom_v,
+                     static_cast<std::uint8_t>(state.at));
+}
+
 void on_time_over(self_pointer self) {
   const auto& state = self->state;
-  if (state.at == phase::transferring && !state.checked)
+  if (state.at == phase::transferring && !state.checked && meter::clock::now() < state.check_deadline)
+    look_again(self);
+  else if (state.at == phase::transferring && !state.checked)
     on_failure(self, {ec::timed_out,
                       "the file system did not say within the timeout whether the checkpoint has changed"});
   else if (state.at == phase::aborting)

@@ -52,8 +52,11 @@ void settle(self_pointer self, std::uint32_t engine);
 /// because other workers failed. Marks their devices: the next run then looks for them.
 void leave_marks(self_pointer self, std::uint32_t engine, bool is_unanswered);
 
-/// The deadline of the present phase has passed.
+/// The deadline of the present phase has passed, or it is to be looked at.
 void on_time_over(self_pointer self);
+
+/// Comes to on_time_over() soon: a message that waits for the deadline of a phase would outlive the run by minutes.
+void look_again(self_pointer self);
 
 /// A part has ended.
 void on_down(self_pointer self, const caf::down_msg& down);

@@ -103,7 +103,7 @@ TEST_F(resident_cluster_test, gives_engines_the_version_before_when_a_host_dies_
 }
 
 TEST_F(resident_cluster_test, begins_without_hosts_that_never_come_and_takes_them_in_later) {
-  node_flags_ = {"--timeout", "3", "--insecure-network"};
+  node_flags_ = {"--timeout", "5", "--insecure-network"};
   start_cluster({2, 1, 1}, {"--readiness", "serving"});
   start_service(0);
   ASSERT_EQ(publish(0, "v1"), 0) << said_ << all_logs();
