@@ -96,7 +96,7 @@ protected:
 };
 
 TEST_F(peers_test, brings_a_new_engine_every_tensor_from_memory) {
-  start_source({"--weight-version", "step-7"});
+  start_source({"--weight-version", "step-7", "--update-method", "all"});
   for (const auto* const workers : {"1", "3"}) {
     start_engine(expected_, {"--workers", workers});
     node_arguments_ = {"--inference-parallel-size", workers};
@@ -269,7 +269,7 @@ TEST_P(peer_flags_test, that_make_no_sense_are_refused) {
 
 const refusal refusals[] = {
     {"p2p_from_nobody", {"--update-method", "p2p"}, "name them with --load-metas-file"},
-    {"all", {"--update-method", "all", "--checkpoint-path", "x"}, "not built yet"},
+    {"all_without_an_offer", {"--update-method", "all", "--checkpoint-path", "x"}, "--save-metas-file"},
     {"no_such_file", {"--load-metas-file", "/nowhere/metas"}, "/nowhere/metas"},
     {"save_without_time", {"--checkpoint-path", "x", "--save-metas-file", "metas"}, "--sleep-time"},
     {"save_where_nothing_can_be",
