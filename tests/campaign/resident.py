@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A resident node over three hosts, of which something is killed at random moments of its updates.
 
-Each round publishes a version, kills -9 a node, host 0's node, an engine or one of its workers meanwhile, and checks that
+Each round publishes a version, kills -9 a node, host 0's node or an engine meanwhile, and checks that
 the update ends in time, that what is said is so, and that no engine which still answers is left with a mix. What was
 killed is started again, and the next version must reach every engine. Needs root (network namespaces).
 
@@ -116,29 +116,15 @@ class Cluster:
                 raise Finding(f"engine {host} does not serve {version}, but {update}")
 
     def kill(self, what, host):
-        if what == "node":
-            self.nodes[host].kill()
-            self.nodes[host].wait()
-        elif what == "engine":
-            self.engines[host].kill()
-            self.engines[host].wait()
-        else:
-            pid = self.engines[host].pid
-            children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            if children:  # Workers live for one update.
-                subprocess.run(["kill", "-9", children[0]], check=False)
-            return bool(children)
-        return True
+        process = (self.nodes if what == "node" else self.engines)[host]
+        process.kill()
+        process.wait()
 
     def mend(self, what, host):
         if what == "node":
             self.start_node(host)
-        if what in ("node", "nothing"):
-            return
-        if self.engines[host].poll() is None:
-            self.engines[host].kill()
-            self.engines[host].wait()
-        self.start_engine(host)
+        else:
+            self.start_engine(host)
 
     def end(self):
         for process in self.nodes:
@@ -153,7 +139,7 @@ class Cluster:
 
 
 def run_round(cluster, draw):
-    what = draw.choice(("node", "node", "engine", "worker"))
+    what = draw.choice(("node", "node", "engine"))
     victim = draw.randrange(HOSTS)
     asked = draw.randrange(HOSTS)
     before = cluster.last_update(0)["weight_version"]
@@ -161,13 +147,12 @@ def run_round(cluster, draw):
     if status != 0:
         raise Finding(f"publish at host {asked}: exit status {status}")
     time.sleep(draw.uniform(0, MOMENT_SECONDS_MAX))
-    if not cluster.kill(what, victim):
-        what, victim = "nothing", None
+    cluster.kill(what, victim)
     if (what, victim) != ("node", 0):
         status, answer = cluster.ask(0, "status", answer["id"], "--wait", seconds=UPDATE_SECONDS)
         if answer is None or not answer["over"]:
             raise Finding(f"the update has no end: {status}, {answer}")
-        judge(cluster, what, victim, before, version, answer)
+        judge(cluster, victim, before, version, answer)
     cluster.mend(what, victim)
     eventually("all hosts are here", cluster.all_are_here)
     version, status, answer = cluster.publish(draw.randrange(HOSTS), "--wait", seconds=UPDATE_SECONDS)
@@ -177,7 +162,7 @@ def run_round(cluster, draw):
     return f"{what} of host 0" if (what, victim) == ("node", 0) else what
 
 
-def judge(cluster, what, victim, before, version, answer):
+def judge(cluster, victim, before, version, answer):
     spared = [host for host in range(HOSTS) if host != victim]
     mixed = [host for host in spared if not cluster.serves_whole(host)]
     if mixed:
