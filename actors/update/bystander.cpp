@@ -18,8 +18,9 @@ namespace ckpt::actors {
 namespace {
 
 struct bystander_state {
-  bool is_open = false;
+  // CAF constructs a state from the actor's pointer where C++20 lets it. A flag in the first place would be true.
   std::vector<std::uint32_t> early; ///< buckets that came before the workers of other engines were asked for
+  bool is_open = false;
 };
 
 /// Its device gets all bytes and keeps none: a bucket may be overwritten as soon as it is there.
