@@ -101,7 +101,7 @@ update_book::filed update_book::file(const update_request& asked, const known_ve
 void update_book::forget(const std::string& version) {
   const std::lock_guard lock{mutex_};
   for (auto& one : entries_)
-    one.is_forgotten |= one.asked.version == version && is_over(one.state);
+    one.is_forgotten |= one.asked.version == version;
 }
 
 void update_book::forget_oldest() {

@@ -92,6 +92,18 @@ TEST_F(resident_test, touches_no_engine_before_the_commit) {
   EXPECT_EQ(served_version(), "v1");
 }
 
+TEST_F(resident_test, reads_a_dropped_version_anew_even_if_it_was_only_prepared) {
+  start_service({"--resident-memory", "200MiB"});
+  const auto step = copy("step");
+  spoil(step);
+  ASSERT_EQ(publish(step, "v1", {"--prepare", "--wait"}), 0) << said_;
+  ASSERT_EQ(ask_node("drop", {"v1"}), 0);
+  fs::remove_all(step);
+  fs::copy(checkpoint_, step);
+  EXPECT_EQ(publish(step, "v1"), 0) << said_;
+  EXPECT_TRUE(has_taken_all()) << "what is in the files now";
+}
+
 TEST_F(resident_test, can_be_cancelled_before_the_commit_only) {
   start_service();
   ASSERT_EQ(publish(checkpoint_, "v1", {"--prepare", "--wait"}), 0) << said_;
