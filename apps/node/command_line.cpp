@@ -212,8 +212,12 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
     throw std::invalid_argument{"--weight-version is not UTF-8, which a server could not read"};
   if (!raw.weight_version.empty())
     options.update.weight_version = raw.weight_version;
-  else if (options.peers.sources)
-    options.update.weight_version = options.peers.sources->weight_version;
+  if (const auto& sources = options.peers.sources; sources && sources->weight_version) {
+    if (options.update.weight_version.value_or(*sources->weight_version) != *sources->weight_version)
+      throw std::invalid_argument{"--weight-version " + raw.weight_version + ": the hosts of "
+                                  + raw.load_metas_file + " have version " + *sources->weight_version};
+    options.update.weight_version = sources->weight_version;
+  }
   options.update.pause = io::parse_pause_mode(options.update.engine, raw.pause);
   options.update.stay_time = milliseconds(raw.stay_seconds);
   options.update.timeout = milliseconds(raw.timeout_seconds);

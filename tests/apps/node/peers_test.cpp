@@ -172,6 +172,13 @@ TEST_F(peers_test, takes_nothing_but_the_version_of_the_file) {
   expect_refused(5, "another version than the file says");
 }
 
+TEST_F(peers_test, is_not_called_what_it_is_not) {
+  start_source({"--weight-version", "step-7"});
+  start_engine(expected_);
+  node_arguments_ = {"--weight-version", "step-8"};
+  expect_refused(2, "have version step-7");
+}
+
 TEST_F(peers_test, says_which_host_is_not_there) {
   start_source();
   start_engine(expected_);
