@@ -98,8 +98,7 @@ TEST_F(resident_test, reads_a_dropped_version_anew_even_if_it_was_only_prepared)
   spoil(step);
   ASSERT_EQ(publish(step, "v1", {"--prepare", "--wait"}), 0) << said_;
   ASSERT_EQ(ask_node("drop", {"v1"}), 0);
-  fs::remove_all(step);
-  fs::copy(checkpoint_, step);
+  fs::copy(checkpoint_, step, fs::copy_options::overwrite_existing | fs::copy_options::recursive);
   EXPECT_EQ(publish(step, "v1"), 0) << said_;
   EXPECT_TRUE(has_taken_all()) << "what is in the files now";
 }
