@@ -13,6 +13,7 @@ POST /behave    how the worker behaves in the next update, and in no other:
                 {"hold": true} keeps a view of the first tensor until the update after it begins
                 {"pause_seconds": S} takes at least so long for every list
                 {"die_at_list": N} is killed when list N, counted from 0, has come
+                {"tell_lists": true} adds "lists" to the worker's verdict: the names in each list
 """
 
 import argparse
@@ -58,6 +59,7 @@ class Worker:
         self.torch = torch
         self.options = options
         self.lists = lists
+        self.names = []  # in each list of the update under way
         self.held = None
         self.context = zmq.Context()
         if options.device == "cuda":
@@ -68,6 +70,7 @@ class Worker:
         if self.lists.value == behaviour.get("die_at_list", -1):
             os.kill(os.getpid(), signal.SIGKILL)
         weights = list(weights)
+        self.names.append([name for name, _ in weights])
         collector.load(weights)
         if behaviour.get("hold") and self.held is None:
             self.held = next((tensor for _, tensor in weights if tensor.numel() > 0), None)
@@ -95,6 +98,7 @@ class Worker:
         from checkpoint_engine.worker import update_weights_from_ipc
 
         self.held = None
+        self.names = []
         self.lists.value = 0
         collector = interop.Collector(fail_at=None)
         error = None
@@ -104,7 +108,8 @@ class Worker:
             self.compare(collector)
         except Exception:  # what a server would report as its failure
             error = traceback.format_exc()
-        return {"error": error, "tensors": len(collector.tensors), "wrong": collector.wrong[: interop.WRONG_SHOWN_MAX]}
+        verdict = {"error": error, "tensors": len(collector.tensors), "wrong": collector.wrong[: interop.WRONG_SHOWN_MAX]}
+        return verdict | ({"lists": self.names} if behaviour.get("tell_lists") else {})
 
     def measure(self):
         """The free memory of the GPU, when this process has given back what torch and the C library only keep for

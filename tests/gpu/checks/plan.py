@@ -20,6 +20,8 @@ STEPS = (
     Step("contracts", 180, "the tests of gpu/ that need a GPU"),
     Step("sink", 240, "whole updates into ckpt-sink, bit for bit"),
     Step("real-worker", 240, "whole updates into the published worker on torch, compared on the GPU"),
+    Step("groups", 120, "tensors that an engine has to get in one call, through the published worker"),
+    Step("resident", 300, "a node that stays: 20 updates, pauses, roll-back; an engine that joins"),
     Step("endurance", 540, "100 updates in a row: nothing grows"),
     Step("faults", 420, "a view that is kept, workers and nodes that are killed"),
     Step("nccl", 400, "two and four ranks that share the GPU through NCCL"),
