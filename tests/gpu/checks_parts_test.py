@@ -14,7 +14,7 @@ import unittest
 import zipfile
 from unittest import mock
 
-from checks import __main__ as command, checkpoints, packages, processes, reports, results, rounds, sanitizer, usage
+from checks import __main__ as command, checkpoints, groups, packages, processes, reports, results, rounds, sanitizer, usage
 from checks.place import Place
 from checks.results import FAILED, NOT_RUN, OK, CheckFailed, NotRun, Recorder
 from checks_scratch import ScratchTest
@@ -87,6 +87,15 @@ class Reports(unittest.TestCase):
         self.assertEqual(sanitizer.why_unsupported("the program says: not supported\n"), "")
         self.assertEqual(sanitizer.why_unsupported('========= Program hit cudaErrorNotSupported (error 801) due to '
                                                    '"operation not supported" on CUDA API call\n'), "")
+
+
+class Groups(unittest.TestCase):
+    def test_one_that_comes_in_two_lists_is_named(self):
+        weight, scale = "model.layers.3.mlp.experts.7.up_proj.weight", "model.layers.3.mlp.experts.7.up_proj.weight_scale_inv"
+        halves = ["model.layers.3.self_attn.q_a_proj.weight", "model.layers.3.self_attn.kv_a_proj_with_mqa.weight"]
+        self.assertEqual(groups.divided_groups([[weight, scale], halves]), [])
+        self.assertEqual(groups.divided_groups([[weight, *halves], [scale]]), ["model.layers.3.mlp.experts.7.up_proj"])
+        self.assertEqual(groups.divided_groups([halves[:1], [weight, scale, *halves[1:]]]), ["model.layers.3.self_attn."])
 
 
 class Packages(unittest.TestCase):
