@@ -49,10 +49,27 @@ void host_resources::begin_run(const io::bucket_plan& plan, std::uint32_t slab_c
     make_ring(*device, plan);
 }
 
+bool host_resources::pin(std::span<std::byte> memory) noexcept {
+  try {
+    for (const auto& device : devices_)
+      device->pin(memory);
+    return true;
+  } catch (const std::exception& error) {
+    spdlog::warn("{} of host memory cannot be pinned, copies from there are slow: {}",
+                 describe_bytes(memory.size()), error.what());
+    unpin(memory);
+    return false;
+  }
+}
+
+void host_resources::unpin(std::span<const std::byte> memory) noexcept {
+  for (const auto& device : devices_)
+    device->unpin(memory);
+}
+
 void host_resources::make_slabs(std::uint32_t count, std::uint64_t bytes) {
   if (slabs_ && !slabs_->is_abandoned())
-    for (const auto& device : devices_)
-      device->unpin(slabs_->memory());
+    unpin(slabs_->memory());
   slabs_.reset();
   auto made = std::make_unique<io::slab_pool>(count, bytes);
   std::vector<unsigned> nodes; // Every device finds slabs next to it.

@@ -10,9 +10,11 @@
 #include "io/plan/bucket_plan.hpp"
 #include "io/read/slab_pool.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 namespace ckpt::actors {
@@ -36,6 +38,12 @@ public:
   /// the previous run has left where it is large enough. Throws std::system_error, what a device throws, or
   /// std::runtime_error that names the largest group where a ring does not fit.
   void begin_run(const io::bucket_plan& plan, std::uint32_t slab_count, std::uint64_t slab_bytes);
+
+  /// Pins memory that outlives these resources or is unpinned before. False where a device cannot have it:
+  /// copies from it are slow.
+  [[nodiscard]] bool pin(std::span<std::byte> memory) noexcept;
+
+  void unpin(std::span<const std::byte> memory) noexcept;
 
   /// For one run, after begin_run(). Throws the collective's own error.
   [[nodiscard]] std::unique_ptr<gpu::collective> open_collective() const { return open_collective_(); }

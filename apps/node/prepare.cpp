@@ -46,6 +46,8 @@ template <class Function>
 auto step(ec otherwise, Function work) {
   try {
     return work();
+  } catch (const early_end&) {
+    throw;
   } catch (const std::exception& error) {
     throw early_end{actors::to_cause(error, otherwise)};
   }
@@ -154,6 +156,21 @@ private:
   return read;
 }
 
+/// What is kept in memory may have been there for days: compared while engines still serve. Throws early_end.
+void require_intact(const actors::weights_version& kept) {
+  if (!kept.resident || kept.source) // What comes from other hosts is compared when it comes.
+    return;
+  const auto changed = kept.resident->find_changed();
+  if (!changed)
+    return;
+  const auto& chunk = kept.plan.chunks[*changed];
+  throw early_end{
+      {ec::checkpoint_invalid,
+       kept.checkpoint.files[chunk.file].path.string() + ": its bytes at "
+           + std::to_string(chunk.window.offset)
+           + ", kept in memory, are not what was read: the memory of this host is not to be trusted"}};
+}
+
 void describe(const actors::weights_version& read) {
   const auto& checkpoint = read.checkpoint;
   for (const auto& remark : checkpoint.remarks)
@@ -163,15 +180,12 @@ void describe(const actors::weights_version& read) {
                checkpoint.files.size(), read.plan.buckets.size());
 }
 
-/// What is missing on this host, the user asked for; what does not fit, nobody could know. Throws early_end.
+/// What does not fit, nobody could know. Throws early_end.
 [[nodiscard]] actors::startup_report begin_run(const node_options& options, const io::bucket_plan& plan,
                                                std::shared_ptr<actors::host_resources>& resources) {
   stopwatch watch;
-  if (!resources) {
-    resources = step(ec::usage, [&] { return open_accelerators(options); });
-    for (const auto& device : resources->devices())
-      spdlog::info("{}: {}", device->uuid(), device->description());
-  }
+  if (auto failed = open_resources(options, resources); failed.code != ec::none)
+    throw early_end{std::move(failed)};
   const auto devices_seconds = watch.seconds();
   step(ec::unspecified, [&] {
     resources->begin_run(plan,
@@ -195,6 +209,20 @@ prepared_update nothing_prepared(const node_options& options, const cause& why) 
       why};
 }
 
+/// What is missing on this host, the user asked for.
+cause open_resources(const node_options& options, std::shared_ptr<actors::host_resources>& resources) {
+  if (resources)
+    return {};
+  try {
+    resources = open_accelerators(options);
+  } catch (const std::exception& error) {
+    return actors::to_cause(error, ec::usage);
+  }
+  for (const auto& device : resources->devices())
+    spdlog::info("{}: {}", device->uuid(), device->description());
+  return {};
+}
+
 void keep_in_memory(actors::weights_version& version, const node_options& options,
                     std::uint64_t bytes_per_second_max, const std::stop_token& stop) {
   io::resident_options kept;
@@ -202,8 +230,17 @@ void keep_in_memory(actors::weights_version& version, const node_options& option
   kept.reader.request_bytes_max = options.update.chunk_bytes;
   kept.timeout = options.update.timeout;
   kept.bytes_per_second_max = bytes_per_second_max;
-  version.resident = std::make_unique<const io::resident_chunks>(
+  version.resident = std::make_shared<const io::resident_chunks>(
       version.checkpoint, version.plan, actors::owned_chunks(options.layout, version.plan), kept, stop);
+}
+
+void pin_kept(actors::weights_version& version, const std::shared_ptr<actors::host_resources>& resources) {
+  const auto chunks = version.resident;
+  if (!chunks || chunks->memory().empty() || !resources->pin(chunks->memory()))
+    return;
+  // Unpinned before it is unmapped.
+  version.resident = {
+      chunks.get(), [chunks, resources](const io::resident_chunks*) { resources->unpin(chunks->memory()); }};
 }
 
 prepared_update prepare(const node_options& options, const std::stop_token& stop) {
@@ -229,6 +266,7 @@ prepared_update prepare(const node_options& options, const std::stop_token& stop
       step(ec::checkpoint_invalid, [&] { keep_in_memory(read, options, 0, stop); });
     std::shared_ptr<actors::host_resources> resources;
     const auto startup = begin_run(options, read.plan, resources);
+    pin_kept(read, resources);
     take_samples(std::move(content), read.checkpoint);
     prepared.update = step(ec::unspecified, [&] {
       return std::make_shared<actors::update>(
@@ -264,6 +302,7 @@ prepared_update prepare(const node_options& options, const actors::version_ptr& 
     if (resources) // Rings and staging memory are there.
       needs.memory_bytes = memory_of_all;
     step(ec::unspecified, [&] { require_resources(needs); });
+    step(ec::unspecified, [&] { require_intact(*version); });
     prepared.locks = lock_engines(options);
     const auto startup = begin_run(options, version->plan, resources);
     prepared.update = step(ec::unspecified, [&] {

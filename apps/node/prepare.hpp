@@ -27,9 +27,16 @@ struct prepared_update {
 /// to standard output and returns no update. `stop` ends the reading of a share that is to be offered.
 [[nodiscard]] prepared_update prepare(const node_options& options, const std::stop_token& stop = {});
 
+/// Opens the devices, unless they are open. Throws nothing: returns why they cannot be had, if so.
+[[nodiscard]] actors::cause open_resources(const node_options& options,
+                                           std::shared_ptr<actors::host_resources>& resources);
+
 /// Reads this host's share of `version`, and keeps it in memory. Throws what io::resident_chunks throws.
 void keep_in_memory(actors::weights_version& version, const node_options& options,
                     std::uint64_t bytes_per_second_max, const std::stop_token& stop);
+
+/// Pins what `version` keeps in memory, if it does, for as long as it is kept: the devices copy from there.
+void pin_kept(actors::weights_version& version, const std::shared_ptr<actors::host_resources>& resources);
 
 /// One that says why there is none.
 [[nodiscard]] prepared_update nothing_prepared(const node_options& options, const actors::cause& why);

@@ -5,7 +5,10 @@
 
 #include "io/error.hpp"
 #include "io/read/source_file.hpp"
+#include "io/usable_cores.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <map>
 #include <string>
@@ -181,9 +184,22 @@ std::byte* resident_chunks::room(std::uint32_t chunk) noexcept {
   return places_[chunk].bytes == 0 ? nullptr : memory_.data() + places_[chunk].offset;
 }
 
-bool resident_chunks::is_intact(std::uint32_t chunk) const noexcept {
-  const auto& place = places_[chunk];
-  return chunk_digest({memory_.data() + place.offset, place.bytes}) == place.digest;
+std::optional<std::uint32_t> resident_chunks::find_changed() const {
+  constexpr std::uint32_t none = ~0u;
+  std::atomic<std::uint32_t> next{0}, changed{none};
+  const auto compare = [&] {
+    for (auto chunk = next++; chunk < places_.size() && changed == none; chunk = next++)
+      if (const auto& place = places_[chunk];
+          place.bytes > 0 && chunk_digest({memory_.data() + place.offset, place.bytes}) != place.digest)
+        changed = chunk;
+  };
+  {
+    std::vector<std::jthread> helpers;
+    for (auto more = std::min<std::size_t>(usable_cores(), places_.size()); more > 1; --more)
+      helpers.emplace_back(compare);
+    compare();
+  }
+  return changed == none ? std::nullopt : std::optional{changed.load()};
 }
 
 } // namespace ckpt::io

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <vector>
@@ -50,9 +51,9 @@ public:
   /// Where the bytes of `chunk` are to be put; likewise.
   [[nodiscard]] std::byte* room(std::uint32_t chunk) noexcept;
 
-  /// False when the bytes of `chunk`, which has to be kept here, have changed since they were read: faulty
-  /// memory.
-  [[nodiscard]] bool is_intact(std::uint32_t chunk) const noexcept;
+  /// A chunk whose bytes have changed since they were read, if there is one: faulty memory. Compares all, on
+  /// as many threads as there are cores.
+  [[nodiscard]] std::optional<std::uint32_t> find_changed() const;
 
   /// chunk_digest() of `chunk`, which has to be kept here, when it was read.
   [[nodiscard]] std::uint64_t digest(std::uint32_t chunk) const noexcept { return places_[chunk].digest; }

@@ -75,6 +75,8 @@ kept_version resident_host::prepare(const wanted_version& wanted, const std::sto
         known && known->edition == wanted.edition && known->hosts == wanted.hosts)
       return {std::move(known)};
     const auto options = options_for(options_, wanted.checkpoint_path, wanted.name, wanted.hosts);
+    if (auto failed = open_resources(options, resources_); failed.code != ec::none)
+      return {nullptr, std::move(failed)};
     auto opened = open_version(options);
     if (!opened.version)
       return {nullptr, opened.failed};
@@ -106,6 +108,7 @@ void resident_host::keep_in_memory(actors::weights_version& opened, const node_o
     return;
   }
   apps::keep_in_memory(opened, options, options.service->read_bytes_per_second_max, stop);
+  pin_kept(opened, resources_);
   for (auto& file :
        opened.checkpoint.files) // Files that are removed in /dev/shm take memory while they are open.
     file.descriptor.reset();
