@@ -100,7 +100,8 @@ class Worker:
         self.held = None
         self.names = []
         self.lists.value = 0
-        collector = interop.Collector(fail_at=None)
+        good = types.SimpleNamespace(checkpoint=self.options.checkpoint, workers=1, fail_at=None, fail_hook=False)
+        collector = interop.Collector(good, 0)
         error = None
         try:
             update_weights_from_ipc(self.context, address, device_id=0,

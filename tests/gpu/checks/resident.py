@@ -16,8 +16,8 @@ from checks.results import CheckFailed, NotRun, median
 from checks.usage import report_growth, usage_of
 
 SIZE = "4GiB"
-MEMORY = "16GiB"  # for three versions and what is being prepared
-WARM_UP_UPDATES = 3  # the memory of the first versions is registered
+MEMORY = "13GiB"  # for three versions
+WARM_UP_UPDATES = 4  # the memory is full, and registered
 UPDATES = 20
 PAUSE_BAR = 1.1  # times the time that copying alone takes
 JOIN_SIZE = "512MiB"
@@ -52,7 +52,7 @@ def updates_in_a_row(place, recorder, checkpoint):
         gpu = gpu_memory.Gpu() if place.on_gpu else None
     copying = bench_alone(place, "gpu-copy", lambda: None, COPY_SECONDS, "gpu-copy", "--size", SIZE)
     # It copies each tensor, as an engine does; comparing would be part of what the pause is measured against.
-    with Sink(place, "--consume", "copy") as sink, Resident(place, sink.url) as node:
+    with Sink(place, "--consume", "copy", "--readiness", "serving") as sink, Resident(place, sink.url) as node:
 
         def publish(number):
             update = node.ask("publish", checkpoint, "--version", f"step-{number}")
