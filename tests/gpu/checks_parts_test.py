@@ -223,16 +223,21 @@ class Growth(ScratchTest):
         return [check["outcome"] for check in results.read_records(path)]
 
     def test_what_is_as_it_was_is_good(self):
-        self.assertEqual(self.outcomes({}, {}), [OK] * 4)
+        self.assertEqual(self.outcomes({}, {}), [OK] * 3)
 
     def test_each_thing_that_grows_is_a_failure_of_its_own(self):
-        self.assertEqual(self.outcomes({}, {"gpu_free_bytes": 9 << 30}), [FAILED, OK, OK, OK])
-        self.assertEqual(self.outcomes({}, {"memory_bytes": 150 << 20}), [OK, FAILED, OK, OK])
-        self.assertEqual(self.outcomes({}, {"descriptors": 21}), [OK, OK, FAILED, OK])
-        self.assertEqual(self.outcomes({"gpu_free_bytes": None}, {}), [NOT_RUN, OK, OK, OK])
+        self.assertEqual(self.outcomes({}, {"gpu_free_bytes": 9 << 30}), [FAILED, OK, OK])
+        self.assertEqual(self.outcomes({}, {"memory_bytes": 150 << 20}), [OK, FAILED, OK])
+        self.assertEqual(self.outcomes({}, {"descriptors": 21}), [OK, OK, FAILED])
+        self.assertEqual(self.outcomes({"gpu_free_bytes": None}, {}), [NOT_RUN, OK, OK])
+
+    def test_a_file_that_is_left_in_shared_memory_is_a_failure(self):
+        path = self.scratch / "records"
         with tempfile.NamedTemporaryFile(dir="/dev/shm", prefix="checks-test-"):
-            named_before = {name for name in checkpoints.shared_memory_names() if "checks-test-" not in name}
-            self.assertEqual(self.outcomes({"shared_memory": named_before}, {}), [OK, OK, OK, FAILED])
+            before = {name for name in checkpoints.shared_memory_names() if "checks-test-" not in name}
+            usage.nothing_left(Recorder(path), "files", before)
+        usage.nothing_left(Recorder(path), "files", before)
+        self.assertEqual([check["outcome"] for check in results.read_records(path)], [FAILED, OK])
 
     def test_this_process_uses_something(self):
         seen = usage.usage_of([os.getpid()], None)

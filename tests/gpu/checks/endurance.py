@@ -9,7 +9,7 @@ from checks import checkpoints, gpu_memory
 from checks.processes import EngineHost, Sink, children_of, update
 from checks.real_worker import check_update
 from checks.results import CheckFailed, NotRun
-from checks.usage import report_growth, usage_of
+from checks.usage import nothing_left, report_growth, usage_of
 
 SIZE = "256MiB"
 WARM_UP_UPDATES = 3
@@ -38,6 +38,7 @@ def series(recorder, name, update_once, look, ends_at):
     updates(UPDATES)
     seconds = time.monotonic() - start
     report_growth(recorder, name, before, look())
+    nothing_left(recorder, f"{name}: files in /dev/shm", before["shared_memory"])
     more = done - WARM_UP_UPDATES
     recorder.bar(f"{name}: updates in a row", more, ">=", UPDATES, note=f"{seconds / max(more, 1):.2f} s each")
 

@@ -13,7 +13,7 @@ from checks.contenders import COPY_SECONDS, bar_on_gpu, bench_alone
 from checks.nccl import MASTER, VirtualHosts
 from checks.processes import END_SECONDS, NODE_SECONDS, Node, Program, Sink, children_of
 from checks.results import CheckFailed, NotRun, median
-from checks.usage import report_growth, usage_of
+from checks.usage import nothing_left, report_growth, usage_of
 
 SIZE = "4GiB"
 MEMORY = "13GiB"  # for three versions
@@ -119,6 +119,7 @@ def join(place, recorder, checkpoint):
 
 def run(place, recorder):
     started = time.monotonic()
+    before = checkpoints.shared_memory_names()
     with recorder.attempt("resident node"):
         updates_in_a_row(place, recorder, checkpoints.synthetic(place, SIZE))
     small = checkpoints.synthetic(place, JOIN_SIZE)
@@ -126,4 +127,5 @@ def run(place, recorder):
         rollback(place, recorder, small)
     with recorder.attempt("an engine that joins, from another host's memory, bit for bit"):
         join(place, recorder, small)
+    nothing_left(recorder, "files in /dev/shm afterwards", before)
     print(f"{time.monotonic() - started:.0f} s in all")

@@ -51,7 +51,6 @@ def report_growth(recorder, name, before, after):
                  f"of {before['memory_bytes'] / MIB:.0f} MiB in {before['processes']} processes")
     recorder.bar(f"{name}: open descriptors grew by", after["descriptors"] - before["descriptors"], "<=", 0, "",
                  f"of {before['descriptors']}")
-    nothing_left(recorder, f"{name}: files in /dev/shm", before["shared_memory"])
 
 
 def nothing_left(recorder, name, names_before):
