@@ -82,15 +82,10 @@ public:
   /// Pins host memory for the copy engine, before the first copy from it. Throws what the device throws.
   virtual void pin(std::span<std::byte> memory) = 0;
 
-  /// The same for read-only memory, a mapped file. It may be pinned already; it stays pinned until unpin() or
-  /// the device's end. False when it cannot be pinned: copies from it would be slow. Any thread.
-  [[nodiscard]] virtual bool pin_source(std::span<const std::byte> memory) noexcept = 0;
+  /// True when copies from memory that is not pinned are as fast as others.
+  [[nodiscard]] virtual bool copies_from_anywhere() const noexcept { return false; }
 
-  /// True when pin_source() needs a shared mapping of a file that is open for writing, although nothing is
-  /// written.
-  [[nodiscard]] virtual bool pins_only_writable() const noexcept { return false; }
-
-  /// Undoes pin() or pin_source(). No copy from that memory may be under way.
+  /// Undoes pin(). No copy from that memory may be under way.
   virtual void unpin(std::span<const std::byte> memory) noexcept = 0;
 
   /// Prepares a run, the first or the next: an empty queue of copies, and a ring of at least `ring_bytes`.

@@ -30,10 +30,6 @@ constexpr std::uint32_t mapped_chunks_max = 64;
 constexpr std::uint32_t cached_slabs_per_device = 8;
 constexpr std::uint32_t cached_slabs_beside = 8;
 
-/// How much of a file in memory is made known to the devices at a time: long enough for several threads, and
-/// no more than is copied meanwhile.
-constexpr std::uint64_t pinned_run_max = 256 << 20;
-
 /// How long one look for completions may keep messages waiting.
 constexpr auto completion_wait = 2ms;
 
@@ -52,11 +48,12 @@ open_file& open(disk_reader_state& state, std::uint32_t file) {
   auto& entry = state.context->files[file];
   if (!entry.file) {
     entry.chunks_left = state.chunks_left_by_file[file];
-    io::source_file_options options;
-    options.map_is_to_be_pinned = std::ranges::any_of(
-        state.context->devices, [](const auto& device) { return device->pins_only_writable(); });
-    entry.file = std::make_unique<io::source_file>(state.context->checkpoint.files[file], options);
-    entry.is_in_place = entry.file->mapping() != nullptr;
+    entry.file = std::make_unique<io::source_file>(state.context->checkpoint.files[file]);
+    // To pin a file in memory for a GPU takes longer than to copy it to memory that is pinned.
+    entry.is_in_place = entry.file->mapping() != nullptr
+                        && std::ranges::all_of(state.context->devices, [](const auto& device) {
+                             return device->copies_from_anywhere();
+                           });
     if (entry.file->direct_fd() < 0 && entry.file->mapping() == nullptr)
       spdlog::info("{}: its file system has no direct I/O; reading through the page cache",
                    entry.file->path());
@@ -72,46 +69,13 @@ void hand_over(self_pointer self, std::uint32_t chunk, std::optional<io::slab_in
   self->send(state.stagers[device_of(*state.context, planned)], chunk_ready{chunk, slab, data});
 }
 
-/// Makes the next run of chunks of a file in memory known to all devices. False where one of them cannot have
-/// it.
-[[nodiscard]] bool pin_next_run(disk_reader_state& state, const io::source_file& file) {
-  const auto& plan = state.context->plan;
-  const auto first = plan.chunks[state.chunks[state.next]];
-  auto run = first.window;
-  auto& end = state.pinned_end;
-  for (end = state.next + 1; end < state.chunks.size(); ++end) {
-    const auto& next = plan.chunks[state.chunks[end]];
-    const bool continues = next.file == first.file && next.window.offset >= run.offset
-                           && next.window.offset <= run.end()
-                           && next.window.end() - run.offset <= pinned_run_max;
-    if (!continues)
-      break;
-    run.length = std::max(run.end(), next.window.end()) - run.offset;
-  }
-  run.length = std::min(run.end(), file.bytes()) - run.offset;
-  auto& meter = state.context->disk_meter;
-  meter.set_busy(true);
-  const bool is_known = std::ranges::all_of(state.context->devices, [&](const auto& device) {
-    return device->pin_source({file.mapping() + run.offset, run.length});
-  });
-  meter.set_busy(!state.reading.empty());
-  return is_known;
-}
-
 /// Hands over the next chunk, of a file in memory. False when that has to wait.
-[[nodiscard]] bool hand_over_in_place(self_pointer self, open_file& source) {
+[[nodiscard]] bool hand_over_in_place(self_pointer self, const io::source_file& file) {
   auto& state = self->state;
   if (state.mapped_chunks == mapped_chunks_max)
     return false;
   const auto chunk = state.chunks[state.next];
   const auto& planned = state.context->plan.chunks[chunk];
-  const auto& file = *source.file;
-  if (state.next >= state.pinned_end && !pin_next_run(state, file)) {
-    source.is_in_place = false; // From here on; what has been handed over stays known.
-    spdlog::info("{}: the devices cannot copy from where it lies; copying it through staging memory",
-                 file.path());
-    return true;
-  }
   ++state.mapped_chunks;
   ++state.next;
   state.context->in_place_bytes += planned.needed_bytes;
@@ -152,7 +116,7 @@ void pump(self_pointer self) {
     }
     auto& source = open(state, planned.file);
     if (source.is_in_place) {
-      if (!hand_over_in_place(self, source))
+      if (!hand_over_in_place(self, *source.file))
         break;
       continue;
     }

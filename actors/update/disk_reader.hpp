@@ -34,7 +34,6 @@ struct disk_reader_state {
   std::uint32_t slabs_taken = 0;
   bool is_cached = false; ///< the last completed chunk was in the page cache
   std::uint32_t mapped_chunks = 0;
-  std::size_t pinned_end = 0; ///< into chunks: files in memory are pinned up to there
   meter::clock::time_point last_completion;
   bool ticking = false;
   bool failed = false;

@@ -40,10 +40,6 @@ void update::release() noexcept {
   collective.reset(); // It uses the rings.
   for (const auto& device : devices)
     device->end_run();
-  for (const auto& [number, source] : files)
-    if (source.file && source.file->mapping() != nullptr)
-      for (const auto& device : devices)
-        device->unpin({source.file->mapping(), source.file->bytes()});
   files.clear();
 }
 

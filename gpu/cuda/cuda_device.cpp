@@ -50,18 +50,7 @@ public:
 
   void stay_abandoned(bool stays) noexcept override { mark_->stay(stays); }
 
-  void pin(std::span<std::byte> memory) override { pinned_->add(memory, pinned_memory::access::read_write); }
-
-  [[nodiscard]] bool pin_source(std::span<const std::byte> memory) noexcept override {
-    try {
-      pinned_->add(memory, pinned_memory::access::read_only);
-      return true;
-    } catch (const std::exception&) {
-      return false; // No such pages, not enough memory that may be locked, or a driver that cannot.
-    }
-  }
-
-  [[nodiscard]] bool pins_only_writable() const noexcept override { return !pinned_->knows_read_only(); }
+  void pin(std::span<std::byte> memory) override { pinned_->add(memory); }
 
   void unpin(std::span<const std::byte> memory) noexcept override { pinned_->remove(memory); }
 

@@ -5,10 +5,8 @@
 
 #include "gpu/cuda/cuda_error.hpp"
 #include "gpu/cuda/use_gpu.hpp"
-#include "gpu/cuda/writable_pages.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -94,13 +92,6 @@ void release(std::vector<part>& parts, int ordinal) {
 
 } // namespace
 
-pinned_memory::pinned_memory(int ordinal) : ordinal_{ordinal} {
-  int value = 0;
-  check_cuda(cudaDeviceGetAttribute(&value, cudaDevAttrHostRegisterReadOnlySupported, ordinal_),
-             "cudaDeviceGetAttribute of GPU " + std::to_string(ordinal_));
-  knows_read_only_ = value != 0;
-}
-
 pinned_memory::~pinned_memory() noexcept {
   std::vector<part> all;
   for (const auto& [begin, end] : parts_)
@@ -108,20 +99,13 @@ pinned_memory::~pinned_memory() noexcept {
   release(all, ordinal_);
 }
 
-void pinned_memory::add(std::span<const std::byte> memory, access allowed) {
+void pinned_memory::add(std::span<std::byte> memory) {
   const std::lock_guard only_one{adding_}; // Nobody else writes parts_: reading them needs no lock.
-  const auto pages = pages_of(memory);
-  auto parts = divide(gaps_in(parts_, pages));
+  auto parts = divide(gaps_in(parts_, pages_of(memory)));
   if (parts.empty())
     return; // For another GPU already.
-  auto flags = cudaHostRegisterPortable;
-  std::optional<writable_pages> opened_up;
-  if (allowed == access::read_only && knows_read_only_)
-    flags |= cudaHostRegisterReadOnly;
-  else if (allowed == access::read_only)
-    opened_up.emplace(std::span{pages.memory(), pages.bytes()});
-  in_parallel(parts, ordinal_, [flags](part& each) {
-    each.status = cudaHostRegister(each.memory(), each.bytes(), flags);
+  in_parallel(parts, ordinal_, [](part& each) {
+    each.status = cudaHostRegister(each.memory(), each.bytes(), cudaHostRegisterPortable);
     if (each.status != cudaSuccess)
       static_cast<void>(cudaGetLastError());
   });

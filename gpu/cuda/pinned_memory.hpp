@@ -17,22 +17,15 @@ namespace ckpt::gpu {
 class pinned_memory {
 public:
   /// `ordinal` is a GPU that this process uses anyway: CUDA registers memory through some GPU's context.
-  explicit pinned_memory(int ordinal);
+  explicit pinned_memory(int ordinal) : ordinal_{ordinal} {}
   pinned_memory(const pinned_memory&) = delete;
   pinned_memory& operator=(const pinned_memory&) = delete;
   /// Releases all registrations; the memory must still be mapped.
   ~pinned_memory() noexcept;
 
-  /// read_only: a shared mapping of a file that can only be read.
-  enum class access : std::uint8_t { read_write, read_only };
-
-  /// True when read-only memory can be registered as such. Else its file has to be open for writing, and the
-  /// mapping is writable while it is registered.
-  [[nodiscard]] bool knows_read_only() const noexcept { return knows_read_only_; }
-
   /// Registers the pages of `memory` that are not registered yet. Throws cuda_error or std::system_error;
   /// then nothing new stays registered.
-  void add(std::span<const std::byte> memory, access allowed);
+  void add(std::span<std::byte> memory);
 
   /// Releases the registrations that lie within the pages of `memory`.
   void remove(std::span<const std::byte> memory) noexcept;
@@ -44,7 +37,6 @@ private:
   using address = std::uintptr_t;
 
   int ordinal_;
-  bool knows_read_only_ = false;
   std::mutex adding_;                ///< one add() at a time; copies go on meanwhile
   mutable std::mutex mutex_;         ///< guards what follows
   std::map<address, address> parts_; ///< as they were registered: end by begin

@@ -43,7 +43,7 @@ public:
   }
   // It copies with the CPU: nothing has to be pinned.
   void pin(std::span<std::byte>) override {}
-  [[nodiscard]] bool pin_source(std::span<const std::byte>) noexcept override { return true; }
+  [[nodiscard]] bool copies_from_anywhere() const noexcept override { return true; }
   void unpin(std::span<const std::byte>) noexcept override {}
   void begin_run(std::uint64_t ring_bytes) override;
   void end_run() noexcept override { stream_.reset(); }

@@ -34,7 +34,7 @@ const std::error_category& read_category() noexcept {
 
 std::error_code make_error_code(read_errc code) noexcept { return {static_cast<int>(code), read_category()}; }
 
-unsigned useful_copying_threads() { return std::min(usable_cores(), 4u); }
+unsigned useful_copying_threads() { return std::min(usable_cores(), 8u); }
 
 std::unique_ptr<chunk_reader> make_chunk_reader(const chunk_reader_options& options,
                                                 const std::function<void(std::string_view)>& log) {

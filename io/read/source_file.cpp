@@ -98,8 +98,7 @@ source_file::source_file(const checkpoint_file& expected, const source_file_opti
       in_memory_{expected.in_memory} {
   require_unchanged(expected);
   if (in_memory_) {
-    const auto writable = options.map_is_to_be_pinned ? reopen(O_RDWR) : fd{};
-    map(writable ? writable.number() : buffered_->number());
+    map(buffered_->number());
     return;
   }
   // Windows are read in an order of ours, and what lies between them may belong to another host.

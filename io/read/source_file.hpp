@@ -27,9 +27,6 @@ enum class residency_probe : std::uint8_t { automatic, mincore, nothing };
 struct source_file_options {
   bool direct = true; ///< false: as on a file system without O_DIRECT
   residency_probe probe = residency_probe::automatic;
-  /// Opens a file in memory for writing too, where that is allowed: for drivers that pin only writable
-  /// memory. It is mapped read-only all the same.
-  bool map_is_to_be_pinned = false;
 };
 
 class source_file {

@@ -29,9 +29,6 @@ bool attribute(cudaDeviceAttr which, int& value) {
   case cudaDevAttrIpcEventSupport:
     value = 1;
     return true;
-  case cudaDevAttrHostRegisterReadOnlySupported:
-    value = configured().registers_read_only ? 1 : 0;
-    return true;
   case cudaDevAttrPageableMemoryAccess:
   case cudaDevAttrPageableMemoryAccessUsesHostPageTables:
   case cudaDevAttrIntegrated:
@@ -128,7 +125,6 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* prop, int device) {
     prop->asyncEngineCount = 2;
     prop->unifiedAddressing = 1;
     prop->hostRegisterSupported = 1;
-    prop->hostRegisterReadOnlySupported = configured().registers_read_only ? 1 : 0;
     prop->pciBusID = 1 + configured().visible[static_cast<std::size_t>(device)];
     return cudaSuccess;
   });

@@ -94,18 +94,13 @@ bool has_every_page(std::uintptr_t begin, std::uintptr_t end) {
 } // namespace
 
 cudaError_t host_memory::add(const void* memory, std::uint64_t bytes, unsigned flags) {
-  constexpr unsigned known_flags = cudaHostRegisterPortable | cudaHostRegisterReadOnly;
-  if (memory == nullptr || bytes == 0 || (flags & ~known_flags) != 0)
+  if (memory == nullptr || bytes == 0 || (flags & ~cudaHostRegisterPortable) != 0)
     return cudaErrorInvalidValue;
-  const bool is_read_only = (flags & cudaHostRegisterReadOnly) != 0;
-  if (is_read_only && !configured().registers_read_only)
-    return cudaErrorNotSupported;
   const auto* begin = static_cast<const std::byte*>(memory);
   registration range{begin, begin + bytes};
   const auto [first, end] = pages_of(range);
   const auto there = look(first, end);
-  if (there.least == access::none || (there.least == access::read && !is_read_only)
-      || !has_every_page(first, end))
+  if (there.least != access::write || !has_every_page(first, end))
     return cudaErrorInvalidValue;
   range.first = there.first;
   range.last = there.last;

@@ -61,7 +61,6 @@ settings read() {
   found.visible = visible_of(found.gpus);
   found.host = variable("STAND_IN_HOST").value_or("");
   found.gpu_bytes = number("STAND_IN_GPU_BYTES", found.gpu_bytes);
-  found.registers_read_only = number("STAND_IN_READ_ONLY_REGISTRATION", 0) != 0;
   found.delay_max = std::chrono::microseconds{number("STAND_IN_DELAY_US", 0)};
   found.stuck_broadcast = number("STAND_IN_STUCK_BROADCAST", 0);
   found.report = variable("STAND_IN_REPORT").value_or("");

@@ -17,7 +17,6 @@ struct settings {
   std::vector<int> visible; ///< to this process, by CUDA's numbers
   std::string host;         ///< whose GPUs are others than those of a host of another name
   std::uint64_t gpu_bytes = 8ull << 30;
-  bool registers_read_only = false;
   std::chrono::microseconds delay_max{0}; ///< of each operation of a stream, at random
   std::uint64_t stuck_broadcast = 0; ///< which of a process's broadcasts never ends, counted from 1; 0: none
   std::string report;

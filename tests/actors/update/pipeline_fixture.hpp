@@ -83,7 +83,7 @@ public:
   [[nodiscard]] const std::string& uuid() const noexcept override { return uuid_; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
   void pin(std::span<std::byte>) override {}
-  [[nodiscard]] bool pin_source(std::span<const std::byte>) noexcept override { return true; }
+  [[nodiscard]] bool copies_from_anywhere() const noexcept override { return true; }
   void unpin(std::span<const std::byte>) noexcept override {}
   void begin_run(std::uint64_t) override {}
   void end_run() noexcept override {}

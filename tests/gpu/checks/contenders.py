@@ -126,8 +126,8 @@ def bench_alone(place, name, prepare, seconds, *words):
     return Contender(name, run, prepare)
 
 
-def reading_alone(place, checkpoint, mode, prepare):
-    return bench_alone(place, "reading alone (ckpt-bench read)", prepare, READ_SECONDS, "read", "--checkpoint",
+def reading_alone(place, checkpoint, mode, prepare=lambda: None, name="reading alone (ckpt-bench read)"):
+    return bench_alone(place, name, prepare, READ_SECONDS, "read", "--checkpoint",
                        checkpoint, "--mode", mode)
 
 

@@ -118,20 +118,20 @@ def run(place, recorder):
 
         cached = our_update(place, sink, "whole update from page cache", checkpoint, prepare)
         ours = [cached]
+        readings = [reading_alone(place, checkpoint, "as-is", prepare)]
         with recorder.attempt("whole update from /dev/shm"):
             copy = stack.enter_context(checkpoints.in_memory(checkpoint))
             ours.insert(0, our_update(place, sink, "whole update from /dev/shm", copy))
+            readings.insert(0, reading_alone(place, copy, "as-is", name="reading /dev/shm alone"))
         others = stack.enter_context(loaders(place, recorder, checkpoint, prepare))
-        reading = reading_alone(place, checkpoint, "as-is", prepare)
         copying = [copying_alone(place, place.size)] if place.on_gpu else []
         prepare()
         startup(place, recorder, checkpoint, sink)
-        alternate([*ours, reading, *copying, *others], ends_at)
-    # What is registered in place is not read.
-    for each in ours:
-        record_stage_ratio(place, recorder, each, [reading, *copying] if each is cached or not copying else copying)
+        alternate([*ours, *readings, *copying, *others], ends_at)
+    for each, reading in zip(ours, readings):
+        record_stage_ratio(place, recorder, each, [reading, *copying])
     for each in others:
         record_lead(place, recorder, cached, each, LOADER_BARS.get(each.name, 1.0), "warm")
-    for each in (*ours, reading, *copying, *others):
+    for each in (*ours, *readings, *copying, *others):
         record_seconds(recorder, each, checkpoint, is_ours=each not in others)
     record_startup(recorder, cached)

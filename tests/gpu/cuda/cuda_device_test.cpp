@@ -100,37 +100,6 @@ TEST_F(cuda_device_test, copies_over_the_borders_of_registrations) {
   devices_.clear();
 }
 
-class file_in_memory_test : public cuda_device_test {
-protected:
-  static constexpr std::size_t file_bytes = (3 << 20) + 100;
-
-  tests::temporary_directory memory_{"/dev/shm"};
-  fs::path path_ = memory_.write("source", std::string(file_bytes, 'x'));
-};
-
-TEST_F(file_in_memory_test, is_copied_from_where_it_lies) {
-  const mapped_memory source{path_, gpu().pins_only_writable() ? O_RDWR : O_RDONLY};
-  const auto modified = fs::last_write_time(path_) - 1h;
-  fs::last_write_time(path_, modified);
-  const std::span<const std::byte> bytes = source.bytes();
-  ASSERT_TRUE(gpu().pin_source(bytes.first(1'000'001)));
-  EXPECT_TRUE(gpu().pin_source(bytes.subspan(1'000'001))); // Begins in a page that is known already.
-  const copy_piece piece[] = {{0, 77, file_bytes}};
-  EXPECT_EQ(wait_for(gpu(), gpu().copy(source.data(), piece)).completed, 1u);
-  const auto found = ring();
-  EXPECT_EQ(std::count(found.begin() + 77, found.begin() + 77 + file_bytes, std::byte{'x'}),
-            static_cast<std::ptrdiff_t>(file_bytes));
-  devices_.clear();
-  EXPECT_EQ(fs::last_write_time(path_), modified);
-}
-
-/// Where a driver cannot register what may only be read, the pipeline copies such files to slabs first.
-TEST_F(file_in_memory_test, that_can_only_be_read_is_left_to_drivers_that_know_such_memory) {
-  const mapped_memory source{path_, O_RDONLY};
-  EXPECT_EQ(gpu().pin_source(source.bytes()), !gpu().pins_only_writable());
-  devices_.clear();
-}
-
 TEST_F(cuda_device_test, says_how_much_memory_it_has_not) {
   devices_.clear();
   const std::uint32_t first[] = {0};

@@ -92,46 +92,6 @@ TEST_F(cuda_stand_in_test, registers_memory_once_for_all_gpus_and_only_until_the
   EXPECT_EQ(current_statistics().registrations, 0u);
 }
 
-class source_test : public cuda_stand_in_test {
-protected:
-  static constexpr std::size_t file_bytes = (3 << 20) + 100;
-
-  void SetUp() override {
-    cuda_stand_in_test::SetUp();
-    path_ = memory_.write("source", std::string(file_bytes, 'x'));
-    source_.emplace(path_, O_RDWR);
-  }
-  void TearDown() override {
-    devices_.clear();
-    EXPECT_EQ(current_statistics().registrations, 0u);
-  }
-
-  [[nodiscard]] std::span<const std::byte> part(std::size_t begin, std::size_t end) const {
-    return std::span<const std::byte>{source_->bytes()}.subspan(begin, end - begin);
-  }
-
-  tests::temporary_directory memory_{"/dev/shm"};
-  std::filesystem::path path_;
-  std::optional<mapped_memory> source_;
-};
-
-TEST_F(source_test, in_memory_is_copied_from_where_it_lies) {
-  EXPECT_TRUE(gpu().pin_source(part(0, 1'000'001)));
-  EXPECT_TRUE(devices_[1]->pin_source(part(0, 1'000'001)));
-  EXPECT_TRUE(gpu().pin_source(part(1'000'001, file_bytes))); // Begins in a page that is known already.
-  const copy_piece piece[] = {{0, 77, file_bytes}};
-  EXPECT_EQ(wait_for(gpu(), gpu().copy(source_->data(), piece)).completed, 1u);
-  EXPECT_EQ(pageable_bytes(), 0u);
-  const auto found = ring();
-  EXPECT_EQ(std::ranges::count(found, std::byte{'x'}), std::ssize(part(0, file_bytes)));
-}
-
-TEST_F(source_test, that_lost_its_end_is_refused) {
-  EXPECT_EQ(::truncate(path_.c_str(), 1 << 20), 0);
-  EXPECT_FALSE(gpu().pin_source(part(0, file_bytes)));
-  EXPECT_TRUE(gpu().pin_source(part(0, 1 << 20)));
-}
-
 TEST_F(cuda_stand_in_test, keeps_ring_and_registrations_from_run_to_run) {
   mapped_memory source{1 << 20};
   gpu().pin(source.bytes());

@@ -85,60 +85,15 @@ TEST_F(process_per_gpu_test, finds_the_one_that_it_is_shown_alone) {
   update();
 }
 
-class checkpoint_in_memory_test : public cuda_update_test {
-protected:
-  void SetUp() override {
-    checkpoint_ = write_small_checkpoint(memory_.path(), gpu_checkpoint_bytes);
-    for (const auto& entry : fs::directory_iterator{checkpoint_})
-      fs::permissions(entry.path(), fs::perms::owner_read); // Root may write it all the same.
-  }
-
-  void update() {
-    start_engines({});
-    run_nodes(0);
-    expect_verified();
-    expect_clean();
-  }
-
-  [[nodiscard]] std::uint64_t in_place_bytes() const {
-    return read_report(log("report", 0))
-        .at("stages")
-        .at("disk")
-        .at("in_place_bytes")
-        .to_number<std::uint64_t>();
-  }
-
-  static void let_me_write(const fs::path& directory) {
-    for (const auto& entry : fs::directory_iterator{directory})
-      fs::permissions(entry.path(), fs::perms::owner_write, fs::perm_options::add);
-  }
-
-  /// For programs whose user may only what the files' permissions say.
-  static arguments without_privileges() {
-    return ::geteuid() == 0 ? arguments{"setpriv", "--bounding-set", "-dac_override"} : arguments{};
-  }
-
-  temporary_directory memory_{"/dev/shm"};
-};
-
-TEST_F(checkpoint_in_memory_test, is_copied_from_where_it_lies) {
-  let_me_write(checkpoint_);
-  update();
-  EXPECT_GT(in_place_bytes(), gpu_checkpoint_bytes);
-}
-
-TEST_F(checkpoint_in_memory_test, that_may_only_be_read_is_copied_through_staging) {
-  append(environment_, without_privileges());
-  update();
-  EXPECT_EQ(in_place_bytes(), 0u);
-  EXPECT_THAT(node_output(0), HasSubstr("copying it through staging memory"));
-}
-
-TEST_F(checkpoint_in_memory_test, that_may_only_be_read_is_copied_from_where_it_lies_if_the_driver_can) {
-  environment_.push_back("STAND_IN_READ_ONLY_REGISTRATION=1");
-  append(environment_, without_privileges());
-  update();
-  EXPECT_GT(in_place_bytes(), gpu_checkpoint_bytes);
+TEST_F(cuda_update_test, copies_a_checkpoint_in_memory_through_staging) {
+  const temporary_directory memory{"/dev/shm"};
+  checkpoint_ = write_small_checkpoint(memory.path(), gpu_checkpoint_bytes);
+  start_engines({});
+  run_nodes(0);
+  expect_verified();
+  expect_clean();
+  const auto report = read_report(log("report", 0));
+  EXPECT_EQ(report.at("stages").at("disk").at("in_place_bytes").to_number<std::uint64_t>(), 0u);
 }
 
 } // namespace

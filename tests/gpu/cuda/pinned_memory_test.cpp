@@ -10,8 +10,6 @@
 #include "tests/support/mapped_memory.hpp"
 #include "tests/support/temporary_directory.hpp"
 
-#include <optional>
-
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +19,6 @@ namespace {
 using tests::mapped_memory;
 
 constexpr std::size_t page = 4096;
-constexpr auto writable = pinned_memory::access::read_write;
 
 class pages {
 public:
@@ -39,10 +36,10 @@ private:
 TEST(pinned_memory_test, takes_what_it_does_not_know_yet_and_only_that) {
   const pages memory{16};
   pinned_memory pinned{0};
-  pinned.add(memory.from(2, 4), writable);
-  pinned.add(memory.from(8, 2), writable);
-  pinned.add(memory.from(0, 16), writable); // CUDA would refuse a page for the second time.
-  pinned.add(memory.from(0, 16), writable);
+  pinned.add(memory.from(2, 4));
+  pinned.add(memory.from(8, 2));
+  pinned.add(memory.from(0, 16)); // CUDA would refuse a page for the second time.
+  pinned.add(memory.from(0, 16));
   EXPECT_EQ(pinned.copyable(memory.at(0), 16 * page), 2 * page);
   EXPECT_EQ(pinned.copyable(memory.at(2 * page), 16 * page), 4 * page);
   EXPECT_EQ(pinned.copyable(memory.at(6 * page), 16 * page), 2 * page);
@@ -52,17 +49,17 @@ TEST(pinned_memory_test, takes_what_it_does_not_know_yet_and_only_that) {
 TEST(pinned_memory_test, takes_the_whole_pages_of_what_begins_and_ends_within_them) {
   const pages memory{4};
   pinned_memory pinned{0};
-  pinned.add(std::span{memory.at(page + 100), 10}, writable);
+  pinned.add(std::span{memory.at(page + 100), 10});
   EXPECT_EQ(pinned.copyable(memory.at(page), 4 * page), page);
-  pinned.add(std::span{memory.at(page + 200), page}, writable); // Begins in a page that is known.
+  pinned.add(std::span{memory.at(page + 200), page}); // Begins in a page that is known.
   EXPECT_EQ(pinned.copyable(memory.at(2 * page), 2 * page), page);
 }
 
 TEST(pinned_memory_test, says_how_far_a_copy_may_reach) {
   const pages memory{8};
   pinned_memory pinned{0};
-  pinned.add(memory.from(2, 2), writable);
-  pinned.add(memory.from(4, 2), writable);
+  pinned.add(memory.from(2, 2));
+  pinned.add(memory.from(4, 2));
   EXPECT_EQ(pinned.copyable(memory.at(0), page), page) << "memory that it does not know";
   EXPECT_EQ(pinned.copyable(memory.at(page), 3 * page), page) << "up to the first part";
   EXPECT_EQ(pinned.copyable(memory.at(3 * page + 1), 3 * page), page - 1) << "up to the end of a part";
@@ -70,25 +67,19 @@ TEST(pinned_memory_test, says_how_far_a_copy_may_reach) {
   EXPECT_EQ(pinned.copyable(memory.at(6 * page), 2 * page), 2 * page) << "behind the last part";
 }
 
-TEST(pinned_memory_test, takes_a_file_in_memory_as_it_is_mapped) {
+TEST(pinned_memory_test, has_nothing_of_what_it_could_not_have) {
   const tests::temporary_directory memory{"/dev/shm"};
-  const auto path = memory.write("file", std::string(4 * page, 'x'));
-  std::optional<mapped_memory> mapped;
+  const mapped_memory file{memory.write("file", std::string(4 * page, 'x')), O_RDONLY};
   pinned_memory pinned{0};
-  const auto& file = mapped.emplace(path, pinned.knows_read_only() ? O_RDONLY : O_RDWR);
-  EXPECT_THROW(pinned.add(file.bytes(), writable), cuda_error);
-  EXPECT_EQ(pinned.copyable(file.data() + page, 2 * page), 2 * page)
-      << "it has nothing of what it could not have";
-  pinned.add(file.bytes().subspan(page), pinned_memory::access::read_only);
-  pinned.add(file.bytes(), pinned_memory::access::read_only);
-  EXPECT_EQ(pinned.copyable(file.data() + page, 3 * page), 3 * page);
+  EXPECT_THROW(pinned.add(file.bytes()), cuda_error) << "it may only be read";
+  EXPECT_EQ(pinned.copyable(file.data() + page, 2 * page), 2 * page);
 }
 
 TEST(pinned_memory_test, releases_everything_at_its_end) {
   const pages memory{4};
   for (int turn = 0; turn < 2; ++turn) {
     pinned_memory pinned{0};
-    pinned.add(memory.from(0, 4), writable);
+    pinned.add(memory.from(0, 4));
   }
 }
 

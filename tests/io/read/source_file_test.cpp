@@ -76,9 +76,7 @@ TEST_F(source_file_test, reads_the_file_that_was_described_whatever_its_path_lea
     std::filesystem::rename(place, place.native() + ".old");
     write_random_file(place, 8192, 2);
     std::filesystem::remove(place.native() + ".old");
-    source_file_options options;
-    options.map_is_to_be_pinned = true;
-    const source_file file{expected, options};
+    const source_file file{expected};
     for (const int descriptor : {file.buffered_fd(), file.direct_fd()}) {
       if (descriptor < 0)
         continue; // No direct reads here.
@@ -122,19 +120,6 @@ TEST_F(source_file_test, a_file_on_tmpfs_is_mapped_whole) {
 
   const source_file moved{std::move(file)};
   EXPECT_EQ(std::memcmp(moved.mapping(), content.data(), content.size()), 0);
-}
-
-TEST_F(source_file_test, a_map_that_is_to_be_pinned_can_be_made_writable) {
-  const tests::temporary_directory memory{"/dev/shm"};
-  const auto in_memory = memory.path() / "model.safetensors";
-  write_random_file(in_memory, 10'001, 2);
-  for (const bool is_to_be_pinned : {false, true}) {
-    source_file_options options;
-    options.map_is_to_be_pinned = is_to_be_pinned;
-    const source_file file{describe(in_memory), options};
-    auto* const begin = const_cast<std::byte*>(file.mapping());
-    EXPECT_EQ(::mprotect(begin, 10'001, PROT_READ | PROT_WRITE) == 0, is_to_be_pinned);
-  }
 }
 
 TEST_F(source_file_test, an_empty_file_on_tmpfs_has_no_mapping) {
