@@ -233,11 +233,10 @@ class Growth(ScratchTest):
 
     def test_a_file_that_is_left_in_shared_memory_is_a_failure(self):
         path = self.scratch / "records"
-        with tempfile.NamedTemporaryFile(dir="/dev/shm", prefix="checks-test-"):
-            before = {name for name in checkpoints.shared_memory_names() if "checks-test-" not in name}
-            usage.nothing_left(Recorder(path), "files", before)
-        usage.nothing_left(Recorder(path), "files", before)
-        self.assertEqual([check["outcome"] for check in results.read_records(path)], [FAILED, OK])
+        for names in ({"old"}, {"old", "new"}, set()):
+            with mock.patch.object(usage, "shared_memory_names", return_value=names):
+                usage.nothing_left(Recorder(path), "files", {"old"})
+        self.assertEqual([check["outcome"] for check in results.read_records(path)], [OK, FAILED, OK])
 
     def test_this_process_uses_something(self):
         seen = usage.usage_of([os.getpid()], None)
