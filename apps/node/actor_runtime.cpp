@@ -22,8 +22,9 @@ struct system_config : caf::actor_system_config {
     add_message_types<caf::id_block::ckpt_cluster>();
     add_message_types<caf::id_block::ckpt_membership>();
     add_message_types<caf::id_block::ckpt_peers>();
-    // Only node, conductor and coordinator are scheduled; the data path has its own threads.
-    set("scheduler.max-threads", std::size_t{2});
+    // Scheduled are node, conductor and coordinator, and a source for each version that is offered, which ticks while
+    // somebody takes it; the data path has its own threads.
+    set("scheduler.max-threads", std::size_t{4});
     if (options.layout.hosts > 1 || options.peers.is_used())
       load<caf::io::middleman>();
   }

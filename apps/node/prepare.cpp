@@ -100,7 +100,7 @@ constexpr std::uint64_t memory_of_all = 64 << 20;
 [[nodiscard]] needed_resources needs_of(const node_options& options, const io::checkpoint& checkpoint,
                                         const io::bucket_plan& plan) {
   // Counted in the program; a few more do no harm.
-  constexpr std::uint64_t threads_of_all = 17, threads_of_device = 3;
+  constexpr std::uint64_t threads_of_all = 19, threads_of_device = 3;
   constexpr std::uint64_t descriptors_of_all = 40, descriptors_of_file = 3, descriptors_of_device = 6;
   const std::uint64_t devices = options.layout.devices_per_host;
   needed_resources needs;
