@@ -93,7 +93,7 @@ done < <(ldd "$build/tests/cuda_tests" | awk -v host="$of_the_host" '$2 == "=>" 
 
 cp -r tests/gpu/{run.sh,README.md,checks} tests/gpu/checks_*.py "$checks/"
 find "$checks/checks" -name __pycache__ -prune -exec rm -rf {} +
-cp tests/interop/{engine_host,host_process,real_worker_test}.py "$checks/interop/"
+cp tests/interop/*.py "$checks/interop/"
 cp tests/support/virtual-hosts.sh "$checks/support/"
 pack_iproute2
 cp LICENSE "$checks/"
