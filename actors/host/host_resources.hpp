@@ -31,6 +31,9 @@ public:
   /// By their rank on this host.
   [[nodiscard]] const std::vector<std::unique_ptr<gpu::device>>& devices() const noexcept { return devices_; }
 
+  /// True once rings and staging memory are there.
+  [[nodiscard]] bool has_begun() const noexcept { return slabs_ != nullptr; }
+
   /// Pinned for all devices. Valid after the first begin_run().
   [[nodiscard]] io::slab_pool& slabs() noexcept { return *slabs_; }
 

@@ -200,9 +200,7 @@ void release(self_pointer self, const slab_free& freed) {
   auto& source = state.context->files.at(file);
   if (--source.chunks_left == 0) {
     io::require_unchanged(state.context->checkpoint.files[file]); // As early as it can be known.
-    // To forget a file in memory takes the devices long: that is for the end.
-    if (source.file->mapping() == nullptr)
-      state.context->files.erase(file);
+    state.context->files.erase(file);
   }
   pump(self);
 }

@@ -143,8 +143,9 @@ struct update {
   std::atomic<bool> is_running = false;            ///< all hosts are here and agree; the node's
   meter disk_meter;                                ///< the disk reader's
   std::atomic<std::uint64_t> page_cache_bytes = 0; ///< of the bytes that the disk reader read
-  std::atomic<std::uint64_t> in_place_bytes = 0;   ///< bytes that were memory already (tmpfs, kept versions)
-  meter broadcast_meter;                           ///< the broadcaster's
+  std::atomic<std::uint64_t> in_place_bytes =
+      0;                 ///< copied from where they were: kept versions; tmpfs on host devices
+  meter broadcast_meter; ///< the broadcaster's
   std::vector<std::unique_ptr<device_meters>> device_meter_list; ///< by device
   std::atomic<std::uint64_t> acknowledged_bytes = 0;             ///< by the slowest worker; the conductor's
   std::atomic<const char*> reader_engine = "none";               ///< what reads: io_uring or threads

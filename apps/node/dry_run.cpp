@@ -30,7 +30,7 @@ std::string describe_plan(const node_options& options, const io::checkpoint& che
   out << "checkpoint  " << checkpoint.path.string() << '\n';
   for (const auto& file : checkpoint.files)
     out << "  file      " << file.path.filename().string() << "  " << describe_bytes(file.bytes)
-        << (file.in_memory ? "  (in memory, used in place)" : "") << '\n';
+        << (file.in_memory ? "  (in memory)" : "") << '\n';
   for (const auto& remark : checkpoint.remarks)
     out << "  note      " << remark << '\n';
   out << "tensors     " << checkpoint.tensors.size() << ", " << describe_bytes(checkpoint.tensor_bytes)

@@ -27,6 +27,7 @@
 namespace ckpt::apps {
 namespace {
 
+using namespace std::chrono_literals;
 using actors::cause;
 using actors::ec;
 
@@ -158,7 +159,10 @@ private:
 
 /// What is kept in memory may have been there for days: compared while engines still serve. Throws early_end.
 void require_intact(const actors::weights_version& kept) {
+  constexpr auto trusted_time = 1min;
   if (!kept.resident || kept.source) // What comes from other hosts is compared when it comes.
+    return;
+  if (actors::meter::clock::now() - kept.resident->intact_at() < trusted_time)
     return;
   const auto changed = kept.resident->find_changed();
   if (!changed)
@@ -180,7 +184,7 @@ void describe(const actors::weights_version& read) {
                checkpoint.files.size(), read.plan.buckets.size());
 }
 
-/// What does not fit, nobody could know. Throws early_end.
+/// Too little memory is no usage error. Throws early_end.
 [[nodiscard]] actors::startup_report begin_run(const node_options& options, const io::bucket_plan& plan,
                                                std::shared_ptr<actors::host_resources>& resources) {
   stopwatch watch;
@@ -209,7 +213,7 @@ prepared_update nothing_prepared(const node_options& options, const cause& why) 
       why};
 }
 
-/// What is missing on this host, the user asked for.
+/// A device that cannot be opened is a usage error.
 cause open_resources(const node_options& options, std::shared_ptr<actors::host_resources>& resources) {
   if (resources)
     return {};
@@ -299,7 +303,7 @@ prepared_update prepare(const node_options& options, const actors::version_ptr& 
   try {
     prepared_update prepared;
     auto needs = needs_of(options, version->checkpoint, version->plan);
-    if (resources) // Rings and staging memory are there.
+    if (resources && resources->has_begun()) // Rings and staging memory are there.
       needs.memory_bytes = memory_of_all;
     step(ec::unspecified, [&] { require_resources(needs); });
     step(ec::unspecified, [&] { require_intact(*version); });

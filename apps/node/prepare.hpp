@@ -27,7 +27,7 @@ struct prepared_update {
 /// to standard output and returns no update. `stop` ends the reading of a share that is to be offered.
 [[nodiscard]] prepared_update prepare(const node_options& options, const std::stop_token& stop = {});
 
-/// Opens the devices, unless they are open. Throws nothing: returns why they cannot be had, if so.
+/// Opens the devices unless they are open. Returns why they cannot be had, or ec::none.
 [[nodiscard]] actors::cause open_resources(const node_options& options,
                                            std::shared_ptr<actors::host_resources>& resources);
 

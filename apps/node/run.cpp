@@ -127,14 +127,12 @@ struct one_update {
   auto joined = join(*kept.runtime, options, signals);
   if (signals.has_come())
     joined = {nullptr, before_anything};
-  if (joined.version && joined.version->resident) { // It is to become a source.
-    if (auto failed = open_resources(options, kept.resources); failed.code != ec::none)
-      joined = {nullptr, std::move(failed)};
-    else
-      pin_kept(*joined.version, kept.resources);
-  }
-  return joined.version ? prepare(options, joined.version, kept.resources)
-                        : nothing_prepared(options, joined.failed);
+  if (!joined.version)
+    return nothing_prepared(options, joined.failed);
+  auto prepared = prepare(options, joined.version, kept.resources);
+  if (prepared.failed.code == ec::none)
+    pin_kept(*joined.version, kept.resources);
+  return prepared;
 }
 
 /// Returns why it cannot, if so.

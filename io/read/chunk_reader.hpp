@@ -50,9 +50,9 @@ enum class read_errc { truncated = 1 };
 /// automatic: io_uring, or threads where it is refused.
 enum class reader_engine : std::uint8_t { automatic, io_uring, threads };
 
-/// How many threads should copy from the page cache: one for each usable core, up to the number that
-/// saturates memory bandwidth. More would only take turns, and spread the data over more slabs than the
-/// processor's cache holds, which costs a third of the speed.
+/// How many threads should copy from the page cache: one for each usable core, at most 8 (more were faster on
+/// one host, but were not tried in whole updates). More than there are cores would only take turns, and spread
+/// the data over more slabs than the processor's cache holds, which costs a third of the speed.
 [[nodiscard]] unsigned useful_copying_threads();
 
 struct chunk_reader_options {

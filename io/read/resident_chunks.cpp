@@ -5,7 +5,6 @@
 
 #include "io/error.hpp"
 #include "io/read/source_file.hpp"
-#include "io/usable_cores.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -186,6 +185,7 @@ std::byte* resident_chunks::room(std::uint32_t chunk) noexcept {
 
 std::optional<std::uint32_t> resident_chunks::find_changed() const {
   constexpr std::uint32_t none = ~0u;
+  const auto began = clock::now();
   std::atomic<std::uint32_t> next{0}, changed{none};
   const auto compare = [&] {
     for (auto chunk = next++; chunk < places_.size() && changed == none; chunk = next++)
@@ -195,11 +195,14 @@ std::optional<std::uint32_t> resident_chunks::find_changed() const {
   };
   {
     std::vector<std::jthread> helpers;
-    for (auto more = std::min<std::size_t>(usable_cores(), places_.size()); more > 1; --more)
+    for (auto more = useful_copying_threads(); more > 1; --more)
       helpers.emplace_back(compare);
     compare();
   }
-  return changed == none ? std::nullopt : std::optional{changed.load()};
+  if (changed != none)
+    return changed.load();
+  intact_at_ = began;
+  return std::nullopt;
 }
 
 } // namespace ckpt::io

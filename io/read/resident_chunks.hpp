@@ -9,6 +9,7 @@
 #include "io/plan/bucket_plan.hpp"
 #include "io/read/chunk_reader.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -52,8 +53,11 @@ public:
   [[nodiscard]] std::byte* room(std::uint32_t chunk) noexcept;
 
   /// A chunk whose bytes have changed since they were read, if there is one: faulty memory. Compares all, on
-  /// as many threads as there are cores.
+  /// useful_copying_threads().
   [[nodiscard]] std::optional<std::uint32_t> find_changed() const;
+
+  /// When all bytes were last known to be what was read. Any thread.
+  [[nodiscard]] std::chrono::steady_clock::time_point intact_at() const noexcept { return intact_at_; }
 
   /// chunk_digest() of `chunk`, which has to be kept here, when it was read.
   [[nodiscard]] std::uint64_t digest(std::uint32_t chunk) const noexcept { return places_[chunk].digest; }
@@ -74,6 +78,7 @@ private:
 
   std::vector<kept> places_; ///< by chunk
   std::span<std::byte> memory_;
+  mutable std::atomic<std::chrono::steady_clock::time_point> intact_at_{std::chrono::steady_clock::now()};
 };
 
 } // namespace ckpt::io

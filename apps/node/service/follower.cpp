@@ -108,6 +108,7 @@ int follower::run() {
     for (bool is_ending = false; !is_ending;) {
       eventfd_t count = 0;
       ::eventfd_read(wakeup_.number(), &count);
+      host_.versions().release_dropped();
       while (const auto order = is_stuck() || signals_.has_come() ? std::nullopt : next_order())
         work(*order);
       if (const auto refused = why_refused())
@@ -135,6 +136,7 @@ void follower::take(actors::host_order order) {
     }
     if (const auto* drop = std::get_if<actors::drop_order>(&order)) {
       static_cast<void>(host_.versions().drop(drop->version));
+      wake();
       return;
     }
     stop_preparing_.request_stop(); // Host 0 has given up what it ordered before.

@@ -90,7 +90,7 @@ private:
   const node_options& options_;
   const signal_guard& signals_;
   version_shelf shelf_;
-  std::shared_ptr<actors::host_resources> resources_; ///< opened by the first run
+  std::shared_ptr<actors::host_resources> resources_; ///< opened by the first preparation
   actor_runtime runtime_;
   std::unique_ptr<share_offer> offer_; ///< of the version that engines serve
   std::unique_ptr<share_offer>

@@ -286,6 +286,7 @@ version_shelf::dropped service::drop(const std::string& version) {
   const auto dropped = versions().drop(version);
   if (dropped == version_shelf::dropped::yes && fleet_)
     fleet_->drop(version);
+  versions().release_dropped();
   return dropped;
 }
 

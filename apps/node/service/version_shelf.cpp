@@ -46,11 +46,17 @@ bool version_shelf::is_needed(const entry& one) const {
 }
 
 bool version_shelf::make_room(std::uint64_t bytes) {
+  release_dropped();
+  std::list<entry> evicted; // Goes when the shelf is open to others again.
   const std::lock_guard lock{mutex_};
   if (bytes > memory_bytes_max_)
     return false;
-  for (auto each = entries_.begin(); each != entries_.end() && bytes_in_memory() + bytes > memory_bytes_max_;)
-    each = bytes_of(each->version) == 0 || is_needed(*each) ? std::next(each) : entries_.erase(each);
+  for (auto each = entries_.begin();
+       each != entries_.end() && bytes_in_memory() + bytes > memory_bytes_max_;) {
+    const auto one = each++;
+    if (bytes_of(one->version) > 0 && !is_needed(*one))
+      evicted.splice(evicted.end(), entries_, one);
+  }
   return bytes_in_memory() + bytes <= memory_bytes_max_;
 }
 
@@ -80,17 +86,23 @@ std::string version_shelf::compare(const content& before, const std::filesystem:
 }
 
 void version_shelf::put(const std::string& name, actors::version_ptr version) {
+  std::list<entry> gone; // When the shelf is open to others again.
   const std::lock_guard lock{mutex_};
   const auto is_it = [&](const auto& one) { return one.first == name; };
   std::erase_if(contents_, is_it);
   if (contents_.size() >= names_max)
     contents_.pop_front();
   contents_.emplace_back(name, content_of(version->checkpoint));
-  std::erase_if(entries_, [&](const entry& one) {
-    return one.name == name || (bytes_of(one.version) == 0 && !is_needed(one));
-  });
-  for (auto each = entries_.begin(); each != entries_.end() && entries_.size() >= versions_max;)
-    each = is_needed(*each) ? std::next(each) : entries_.erase(each);
+  for (auto each = entries_.begin(); each != entries_.end();) {
+    const auto one = each++;
+    if (one->name == name || (bytes_of(one->version) == 0 && !is_needed(*one)))
+      gone.splice(gone.end(), entries_, one);
+  }
+  for (auto each = entries_.begin(); each != entries_.end() && entries_.size() >= versions_max;) {
+    const auto one = each++;
+    if (!is_needed(*one))
+      gone.splice(gone.end(), entries_, one);
+  }
   entries_.push_back({name, std::move(version)});
 }
 
@@ -123,9 +135,16 @@ version_shelf::dropped version_shelf::drop(const std::string& name) {
   if (name == served_before(0))
     return dropped::is_served;
   const auto known = std::erase_if(contents_, [&](const auto& one) { return one.first == name; });
-  std::erase_if(entries_, [&](const entry& one) { return one.name == name; });
+  if (const auto found = std::ranges::find(entries_, name, &entry::name); found != entries_.end())
+    dropped_.splice(dropped_.end(), entries_, found);
   std::erase(history_, name);
   return known > 0 ? dropped::yes : dropped::unknown;
+}
+
+void version_shelf::release_dropped() {
+  std::list<entry> gone;
+  const std::lock_guard lock{mutex_};
+  gone.swap(dropped_);
 }
 
 boost::json::array version_shelf::describe() const {

@@ -54,6 +54,10 @@ public:
   enum class dropped : std::uint8_t { yes, unknown, is_served };
   [[nodiscard]] dropped drop(const std::string& name);
 
+  /// Gives back the memory of what was dropped. That takes a while, because it is unpinned: for a thread that nobody
+  /// waits for.
+  void release_dropped();
+
   [[nodiscard]] boost::json::array describe() const;
   [[nodiscard]] std::uint64_t memory_bytes() const;
 
@@ -75,6 +79,7 @@ private:
   std::uint64_t memory_bytes_max_;
   mutable std::mutex mutex_; ///< guards what follows
   std::list<entry> entries_; ///< the least recently used first
+  std::list<entry> dropped_; ///< their memory is still to be given back
   std::list<std::pair<std::string, content>>
       contents_;                     ///< of all names; the one that was put first goes first
   std::vector<std::string> history_; ///< of versions served; the present one last

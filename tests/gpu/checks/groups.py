@@ -3,7 +3,6 @@
 """Tensors that an engine has to get in one call, as the published worker on torch gets them from the smallest buckets."""
 
 import json
-import re
 import subprocess
 import sys
 
@@ -17,7 +16,7 @@ LAYERS = 24
 WRITE_SECONDS = 90
 SMALLEST_BUCKETS = ("--bucket-size", "4KiB")
 
-# Weights and scales, and both halves of an attention module, are in different shards.
+# A weight and its scale, and q_a_proj and kv_a_proj_with_mqa, are in different shards.
 WRITE_SCRIPT = """
 import json, pathlib, sys, torch
 from safetensors.torch import save_file
@@ -59,8 +58,8 @@ def write_checkpoint(place):
 
 def group_of(name):
     """All of an attention module belong together, and otherwise all of a module."""
-    attention = re.match(r".*\.self_attn\.", name)
-    return attention.group() if attention else name.rpartition(".")[0]
+    module, attention, _ = name.partition(".self_attn.")
+    return module + attention if attention else name.rpartition(".")[0]
 
 
 def divided_groups(lists):
@@ -82,7 +81,9 @@ def run(place, recorder):
         check_update(place, host, folder, len(names), *SMALLEST_BUCKETS)
         lists = host.worker()["lists"]
         divided = divided_groups(lists)
-        if divided or sorted(name for each in lists for name in each) != names:
+        if sorted(name for each in lists for name in each) != names:
+            raise CheckFailed("the names are not those of the checkpoint")
+        if divided:
             raise CheckFailed(f"{len(divided)} groups came in several lists: {', '.join(divided[:5])}")
         groups = len({group_of(name) for name in names})
         recorder.ok("groups through buckets of 4 KiB", f"{groups} groups", note=f"{len(names)} tensors, {len(lists)} lists")

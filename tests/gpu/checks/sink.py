@@ -3,7 +3,7 @@
 """Whole updates into ckpt-sink, which opens the ring through CUDA IPC and compares every byte with the checkpoint."""
 
 from checks import checkpoints
-from checks.processes import END_SECONDS, NODE_SECONDS, Sink, update
+from checks.processes import END_SECONDS, Sink, update
 from checks.results import CheckFailed
 
 SIZE = "1GiB"
@@ -11,7 +11,7 @@ SIZE = "1GiB"
 
 def verified_update(place, recorder, name, checkpoint, *flags):
     with recorder.attempt(name), Sink(place, "--verify", checkpoint, "--updates", 1) as sink:
-        report = update(place, checkpoint, sink.url, *flags, seconds=NODE_SECONDS)
+        report = update(place, checkpoint, sink.url, *flags)
         status = sink.wait(END_SECONDS)
         last = sink.updates()[-1]
         if status != 0 or not last["success"] or last["verified"] is not True:

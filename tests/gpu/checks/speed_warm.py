@@ -72,7 +72,7 @@ def memory_of_an_update(place, recorder, checkpoint):
 
 
 def record_stage_ratio(place, recorder, contender, stages_alone):
-    """The worker's reloading cannot be had alone; it copies within the GPU, which is faster by far than what is."""
+    """The worker's copy cannot be measured alone; it is within the GPU, and far faster than what can."""
     name = f"{contender.name} / its slowest stage alone"
     with recorder.attempt(name):
         slowest = max(stages_alone, key=lambda each: each.median())
