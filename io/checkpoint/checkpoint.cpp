@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The directory is opened once and everything is found from there: a link to it that leads elsewhere
-// meanwhile cannot mix two checkpoints. Which files count is decided first; then every file is read, parsed
-// and compared with the index on its own, by several threads; the tables are joined last. Which error is
-// reported does not depend on the threads: it is the one of the first file.
+// The directory is opened once and everything is found from there: a link to it that is changed meanwhile
+// cannot mix two checkpoints. The choice of files comes first. Then several threads read and parse the files,
+// each on its own, and compare them with the index. The tables are joined last. The error that is reported
+// does not depend on the threads: it is that of the first file.
 
 #include "io/checkpoint/checkpoint.hpp"
 
@@ -39,7 +39,7 @@ constexpr unsigned threads_max = 64;
 struct opened_file {
   checkpoint_file file;
   std::vector<tensor_entry> tensors;
-  std::unordered_set<std::string> unexpected; ///< of those: that the index does not place here
+  std::unordered_set<std::string> unexpected; ///< names of those that the index does not place here
 };
 
 bool lies_in_memory(int file, const std::filesystem::path& path) {
@@ -57,7 +57,7 @@ void check_against_index(opened_file& opened, const indexed_file& expected) {
   for (const auto& tensor : opened.tensors)
     if (missing.erase(tensor.name) == 0)
       opened.unexpected.insert(tensor.name);
-  // Of several the first in the index is named, whatever the order of the set.
+  // The error names the one that is first in the index, whatever the order of the set.
   for (const auto& tensor : expected.tensors)
     if (missing.count(tensor) > 0)
       throw checkpoint_error{path, tensor,
@@ -103,7 +103,7 @@ std::vector<opened_file> open_sources(int directory, const std::vector<found_fil
       for (std::size_t i = 0; i < helpers; ++i)
         pool.emplace_back(work);
     } catch (const std::system_error&) {
-      // No more threads to be had: those that are there do it.
+      // No more threads can be started: those that run do the work.
     }
     work();
   }
@@ -113,7 +113,7 @@ std::vector<opened_file> open_sources(int directory, const std::vector<found_fil
   return opened;
 }
 
-/// Files may be replaced one by one while they are opened, the first too late and the last too early. When
+/// Files may be replaced one by one while they are opened: the first ones would be old, the last ones new. If
 /// all names still lead to the files that were opened, there was a moment at which all of them did.
 void check_opened_together(int directory, const std::vector<found_file>& sources,
                            const std::vector<opened_file>& opened) {
@@ -129,7 +129,7 @@ void check_opened_together(int directory, const std::vector<found_file>& sources
   }
 }
 
-/// Of tensors that the index does not place where they are, those that it places elsewhere are left out.
+/// Leaves out tensors that the index places in another file. Returns remarks on those, and on unlisted ones.
 std::vector<std::string> leave_out_misplaced(std::vector<opened_file>& opened,
                                              const std::vector<indexed_file>& index) {
   std::vector<std::string> remarks;

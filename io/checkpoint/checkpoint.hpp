@@ -42,7 +42,7 @@ struct checkpoint {
   std::vector<checkpoint_file> files;     ///< sorted by name; with an index only those that it names
   std::vector<checkpoint_tensor> tensors; ///< by file, then by offset
   std::uint64_t tensor_bytes = 0;         ///< sum of all extents
-  std::vector<std::string> remarks;       ///< what looks odd but is no error: for log and report
+  std::vector<std::string> remarks;       ///< oddities that are no errors: for log and report
 };
 
 /// Opens the checkpoint at `path`, which is a directory with `model.safetensors.index.json` (only the files
@@ -59,7 +59,8 @@ struct checkpoint {
 /// cannot be found out.
 void require_unchanged(const checkpoint_file& file);
 
-/// Throws checkpoint_error for the first tensor whose dtype the worker protocol cannot name.
+/// Throws checkpoint_error for the first tensor that the worker protocol cannot describe: it has no name for
+/// the dtype, or the last dimension of F4 elements is odd.
 void require_sendable(const checkpoint& source);
 
 /// The shape as a worker has to see it: equal to `tensor.shape` but for packed types (see torch_name).

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Large models have a hundred thousand entries in runs that name the same file: an entry is looked up by the
-// file of the one before it first, and nothing is copied but the names.
+// Large models have a hundred thousand entries, in runs that name the same file. So an entry's file is first
+// compared with that of the entry before it. Only the names are copied.
 
 #include "io/checkpoint/checkpoint_index.hpp"
 
@@ -19,7 +19,7 @@ namespace ckpt::io {
 
 namespace {
 
-/// The path without leading "./", which means nothing: no file has two names.
+/// The path without leading "./", so that no file has two names.
 std::string_view plain(std::string_view path) {
   while (path.starts_with("./"))
     path.remove_prefix(2);
@@ -87,7 +87,7 @@ public:
   [[nodiscard]] bool seen() const { return seen_; }
 
 private:
-  /// A value that is neither an object nor a string where one may be; elsewhere passed over.
+  /// Refuses this value where an object or the name of a file has to be; elsewhere passes over it.
   bool scalar() const {
     if (depth_ == 0)
       throw checkpoint_error{file_name_, "the index is not a JSON object"};

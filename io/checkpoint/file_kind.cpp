@@ -24,8 +24,7 @@ constexpr auto page =
     "is an HTML page, not a safetensors file: a download that ended at an error or a login"sv;
 constexpr auto pytorch = "is a PyTorch (pickle) checkpoint, not a safetensors file: convert it first"sv;
 
-/// The header's length comes first in a safetensors file: read as one, each of these would be a header larger
-/// than any.
+/// A safetensors file begins with its header's length. Read as a length, each of these exceeds the limit.
 constexpr std::array kinds{
     kind{"version https://git-lfs"sv, false, pointer},
     kind{"<!doctype"sv, true, page},

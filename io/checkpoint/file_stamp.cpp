@@ -56,7 +56,7 @@ std::chrono::nanoseconds resolution_of(const file_stamp& stamp) {
   return stamp.changed_ns % 1'000'000'000 == 0 ? 1s : 1ns;
 }
 
-/// What file time stamps are taken from.
+/// The clock from which the kernel takes file time stamps.
 std::int64_t tick_ns() {
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
@@ -66,7 +66,7 @@ std::int64_t tick_ns() {
 } // namespace
 
 file_stamp stamp_of(int file, const std::string& file_name) {
-  // Network file systems answer fstat from what they were told seconds ago.
+  // Network file systems answer fstat from a cache that may be seconds old.
   struct statx status {};
   if (::statx(file, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS, &status) != 0) {
     if (errno == ENOSYS || errno == EINVAL || errno == EPERM) // an old sandbox
@@ -86,8 +86,8 @@ file_stamp settled_stamp_of(int file, const std::string& file_name) {
   auto stamp = stamp_of(file, file_name);
   const auto resolution = resolution_of(stamp);
   const auto deadline = std::chrono::steady_clock::now() + resolution + tick_max;
-  // A clock of a file server that is far ahead of ours is not waited for, nor is a file that is written all
-  // the time: the next write shows.
+  // A file server's clock may be far ahead of ours: this does not wait for it. A file may be written all the
+  // time: the wait ends at the deadline, and the next write shows anyway.
   for (;;) {
     const auto unsettled = std::chrono::nanoseconds{stamp.changed_ns - tick_ns()} + resolution;
     if (unsettled <= 0ns || unsettled > resolution + tick_max || std::chrono::steady_clock::now() > deadline)
@@ -105,7 +105,7 @@ std::string describe_change(const file_stamp& before, const file_stamp& now) {
            + " to " + std::to_string(now.bytes) + " bytes";
   if (now.modified_ns != before.modified_ns)
     return "was written to after it was opened: its modification time changed";
-  // To give a file another name, or to take one away, moves the status change time, too.
+  // Adding, changing or removing a name moves the status change time, too.
   if (now.changed_ns != before.changed_ns && now.links == before.links && now.name == before.name)
     return "was written to or its attributes changed (owner, permissions) after it was opened: its status "
            "change time moved";

@@ -256,7 +256,7 @@ safetensors_header parse_safetensors_header(std::string_view json, std::uint64_t
 
 namespace {
 
-/// What the file is in place of a safetensors file, or `otherwise`.
+/// The file's real kind in words (describe_kind), or `otherwise` if that is unknown.
 std::string kind_or(int file, std::uint64_t file_bytes, std::string_view file_name, std::string otherwise) {
   std::array<char, kind_bytes> beginning{};
   const auto length = std::min<std::uint64_t>(file_bytes, beginning.size());

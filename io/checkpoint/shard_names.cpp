@@ -81,7 +81,7 @@ std::vector<std::string> remarks_on_gaps(const std::vector<std::string>& names) 
     }
   std::vector<std::string> remarks;
   for (const auto& [set, numbers] : sets) {
-    // A set numbered from 0 has no last one.
+    // A set that is numbered from 0 ends one number earlier.
     const auto first = *numbers.seen.begin() == 0 ? 0U : 1U;
     std::uint32_t present = 0;
     std::uint32_t missing = first;
