@@ -18,7 +18,7 @@ namespace ckpt::io {
 
 namespace {
 
-/// An explanation names a file by its path, a tensor, and often one of each per worker.
+/// Room for a file's path and a tensor's name, often once for each worker.
 constexpr std::size_t explanation_bytes_max = 2000;
 
 constexpr std::size_t body_depth_max = 32;
@@ -39,7 +39,7 @@ std::string printable(std::string_view text) {
   return result;
 }
 
-/// Of a message that comes with success: what the user should read all the same.
+/// True for a message of a success that the user should read all the same.
 bool sounds_wrong(std::string_view message) {
   std::string text{message};
   std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::tolower(c); });

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What to ask each kind of inference server, and what its answers mean. Knows requests and responses, not
-// connections: the caller sends a request and passes the response to the judge_ function that belongs to it.
+// The requests to each kind of inference server, and the meaning of its answers. Opens no connections: the
+// caller sends a request and passes the response to the judge_ function that belongs to it.
 //
 //   readiness ──> pause ──> update ──> closing: flush caches, resume, confirm version and readiness
 //                   └── any failure from here on ──> resume
@@ -48,7 +48,7 @@ struct device_channel {
   std::string address; ///< "ipc://@…"
 };
 
-/// What an answer means for the update.
+/// The meaning of an answer for the update.
 struct engine_answer {
   enum class meaning : std::uint8_t {
     go,      ///< success: on to the next step
@@ -64,7 +64,7 @@ struct engine_answer {
   /// With not_yet: a request to send at once, in place of the one that was judged.
   std::optional<http_request> ask_instead;
 
-  std::string remark; ///< what the user should know although it does not end the update; usually empty
+  std::string remark; ///< for the user; does not end the update; usually empty
 };
 
 /// The checksums that a server reports for its weights. A remark and no checksums: it cannot report them.
@@ -109,7 +109,7 @@ public:
   judge_closing(const http_request& request, const http_response& response,
                 const std::optional<std::string>& weight_version) const = 0;
 
-  /// True for the closing request that lets it generate again.
+  /// True for the closing request that lets the engine generate again.
   [[nodiscard]] virtual bool ends_pause(const http_request& request) const = 0;
 
   /// Asks for the version that the server serves; nothing where it does not report one.
@@ -130,7 +130,7 @@ public:
     return {};
   }
 
-  /// Makes it overwrite all its parameters with random numbers; nothing where it has no such request.
+  /// Makes the engine overwrite its parameters with random numbers; nothing where it has no such request.
   [[nodiscard]] virtual std::optional<http_request> overwrite_request() const { return std::nullopt; }
   [[nodiscard]] virtual engine_answer judge_overwrite(const http_response& /*response*/) const { return {}; }
 };

@@ -17,13 +17,13 @@
 namespace ckpt::io {
 namespace {
 
-/// A parameter's name has a few dozen characters, a checksum at most those of SHA-512.
+/// A parameter's name has a few dozen characters, a checksum at most the 128 of SHA-512.
 constexpr std::size_t name_bytes_max = 1024;
 constexpr std::size_t checksum_bytes_max = 128;
 
 constexpr std::size_t ranks_described_max = 4;
 
-/// The number by which the worker says who it is; else it is the one of its place in the list.
+/// The rank that the worker reports; its place in the list if it reports nothing.
 [[nodiscard]] std::size_t rank_of(const boost::json::value& worker, std::size_t place) {
   const auto* info = member(worker, "parallelism_info");
   if (info == nullptr)

@@ -21,10 +21,10 @@
 
 namespace ckpt::io {
 
-/// Of one worker: checksum by parameter name, in the engine's own notation.
+/// One worker's checksums by parameter name, in the engine's own notation.
 using rank_checksums = std::map<std::string, std::string, std::less<>>;
 
-/// Of all workers of an engine, by rank.
+/// The checksums of all workers of an engine, by rank.
 using engine_checksums = std::vector<rank_checksums>;
 
 /// One number for each parameter, made of its name and its checksum, in the order of the names.
@@ -32,7 +32,7 @@ using rank_digest = std::vector<std::uint64_t>;
 using engine_digest = std::vector<rank_digest>;
 
 /// The names and checksums in `{name: text, …}`. Throws std::invalid_argument that says what is wrong, also
-/// when there is nothing in it.
+/// when there are none.
 [[nodiscard]] rank_checksums read_rank_checksums(const boost::json::value& object);
 
 /// Parses SGLang's answer: `{"ranks": [{"checksums": {name: text}, "parallelism_info": [{"rank": 0}]}]}`. A
@@ -46,8 +46,8 @@ using engine_digest = std::vector<rank_digest>;
 /// Summed over all ranks.
 [[nodiscard]] std::size_t count_parameters(const engine_checksums& checksums);
 
-/// "rank 1: a, b and 12 more": the parameters of `expected` that `found` lacks, or has with another checksum,
-/// and how many more `found` has. Empty when both are the same.
+/// "rank 1: a, b and 12 more": the parameters of `expected` that `found` lacks, or has with another checksum.
+/// Also says when the numbers of ranks or of parameters differ. Empty when both are the same.
 [[nodiscard]] std::string describe_difference(const engine_checksums& expected, const engine_digest& found);
 
 /// "rank 0: …; rank 3: …; and 2 more ranks": collects remarks on ranks, and shows the first few.

@@ -49,8 +49,8 @@ std::optional<engine_answer> wrong_backend(const boost::json::value& state) {
                  + "\": weights are taken only by --backend pytorch on cuda");
 }
 
-/// Workers that are there but lack the Python package would never become ready; found out before a serving
-/// engine is put to sleep in vain.
+/// Workers without the Python package would never become ready. Finds them before a serving engine is put to
+/// sleep in vain.
 std::optional<engine_answer> missing_package(const boost::json::value& state) {
   const auto* version = member(state, "checkpoint_engine_version");
   const auto* found = member(state, "worker_ranks");
@@ -63,8 +63,8 @@ std::optional<engine_answer> missing_package(const boost::json::value& state) {
       + shortened(text_of(state, "message")));
 }
 
-/// What brings the server from `state` nearer to ready. An engine whose KV cache is there is serving,
-/// whatever else it says: it has to be put to sleep first.
+/// The requests that bring the server from `state` nearer to ready. An engine that has its KV cache is
+/// serving, whatever else it says: it has to be put to sleep first.
 std::vector<http_request> steps_from(const boost::json::value& state) {
   if (!is_true(state, "is_sleeping") || !sleeps_without(state, "kv_cache"))
     return {post("/sleep?level=2"), post("/wakeup?tags=weights")};
@@ -79,7 +79,7 @@ public:
     return {http_request::verb::get, std::string{route}, {}};
   }
 
-  // Ready is also who would be after having been put to sleep.
+  // An engine that only has to be put to sleep first counts as ready: the pause does that.
   [[nodiscard]] engine_answer judge_readiness(const http_request& /*request*/,
                                               const http_response& response) override {
     auto answer = judge_state(response);
@@ -88,7 +88,7 @@ public:
     return answer;
   }
 
-  // The question is the same: its answer tells what is left to do.
+  // The same request as for readiness: its answer tells what is left to do.
   [[nodiscard]] std::optional<http_request> pause_request() const override { return readiness_request(); }
 
   [[nodiscard]] engine_answer judge_pause(const http_response& response) override {
@@ -97,10 +97,10 @@ public:
 
   [[nodiscard]] bool is_paused() const override { return true; }
 
-  // Put to sleep it has lost its weights: without a whole set of new ones it must not go on.
+  // An engine loses its weights when it is put to sleep: it must not go on without a whole set of new ones.
   [[nodiscard]] std::optional<http_request> resume_request() const override { return std::nullopt; }
 
-  // LMDeploy has no word for a version and takes no time limit.
+  // LMDeploy knows no weight version and takes no time limit.
   [[nodiscard]] http_request update_request(const std::vector<device_channel>& devices,
                                             const std::optional<std::string>& /*weight_version*/,
                                             std::chrono::seconds /*timeout*/) const override {
@@ -118,7 +118,7 @@ public:
     return judge_success_object(response, question);
   }
 
-  // The update needed the engine without its KV cache, so inference is blocked until it has it again.
+  // The update needed the engine without its KV cache: inference is blocked until the cache is back.
   [[nodiscard]] std::vector<http_request>
   closing_requests(const std::optional<std::string>& /*weight_version*/) const override {
     return {post("/wakeup?tags=kv_cache")};

@@ -125,7 +125,7 @@ void partial(pickle_writer& out, std::string_view function_module, std::string_v
 
 std::string pickle_file_handle(std::string_view path, std::uint64_t buffer_bytes) {
   // The worker calls `function(*arguments)` with its device ordinal put in at index 6. max() with a key picks
-  // the one tensor among the arguments and so lets the ordinal go by; torch.from_file maps the file while
+  // the one tensor among the arguments, and so ignores the ordinal. torch.from_file maps the file while
   // unpickling.
   pickle_writer out;
   out.begin_tuple();

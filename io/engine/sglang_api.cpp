@@ -4,15 +4,15 @@
 // SGLang, 0.5.6 and newer. Source: python/sglang/srt/entrypoints/http_server.py of
 // https://github.com/sgl-project/sglang.
 //
-// It takes weights as soon as /model_info answers: its model is there then. Whether it also serves requests
-// is another matter, and told differently by its versions:
+// It takes weights as soon as /model_info answers: its model is there then. Other routes say whether it also
+// serves requests. Its versions differ in this:
 //
 //   route     says 503 while the server waits for its first weights
 //   /ping     from 0.5.23 on; before, it says 200 at once
 //   /ready    from 0.5.20 on; there is none before; also 503 while generation is paused
 //   /health   always; but once the server serves, it computes a token for it
 //
-// Requests that run hold an update up, up to 0.5.10 even when generation is paused in place or by retracting.
+// Running requests delay an update, up to 0.5.10 even when generation is paused in place or by retracting.
 
 #include "io/engine/engine_answers.hpp"
 
@@ -39,10 +39,10 @@ constexpr std::string_view flush_route = "/flush_cache";
 constexpr std::string_view checker_route = "/weights_checker";
 constexpr std::string_view checker_question = "POST /weights_checker";
 
-/// Of its answer, which names every parameter of every worker: room for two million names.
+/// The answer names every parameter of every worker: room for two million names.
 constexpr std::uint64_t checksum_bytes_max = 256 << 20;
 
-/// What /model_info tells until somebody sets a version.
+/// The version that /model_info reports until somebody sets one.
 constexpr std::string_view first_version = "default";
 
 constexpr std::string_view no_update_route =
@@ -62,7 +62,7 @@ http_request check_weights(std::string_view what) {
           boost::json::serialize(boost::json::object{{"action", what}}), checksum_bytes_max};
 }
 
-/// No checksums yet: SGLang has the route since 0.5.6, but not at once with this action.
+/// True for a server that cannot report checksums: SGLang had the route (0.5.6) before it had this action.
 bool knows_no_checksums(const http_response& response) {
   return response.status == 404 || response.status == 405
          || (response.status == 400 && response.body.find("Unsupported") != std::string::npos);
@@ -111,10 +111,10 @@ public:
     return answer;
   }
 
-  // Who waits for its first weights has no requests.
+  // A server that waits for its first weights has no requests.
   [[nodiscard]] bool is_paused() const override { return pause_ != pause_mode::none && waits_at_.empty(); }
 
-  // Who says at /ready that it waits may have been paused by somebody who is gone.
+  // /ready also says 503 while generation is paused, perhaps by a process that is gone: resume then, too.
   [[nodiscard]] std::optional<http_request> resume_request() const override {
     if (pause_ == pause_mode::none || (!waits_at_.empty() && waits_at_ != ready_route))
       return std::nullopt;
@@ -128,7 +128,7 @@ public:
     for (const auto& device : devices)
       handles[device.uuid] = device.address;
     // A paused server may still hold requests, and then cannot flush: some versions take that for a failed
-    // update, others end themselves. It is asked to flush later on, where nothing but that can fail.
+    // update, others end themselves. A closing request flushes instead: its failure is only a remark.
     boost::json::object body{{"zmq_handles", std::move(handles)}, {"flush_cache", !is_paused()}};
     body["weight_version"] = weight_version ? boost::json::value(*weight_version) : nullptr;
     return post(update_route, boost::json::serialize(body));
@@ -235,7 +235,7 @@ private:
     if (response.status == 404 && route == info_route)
       return ask_instead(old_info_route);
     info_route_ = route == info_route ? info_route : old_info_route;
-    // A gateway in front may lack this route; whether the one that matters is there, the update finds out.
+    // A gateway may lack this route. The update itself finds out whether the route for weights is there.
     if (response.status == 404 && ping_said_.empty())
       return go();
     if (auto unready = unready_by_status(response, "GET " + std::string{route},

@@ -8,7 +8,7 @@
 namespace ckpt::io {
 namespace {
 
-/// In which a worker that waits connects again: ZeroMQ tries every tenth of a second.
+/// Time for a waiting worker to connect again: ZeroMQ tries every tenth of a second.
 constexpr std::chrono::milliseconds reconnect_wait{1'000};
 
 } // namespace
@@ -26,7 +26,7 @@ stale_worker::state stale_worker::look() {
   if (channel_.peer_seen() && !told_) {
     told_ = true;
     deadline_ = clock::now() + patience_;
-    // It may wait for its buffer: then it takes the first for a bad one, complains, and raises on the second.
+    // It may wait for its buffer: then it reports the first abort as a bad buffer, and raises on the second.
     channel_.send(abort_);
     channel_.send(abort_);
   }

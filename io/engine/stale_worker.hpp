@@ -3,8 +3,8 @@
 #pragma once
 
 // A worker whose pusher was killed waits for its next message for ever, and keeps its engine from every other
-// update. Its socket reconnects to whoever binds the channel's address next: there it is told to give up. One
-// thread uses an object.
+// update. Its socket reconnects to the next process that binds the channel's address. A stale_worker finds it
+// there and tells it to give up. One thread uses an object.
 
 #include "io/engine/worker_channel.hpp"
 

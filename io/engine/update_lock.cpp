@@ -31,8 +31,8 @@ namespace {
   return text;
 }
 
-/// All addresses of this host's own loop are one, and so is the address that stands for all of them. Others
-/// in the one way of writing them; names as they are, for to look them up may take long.
+/// One text for all loopback addresses and the unspecified ones. Other addresses in their standard form.
+/// Names as they are, because looking them up may take long.
 [[nodiscard]] std::string place_of(const std::string& host) {
   boost::system::error_code no_number;
   auto address = boost::asio::ip::make_address(host, no_number);
@@ -55,7 +55,7 @@ namespace {
 
 namespace {
 
-/// Of those who want to know who holds a lock.
+/// Connections of processes that ask who holds the lock.
 constexpr int backlog = 64;
 
 constexpr int looks_max = 20;
@@ -94,8 +94,8 @@ update_lock::update_lock(const http_endpoint& endpoint)
     return;
   if (const auto why = errno; why != EADDRINUSE)
     throw system_failure(why, "lock", endpoint.url);
-  // A name can be taken by anybody, but not everybody is believed: an update listens as soon as it has the
-  // name. Two that update one engine still meet at its workers' channels.
+  // Any process can take the name, so only a trusted holder counts. An update listens as soon as it has the
+  // name. Two updates that miss each other here still meet at the workers' channels.
   auto holder = holder_of(where);
   for (int look = 0; !holder && look < looks_max; ++look) {
     std::this_thread::sleep_for(look_pause);

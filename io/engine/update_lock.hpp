@@ -17,9 +17,9 @@ namespace ckpt::io {
 /// The same text for all ways to write an engine's address, except that host names are not resolved.
 [[nodiscard]] std::string engine_key(const http_endpoint& endpoint);
 
-/// The UUID ("GPU-…") that stands for the GPU of worker `rank` of an engine whose weights stay in host memory. It is the
-/// same in run after run, so that a worker that a killed run left waiting is found again; no two workers share one, nor
-/// does anybody in another network namespace, where the channels' names are others.
+/// The UUID ("GPU-…") for worker `rank` of an engine whose weights stay in host memory. It is the same in
+/// every run, so that a new run finds a worker that a killed one left waiting. No two workers share one:
+/// engines' addresses are only unique within a network namespace, so the UUID depends on that, too.
 [[nodiscard]] std::string host_worker_uuid(std::string_view engine, std::size_t rank);
 
 class update_lock {
@@ -31,8 +31,8 @@ public:
   /// The socket's name.
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
-  /// A process of another user (not root) that holds the name: it is not believed, so the update goes on.
-  /// Usually empty.
+  /// The process that holds the name but is not trusted: it is another user's (not root's), or is silent.
+  /// The update goes on without the lock. Usually empty.
   [[nodiscard]] const std::string& stranger() const noexcept { return stranger_; }
 
 private:

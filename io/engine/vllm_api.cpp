@@ -21,8 +21,8 @@ namespace {
 constexpr std::string_view update_question = "POST /collective_rpc";
 constexpr std::string_view resume_route = "/resume";
 
-/// What was computed with the old weights for prompts that come again. Requests under way are computed anew;
-/// without that the cache would stay as long as there are any.
+/// Drops the prefix cache, which holds values of the old weights. Running requests are computed anew: they
+/// would keep the cache otherwise.
 constexpr std::string_view reset_route =
     "/reset_prefix_cache?reset_running_requests=true&reset_external=true";
 
@@ -43,9 +43,9 @@ engine_answer judge_reset(const http_response& response) {
       + std::to_string(response.status) + ": " + words_of(response));
 }
 
-/// The route hands over what each worker's method returned: null when all is well, text for anything that is
-/// no list and no object. What is not known to be good counts as a failure: a wrong alarm costs a second
-/// look, a missed failure serves wrong weights.
+/// The route returns the result of each worker's method: null when all is well, text for anything that is no
+/// list and no object. An unknown result counts as a failure: a wrong alarm costs a second look, a missed
+/// failure serves wrong weights.
 bool tells_success(const boost::json::value& result) {
   if (const auto* text = result.if_string()) {
     constexpr std::array<std::string_view, 5> good{"", "None", "True", "ok", "OK"};
@@ -74,7 +74,7 @@ public:
         .value_or(go());
   }
 
-  // With clear_cache, what running requests computed is thrown away, too, and computed anew.
+  // clear_cache also drops the values of running requests, which are then computed anew.
   [[nodiscard]] std::optional<http_request> pause_request() const override {
     if (pause_ == pause_mode::none)
       return std::nullopt;
@@ -98,7 +98,7 @@ public:
     return post(resume_route);
   }
 
-  // vLLM has no word for a version.
+  // vLLM knows no weight version.
   [[nodiscard]] http_request update_request(const std::vector<device_channel>& devices,
                                             const std::optional<std::string>& /*weight_version*/,
                                             std::chrono::seconds timeout) const override {

@@ -21,18 +21,18 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// Who has connected and not yet greeted: as many, for as long; when others wait, no longer than a worker
-/// needs.
+/// Connections that have not greeted yet: their number, and their time. When all places are taken, they have
+/// only the time that a worker needs.
 constexpr std::size_t strangers_max = 16;
 constexpr auto greeting_time = 5s;
 constexpr auto greeting_time_when_full = 100ms;
 
-/// One that is spoken to, and those that wait for its place.
+/// The worker in use, and those that wait for its place.
 constexpr std::size_t workers_max = 4;
 
 constexpr int backlog = 64;
 
-/// Pause after a connection that could not be taken, for a lack of descriptors as a rule.
+/// Pause after accept() has failed, usually for a lack of descriptors.
 constexpr auto accept_pause = 100ms;
 
 constexpr std::size_t bytes_at_once = 64 << 10;
@@ -41,7 +41,7 @@ constexpr std::size_t bytes_at_once = 64 << 10;
   return "checkpoint-engine-" + std::string{device_uuid} + "-" + std::to_string(serial) + ".sock";
 }
 
-/// Who listens behind an address that is taken, for the message.
+/// The process that holds an address that is taken, for the message.
 [[nodiscard]] std::string describe_holder(const abstract_address& address) {
   const auto who = holder_of(address);
   return who ? ", held by " + describe(*who) : std::string{};
@@ -84,20 +84,20 @@ std::string worker_channel::peer_name() const {
 void worker_channel::forget_peer() noexcept {
   unsent_.clear();
   reply_.clear();
-  peer_seen_ = !workers_.empty(); // The next one may have come before the end of the last one was told.
+  peer_seen_ = !workers_.empty(); // The next one may have connected before the loss was reported.
 }
 
 worker_channel::event worker_channel::wait(std::chrono::milliseconds timeout) {
   flush();
   if (const auto seen = next_event(); seen != event::none)
     return seen;
-  // Its order: the listener, the strangers, the workers.
+  // In this order: the listener, the strangers, the workers.
   std::vector<pollfd> items;
   const bool listens = strangers_.size() < strangers_max && clock::now() >= accept_again_;
   items.push_back({listens ? listener_.number() : -1, POLLIN, 0});
   for (const auto& one : strangers_)
     items.push_back({one.socket.number(), POLLIN, 0});
-  for (const auto& one : workers_) { // Of those behind the first it is only of interest whether they leave.
+  for (const auto& one : workers_) { // Those behind the first only matter when they leave.
     const auto wanted = &one != &workers_.front()         ? POLLRDHUP
                         : one.session.unwritten().empty() ? POLLIN
                                                           : POLLIN | POLLOUT;
@@ -135,7 +135,7 @@ void worker_channel::greet_strangers() {
     try {
       take_bytes(*one);
     } catch (const zmtp_error&) {
-      one->socket.reset(); // Whoever it is, it is no worker.
+      one->socket.reset(); // It is no worker.
     }
     if (one->socket && one->session.is_open()) {
       second_peer_came_ = second_peer_came_ || !workers_.empty();
@@ -150,7 +150,7 @@ void worker_channel::greet_strangers() {
   }
 }
 
-/// Reads and writes as much as goes without waiting. Closes the socket when the other side has.
+/// Reads and writes as much as is possible without waiting. Closes the socket when the other side has.
 void worker_channel::take_bytes(peer& one) {
   std::array<char, bytes_at_once> bytes;
   const auto count = ::recv(one.socket.number(), bytes.data(), bytes.size(), 0);
@@ -169,7 +169,7 @@ void worker_channel::take_bytes(peer& one) {
   }
 }
 
-/// True when the worker has replied to what it was not asked. What it says then does not count.
+/// True when the worker has replied without being asked. Such a reply does not count.
 bool worker_channel::babbles(peer& worker) {
   if (worker.session.replies().size() <= missing_replies_)
     return false;
@@ -207,7 +207,7 @@ void worker_channel::drop_second_workers_that_left(std::span<const pollfd> seen)
       workers_.erase(workers_.begin() + static_cast<std::ptrdiff_t>(number));
 }
 
-/// What has happened and was not told.
+/// The next event that has not been reported.
 worker_channel::event worker_channel::next_event() {
   if (std::exchange(babbled_, false))
     return event::babble;
@@ -228,7 +228,7 @@ worker_channel::event worker_channel::next_event() {
 void worker_channel::flush() {
   if (unsent_.empty() || workers_.empty())
     return;
-  hear_worker(); // What it has said by now is no answer to what it is told next.
+  hear_worker(); // A reply that comes before the next message is no answer to it.
   if (workers_.empty())
     return;
   auto& worker = workers_.front();

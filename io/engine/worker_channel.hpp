@@ -31,7 +31,7 @@ public:
   worker_channel(const worker_channel&) = delete;
   worker_channel& operator=(const worker_channel&) = delete;
 
-  /// The address for the HTTP request, keyed there by the device's UUID.
+  /// The address that the HTTP request gives for the device's UUID.
   [[nodiscard]] const std::string& address() const noexcept { return address_; }
 
   /// The address that the channel for this device and serial number has.
@@ -57,16 +57,16 @@ public:
   /// Empty when the worker agreed, else its error text.
   [[nodiscard]] const std::string& last_reply() const noexcept { return reply_; }
 
-  /// What was wrong with the worker's message.
+  /// The fault of the worker's message, as the end of a sentence about the worker.
   [[nodiscard]] const std::string& babble() const noexcept { return babble_; }
 
   /// The first process that was not let in, if any: "process 12 of user 1000".
   [[nodiscard]] const std::string& refused() const noexcept { return refused_; }
 
-  /// Who the worker is, as the kernel knows it: "process 12 of user 1000"; empty when there is none.
+  /// The worker's process, as the kernel knows it: "process 12 of user 1000"; empty when there is none.
   [[nodiscard]] std::string peer_name() const;
 
-  /// True once a worker has connected.
+  /// True once a worker has connected; forget_peer() starts anew.
   [[nodiscard]] bool peer_seen() const noexcept { return peer_seen_; }
 
   /// Makes the channel ready for another worker once one has been lost.

@@ -58,7 +58,7 @@ constexpr std::size_t unwritten_pongs_max = 4096;
   return taken;
 }
 
-/// Text behind its length in one byte.
+/// Text that follows its length, which is one byte.
 [[nodiscard]] std::string_view take_name(std::string_view& text) {
   return take(text, big_endian(take(text, 1)));
 }
@@ -134,7 +134,7 @@ void zmtp_session::on_command(std::string_view body) {
     static_cast<void>(take(body, 2)); // How long its sender waits for the answer.
     if (body.size() > ping_context_bytes_max)
       throw zmtp_error{"a PING with too much in it"};
-    if (unwritten_.size() < unwritten_pongs_max) // Who does not read needs no answer.
+    if (unwritten_.size() < unwritten_pongs_max) // A peer that does not read needs no answer.
       write_command("PONG", body);
   } else if (name != "PONG") {
     throw zmtp_error{"a command that a REP socket does not give"};

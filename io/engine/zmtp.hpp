@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The ZeroMQ Message Transfer Protocol 3.1 (https://rfc.zeromq.org/spec/37), as far as a REP socket needs it
-// of its peer: this side is a DEALER, nothing is encrypted. Written here instead of using libzmq because any
-// local process may connect: the length of a whole message is bounded, and a peer that does not speak the
-// protocol is told apart from one that does.
+// The ZeroMQ Message Transfer Protocol 3.1 (https://rfc.zeromq.org/spec/37), as far as the peer of a REP
+// socket needs it. This side is a DEALER; nothing is encrypted. It is written here because any local process
+// may connect: unlike libzmq, this bounds the length of a whole message, and tells a peer that does not speak
+// the protocol apart from one that does.
 //
 //   greeting  <──>  greeting      64 bytes each
 //   READY     <──>  READY         commands that name the kind of socket
@@ -45,7 +45,7 @@ public:
   /// Replies that have come, oldest first, for the caller to take out.
   [[nodiscard]] std::deque<std::string>& replies() noexcept { return replies_; }
 
-  /// Adds a message to what is to be written.
+  /// Adds a message to unwritten().
   void send(std::string_view message);
 
   /// The bytes to write next; after writing, the caller reports how many with written().
