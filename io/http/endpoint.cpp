@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::string_view scheme = "http://";
 
-/// Never quotes more of a URL than what is known to hold no password.
+/// Quotes `url`, which therefore must not hold a password.
 [[noreturn]] void refuse(std::string_view url, std::string_view why) {
   throw std::invalid_argument{"endpoint \"" + std::string{url} + "\": " + std::string{why}};
 }
@@ -43,7 +43,7 @@ void check_host(std::string_view url, std::string_view host, bool in_brackets) {
              in_brackets ? "what stands in brackets is not an IPv6 address" : "the host name is malformed");
 }
 
-/// In the one way of writing it.
+/// The port without leading zeros.
 [[nodiscard]] std::string check_port(std::string_view url, std::string_view port) {
   unsigned number = 0;
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), number);

@@ -19,7 +19,7 @@ struct http_endpoint {
 };
 
 /// Parses `http://host[:port][/base]`. `unix_socket_path` may be empty. Throws std::invalid_argument that
-/// says what is wrong with the URL (https is not spoken here, user:password is refused, …).
+/// says what is wrong with either (https is not supported, the path is too long, …).
 [[nodiscard]] http_endpoint parse_endpoint(std::string_view url, std::string_view unix_socket_path);
 
 /// The value of the Host header: `host:port`, with brackets around an IPv6 address.

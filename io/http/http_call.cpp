@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The exchange is a chain of asynchronous steps (look up, connect, write, read) on an io_context that only
-// wait() runs, so nothing happens behind the back of the thread that owns the call and destroying it cancels
-// everything.
+// wait() runs. So every step but the look-up of a name runs on the thread that owns the call, and destroying
+// the call cancels all of them but that.
 
 #include "io/http/http_call.hpp"
 
@@ -44,11 +44,10 @@ constexpr std::chrono::milliseconds lookup_poll{2};
 
 constexpr std::uint32_t response_header_bytes_max = 64 << 10;
 
-/// What is held of an answer besides its body: a header, the size of a chunk with all that may stand beside
-/// it, a trailer.
+/// Room for the parts of an answer besides its body: a header, a chunk's size with its extensions, a trailer.
 constexpr std::size_t buffer_bytes_max = 256 << 10;
 
-/// Answers before the answer (HTTP 100, 102, 103) that are passed over.
+/// Interim answers (HTTP 100, 102, 103) that are passed over.
 constexpr unsigned interim_answers_max = 32;
 
 class http_errors final : public std::error_category {
@@ -111,8 +110,8 @@ addresses look_up(const std::string& host, const std::string& port) {
   return result;
 }
 
-/// The addresses of a host that needs no name server: a literal address, or localhost, of which servers bind
-/// the IPv4 side far more often.
+/// The addresses of a host that needs no name server: a literal address, or localhost. IPv4 comes first:
+/// servers bind it far more often.
 std::optional<addresses> known_addresses(const http_endpoint& endpoint) {
   if (!endpoint.unix_socket_path.empty())
     return addresses{asio::local::stream_protocol::endpoint{endpoint.unix_socket_path}};
@@ -182,8 +181,8 @@ struct http_call::exchange {
   }
 
   /// A name goes to a thread that is never joined: getaddrinfo cannot be cancelled, and a call must not
-  /// outlive its deadline because a name server does not answer. All that a destroyed call can leave behind
-  /// is that thread, for as long as the system's resolver takes to give up; it owns what it works on.
+  /// outlive its deadline because a name server does not answer. A destroyed call can leave that thread
+  /// behind until the system's resolver gives up; the thread owns its data.
   void find(const http_endpoint& endpoint) {
     try {
       if (auto known = known_addresses(endpoint)) {

@@ -31,7 +31,7 @@ struct http_response {
   std::string body;
 };
 
-/// What can end a call besides an errno (connection refused, …).
+/// The failures of a call that have no errno of their own.
 enum class http_errc {
   host_unknown = 1,  ///< the name does not resolve
   connect_timed_out, ///< the deadline came before a connection stood; equivalent to std::errc::timed_out

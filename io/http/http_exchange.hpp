@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// How an HTTP server and its handler talk: a request that waits for its answer. Belongs to the thread that
-// runs the io_context.
+// The interface between an HTTP server and its handler: a request that waits for its answer. Only for the
+// thread that runs the io_context.
 
 #include <cstdint>
 #include <functional>
@@ -16,7 +16,7 @@ namespace ckpt::io {
 /// The parts of a request that the handlers here need.
 struct http_question {
   std::string method; ///< "GET", "POST", …
-  std::string path;   ///< without the query
+  std::string path;   ///< without the query; percent signs are not decoded
   std::multimap<std::string, std::string> query;
   std::string body;
   std::string content_type;
@@ -35,7 +35,7 @@ class http_exchange {
 public:
   virtual ~http_exchange() = default;
 
-  /// Answers it. Only the first answer counts.
+  /// Answers the request. Only the first answer counts.
   virtual void respond(const http_answer& what) = 0;
 
   /// True while the client is connected and has no answer.

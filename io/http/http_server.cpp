@@ -22,7 +22,7 @@ namespace {
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
-/// Pause after a connection that could not be taken, for a lack of descriptors as a rule.
+/// Pause after accept() has failed, usually for a lack of descriptors.
 constexpr auto accept_pause = 100ms;
 
 /// Removes the socket file that a dead process has left at `path`.
@@ -40,7 +40,7 @@ void remove_stale_socket(asio::io_context& io, const std::string& path) {
   ::unlink(path.c_str());
 }
 
-/// Files that are made meanwhile are for their owner alone.
+/// Files that are made while this lives are for their owner alone.
 class private_files {
 public:
   private_files() = default;
@@ -124,7 +124,7 @@ void http_server::accept() {
   });
 }
 
-/// One more may come now.
+/// Makes room for one more connection.
 void http_server::make_room() {
   std::erase_if(sessions_, [](const auto& session) { return session.expired(); });
   if (sessions_.size() < options_.connections_max)

@@ -4,7 +4,8 @@
 
 // Listens on a TCP port or a Unix socket, and passes requests to a handler and its answers back. Runs on the
 // thread that runs the io_context. Bounds: connections, the length of a request, and the time in which it has
-// to arrive. When all connections are taken, the one that has been silent longest is closed.
+// to arrive. When all connections are taken, the one that has sent no request for the longest time is closed,
+// or the oldest if all wait for answers.
 
 #include "io/http/http_exchange.hpp"
 
@@ -41,8 +42,8 @@ struct http_server_options {
 
 class http_server {
 public:
-  /// Listens. Throws boost::system::system_error, or std::runtime_error when a living process listens on the
-  /// Unix socket; the socket file of a dead one is replaced. `context` outlives the server.
+  /// Listens. Throws boost::system::system_error, or std::runtime_error when the Unix socket's path is in use
+  /// by another file or a living process. A dead one's socket is replaced. `context` outlives the server.
   http_server(boost::asio::io_context& context, http_listen_address where, http_server_options options,
               http_handler handler);
   http_server(const http_server&) = delete;

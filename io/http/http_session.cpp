@@ -19,7 +19,7 @@ constexpr std::uint32_t header_bytes_max = 16 << 10;
 
 using boost::system::error_code;
 
-/// Splits "path?a=b&c=d". Percent signs stay as they are: no route or tag of an engine needs them.
+/// Splits "path?a=b&c=d". Percent signs stay as they are: handlers decode the parts that may have them.
 void split_target(std::string_view target, http_question& asked) {
   const auto mark = target.find('?');
   asked.path = target.substr(0, mark);
@@ -38,8 +38,8 @@ void split_target(std::string_view target, http_question& asked) {
 
 } // namespace
 
-/// Lets the engine keep one request's answer apart from the connection, which may be gone or busy with the
-/// next.
+/// A request that waits for its answer. The handler may keep it when the connection is gone, or busy with the
+/// next request.
 class http_session::one_exchange : public http_exchange {
 public:
   explicit one_exchange(std::shared_ptr<http_session> session) : session_{std::move(session)} {}

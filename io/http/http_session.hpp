@@ -30,7 +30,7 @@ public:
 
   void start() { read(); }
 
-  /// Since when the client has sent no request; nothing while an answer is outstanding.
+  /// The time since which a request is awaited; nothing while an answer is outstanding.
   [[nodiscard]] std::optional<clock::time_point> silent_since() const noexcept { return silent_since_; }
 
   void close();

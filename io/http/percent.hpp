@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Percent-encodes any text as part of a URL's path (RFC 3986). Pure; any thread.
+// Percent-encoding of any text in a URL's path (RFC 3986). Pure; any thread.
 
 #include <optional>
 #include <string>
