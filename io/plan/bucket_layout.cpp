@@ -11,11 +11,10 @@
 namespace ckpt::io {
 namespace {
 
-/// Bytes of other buckets between two places of one file that are read along, because to read them takes
-/// less time than to begin another read.
+/// A gap of other buckets' bytes that is read along: this takes less time than to begin another read.
 constexpr std::uint64_t gap_bytes_max = 4 * page_bytes;
 
-/// Places `tensor` behind what ends at `end_bytes`.
+/// The offset of `tensor` in a lane that ends at `end_bytes` so far.
 [[nodiscard]] std::uint64_t place_behind(std::uint64_t end_bytes, const checkpoint_tensor& tensor) {
   return align_up(end_bytes, alignment_bytes(tensor.type));
 }
@@ -31,7 +30,7 @@ bucket_layout::bucket_layout(const checkpoint& source, std::uint64_t chunk_bytes
   }
 }
 
-/// A lane that has no tensors yet, for `tensor` to begin it.
+/// An empty lane that `tensor` is about to begin.
 bucket_layout::lane bucket_layout::lane_for(const checkpoint_tensor& tensor) const {
   return {position_of(tensor.file, tensor.bytes.offset), tensor.bytes.offset % page_bytes, 0};
 }
@@ -98,10 +97,10 @@ void bucket_layout::place_lanes() {
   assert(base == slot_bytes_);
 }
 
-/// By file and then by name, as the engines' own loaders do it, with one exception: what a group has in later
-/// files goes with what it has in its first. LMDeploy's Kimi-K2 loses a scale that comes before its weight,
-/// and vLLM, which calls a model's loader anew after each tensor that is not the model's, such as lm_head,
-/// loses a half that waits for its other one.
+/// By file and then by name, as in the engines' own loaders. One exception: a group's tensors in later files
+/// come with those in its first. LMDeploy's Kimi-K2 loses a scale that comes before its weight. vLLM calls a
+/// model's loader anew after each tensor that is not the model's, such as lm_head, and loses a half that
+/// waits for its other one.
 void bucket_layout::append_list(bucket_plan& plan) {
   const auto key = [this](const laid_tensor& laid) {
     return std::tie(laid.group_file, source_.tensors[laid.tensor].name);

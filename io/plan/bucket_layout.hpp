@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The bucket that the planner is filling: the places of its tensors, and the windows of files that bring
-// them. Pure; the planner's thread.
+// The bucket that the planner is filling: the places of its tensors, and the windows of files from which they
+// are read. Pure; the planner's thread.
 //
 //   file     ..[a][b]........[c][d][e]..     tensors that follow each other in a file are a lane
-//   bucket   |.[a][b]  |     |.[c][d][e] |   each lane starts at a page, as far into it as in the file
+//   bucket   |.[a][b]  |     |.[c][d][e] |   a lane starts on a new page, at the file's offset in a page
 //
 // So a lane's layout does not depend on the rest of the bucket, and the size of the bucket with one more
 // group is known without a new layout.

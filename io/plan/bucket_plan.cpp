@@ -84,9 +84,9 @@ private:
       plan_.largest = {name_of(*largest, source_.tensors), largest->bytes};
   }
 
-  /// Buckets follow each other in the ring and start over where the rest is too short. Whoever is overwritten
-  /// first must have been acknowledged; acknowledgements come in sequence, so the last one overwritten stands
-  /// for all.
+  /// Buckets follow each other in the ring and start over where the rest is too short. A bucket has to be
+  /// acknowledged before it is overwritten. Acknowledgements come in sequence, so the last one overwritten
+  /// stands for all.
   void lay_out_ring() {
     std::uint64_t slots = 0;
     for (const auto& bucket : plan_.buckets)
@@ -98,7 +98,7 @@ private:
       auto& bucket = plan_.buckets[index];
       assert(bucket.slot_bytes <= plan_.ring_bytes);
       if (cursor + bucket.slot_bytes > plan_.ring_bytes) {
-        // What the previous lap left in the skipped rest is older than anything at the start of the ring.
+        // Buckets of the previous lap in the skipped rest are older than any at the start of the ring.
         while (oldest < index && plan_.buckets[oldest].slot_offset >= cursor)
           ++oldest;
         cursor = 0;

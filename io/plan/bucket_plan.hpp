@@ -7,7 +7,7 @@
 // same headers.
 //
 //   file      ..[s][t]......[ a ][ b ][   c   ]..   consecutive whole groups (tensor_groups.hpp), in the
-//               scales      weights                 order of their largest tensors, and their other places
+//               scales      weights                 order of their largest tensors; scales may lie apart
 //   windows    |0|         | 1  |  2  |  3  |       page-aligned reads of at most chunk_bytes, one slab each
 //   bucket    [s][t]  [ a ][ b ][   c   ]           the files' layout; only what would be misaligned is moved
 //   list      a, a's scale, b, b's scale, c         by file, then by name; a group with its first file
@@ -93,7 +93,7 @@ struct bucket_plan {
   std::vector<planned_chunk> chunks;
   std::vector<planned_bucket> buckets; ///< in the sequence of the whole update
   std::uint64_t bucket_bytes = 0;      ///< a bucket that is larger holds a single group
-  std::uint64_t ring_bytes = 0;        ///< what each device needs: largest group + 2 * bucket_bytes at most
+  std::uint64_t ring_bytes = 0;        ///< on each device: at most the largest group + 2 * bucket_bytes
   std::uint64_t read_bytes = 0;        ///< sum of all windows
   std::uint32_t group_count = 0;
   largest_group largest;
@@ -110,8 +110,8 @@ struct bucket_plan {
   }
 };
 
-/// Plans the update of `source`. Throws std::invalid_argument for sizes that are zero or not multiples of a
-/// page, and for patterns that are not valid or match no tensor.
+/// Plans the update of `source`. Throws std::invalid_argument for sizes that are not multiples of a page,
+/// chunks of no bytes, ranks that do not fill hosts, and patterns that are not valid or match no tensor.
 [[nodiscard]] bucket_plan plan_buckets(const checkpoint& source, const plan_options& options);
 
 } // namespace ckpt::io

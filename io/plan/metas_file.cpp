@@ -50,7 +50,7 @@ constexpr std::size_t secret_bytes_min = 16, secret_bytes_max = 256;
   return text;
 }
 
-/// Looks into the file's JSON. Its mistakes name the member.
+/// Reads members of the file's JSON. Errors name the member.
 class reader {
 public:
   reader(std::string_view file, const json::object& object) : file_{file}, object_{object} {}
@@ -122,7 +122,7 @@ private:
   return host;
 }
 
-/// What people take for such a file, told by its first bytes.
+/// Recognizes by their first bytes files that people take for such a file.
 void refuse_what_it_is_not(std::string_view text, std::string_view file) {
   if (text.empty())
     refuse(file, "is empty");
@@ -154,7 +154,7 @@ std::string serialize(const metas& written) {
 }
 
 metas read_metas(const std::filesystem::path& path) {
-  const fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)}; // A pipe is no such file.
+  const fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK)}; // Opening a pipe must not wait.
   struct stat status {};
   if (!file || ::fstat(file.number(), &status) != 0)
     throw system_failure(errno, "open", path.native());

@@ -2,17 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The file of --save-metas-file and --load-metas-file: how a host that joins reaches those that keep a version of
-// the weights in memory. JSON, readable by its owner alone, because whoever has the secret gets the weights:
+// The file of --save-metas-file and --load-metas-file: how a host that joins reaches those that keep a
+// version in memory. JSON, readable by its owner alone, because whoever has the secret gets the weights:
 //
 //   {"format": "ckpt-actor-metas", "format_version": 1,
 //    "checkpoint_name": "my-checkpoint", "weight_version": "step-100",     (weight_version may be null)
 //    "tables": "0f3c…", "secret": "9a0b…", "tls": true,
 //    "hosts": [{"name": "node7", "address": "10.0.0.7", "port": 41234, "share": "77aa…"}, …]}
 //
-// `tables` is a digest of files, tensors and plan, `share` one of the content that a host keeps: a host that has
-// another version meanwhile is noticed. Nothing in the file points into memory, and nothing of it is executed. The
-// reference's files are pickles; they are recognised and refused.
+// `tables` is a digest of files, tensors and plan, `share` one of the content that a host keeps. They reveal
+// a host that has another version meanwhile. Nothing in the file points into memory, and nothing of it is
+// executed. The reference's files are pickles; they are recognised and refused.
 
 #include <cstdint>
 #include <filesystem>

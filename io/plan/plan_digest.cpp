@@ -128,7 +128,7 @@ std::string describe_difference(const std::vector<file_identity>& ours,
   for (const auto& file : ours)
     if (std::ranges::find(theirs, file.name, &file_identity::name) == theirs.end())
       return "lacks " + printable(file.name);
-  // Last: which pages of a file were looked at depends on the sizes of all.
+  // Content comes last: the choice of the sampled pages depends on the sizes of all files.
   for (const auto& file : theirs)
     if (std::ranges::find(ours, file.name, &file_identity::name)->content_digest != file.content_digest)
       return "has another content in " + printable(file.name);

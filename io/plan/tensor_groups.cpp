@@ -17,8 +17,8 @@
 namespace ckpt::io {
 namespace {
 
-/// Most of these are below one attention module as well. Here they stand so that they stay together however
-/// large that is, and whatever a model calls it.
+/// Most of these lie in one attention module anyway. The table keeps them together however large the module
+/// is, and whatever a model calls it.
 constexpr std::array table{
     known_combination{
         "*.{q_a_proj,kv_a_proj_with_mqa,g_proj}", "SGLang",
@@ -55,7 +55,7 @@ private:
   std::vector<std::uint32_t> parents_;
 };
 
-/// Joins the tensors for which `key_of` gives the same key. Returns how many it gives one for.
+/// Joins the tensors for which `key_of` gives the same key. Returns the number of tensors that have a key.
 template <class Key, class Function>
 std::size_t join_by(joined_sets& sets, std::span<const checkpoint_tensor> tensors, Function key_of) {
   std::unordered_map<Key, std::uint32_t> first_with;
@@ -125,8 +125,8 @@ void join_by_row(joined_sets& sets, std::span<const checkpoint_tensor> tensors, 
   return groups;
 }
 
-/// Cuts `module` between its atoms: each part takes atoms as they come, as long as it stays below
-/// `bytes_max`.
+/// Cuts `module` between its atoms: each part takes atoms as they come, up to `bytes_max`. A larger atom is a
+/// part of its own.
 void divide(const tensor_group& module, joined_sets& atoms, std::uint64_t bytes_max,
             std::span<const checkpoint_tensor> tensors, tensor_groups& result) {
   std::map<std::uint32_t, tensor_group> members; // by the atom's first tensor

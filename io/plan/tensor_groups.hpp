@@ -61,8 +61,8 @@ struct tensor_groups {
 [[nodiscard]] tensor_groups group_tensors(std::span<const checkpoint_tensor> tensors,
                                           std::span<const name_pattern> rows);
 
-/// The part of their path that all tensors of `group` share. For a lone tensor, and where they share none,
-/// the name of the first.
+/// The part of the path that all tensors of `group` share. For a lone tensor its name; where they share none,
+/// the name of the first "and others".
 [[nodiscard]] std::string name_of(const tensor_group& group, std::span<const checkpoint_tensor> tensors);
 
 } // namespace ckpt::io
