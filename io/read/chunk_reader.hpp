@@ -5,8 +5,8 @@
 // Keeps many large reads in flight, from few files into memory of the caller. Two implementations behind one
 // interface: one io_uring, or threads with pread where the kernel or the container refuses io_uring.
 //
-// What already sits in the page cache is copied from there; the rest is read with O_DIRECT and leaves the
-// page cache as it was. Only the thread that made a reader may use it.
+// A window that is wholly in the page cache is copied from there. All others are read with O_DIRECT and leave
+// the page cache as it was. Only the thread that made a reader may use it.
 
 #include "io/extent.hpp"
 #include "io/read/source_file.hpp"
@@ -34,7 +34,7 @@ struct read_request {
   std::uint64_t tag = 0; ///< comes back in read_result
 };
 
-/// How a read got its (last) bytes.
+/// The path on which a read got its last bytes.
 enum class read_path : std::uint8_t { direct, page_cache };
 
 struct read_result {
@@ -51,8 +51,8 @@ enum class read_errc { truncated = 1 };
 enum class reader_engine : std::uint8_t { automatic, io_uring, threads };
 
 /// How many threads should copy from the page cache: one for each usable core, at most 8 (more were faster on
-/// one host, but were not tried in whole updates). More than there are cores would only take turns, and spread
-/// the data over more slabs than the processor's cache holds, which costs a third of the speed.
+/// one host, but were not tried in whole updates). More threads than cores would only take turns. They would
+/// also use more slabs than the processor's cache holds, which costs a third of the speed.
 [[nodiscard]] unsigned useful_copying_threads();
 
 struct chunk_reader_options {

@@ -22,7 +22,7 @@ namespace {
 
 constexpr unsigned in_flight_max = 32;
 
-/// How long reads under way may take to end when one has failed.
+/// Time for reads under way to end after one has failed.
 constexpr std::chrono::seconds drain_wait{5};
 
 struct sampled_page {
@@ -55,7 +55,7 @@ std::vector<sampled_page> choose_pages(const std::vector<checkpoint_file>& files
   return pages;
 }
 
-/// Reads pages and digests them, as many at a time as there are places in memory for.
+/// Reads pages, in_flight_max at a time, and digests them.
 class sampler {
 public:
   sampler(const std::vector<checkpoint_file>& files, std::vector<sampled_page>& pages)
@@ -125,7 +125,7 @@ private:
       throw checkpoint_error{files_[page.file].path.native(), "reading a page at "
                                                                   + std::to_string(page.offset)
                                                                   + " failed: " + result.error.message()};
-    // What is in front of the tensors is compared elsewhere, by its meaning.
+    // The header in front of the tensors is compared elsewhere, by its meaning.
     const auto data_offset = files_[page.file].data_offset;
     const auto begin = data_offset > page.offset ? data_offset - page.offset : 0;
     page.digest = XXH3_64bits(at(place) + begin, needed(page) - begin);

@@ -41,8 +41,8 @@ read_progress::call read_progress::next_call() const noexcept {
 }
 
 read_progress::state read_progress::advance(int outcome) noexcept {
-  // io_uring cancels on its own what it wanted to give to a worker when signals keep it from starting one.
-  // What we cancel ourselves does not come here.
+  // io_uring itself cancels a request when signals keep it from starting a worker for it. Requests that
+  // drain() cancels do not come here.
   if (outcome == -EINTR || outcome == -EAGAIN || outcome == -ECANCELED) {
     if (++interruptions_ <= interruptions_max)
       return state::unfinished;
@@ -65,8 +65,8 @@ read_progress::state read_progress::advance(int outcome) noexcept {
     interruptions_ = 0;
     return state::unfinished;
   }
-  // A direct read that stands still may have met the end of the file or a block it cannot split: the page
-  // cache can tell. There, nothing means the end.
+  // A direct read without progress may have met the end of the file, or a block that it cannot split. A read
+  // through the page cache tells: there, no bytes mean the end.
   return is_direct ? go_on_through_cache() : finish(read_errc::truncated);
 }
 

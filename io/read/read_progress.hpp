@@ -29,7 +29,7 @@ public:
 
   read_progress() = default;
 
-  /// Begins with `request`: looks up what of its window is in the page cache, and chooses the path.
+  /// Begins with `request`: looks up how much of its window is in the page cache, and chooses the path.
   explicit read_progress(const read_request& request);
 
   [[nodiscard]] call next_call() const noexcept;
@@ -39,7 +39,7 @@ public:
 
   enum class state : std::uint8_t { unfinished, finished };
 
-  /// Takes what the last call returned: bytes, or a negative errno.
+  /// Takes the result of the last call: bytes, or a negative errno.
   [[nodiscard]] state advance(int outcome) noexcept;
 
   /// Once finished.

@@ -22,10 +22,10 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-/// How often a wait for reads looks whether it is to end.
+/// How often a wait for reads checks whether it has to stop.
 constexpr auto look_every = 50ms;
 
-/// How long reads under way may take to end when it has failed.
+/// Time for reads under way to end after a failure.
 constexpr auto drain_wait = 5s;
 
 [[nodiscard]] std::span<std::byte> map_memory(std::uint64_t bytes) {
@@ -35,7 +35,7 @@ constexpr auto drain_wait = 5s;
   if (memory == MAP_FAILED)
     throw system_failure(errno, "mmap", std::to_string(bytes) + " bytes to keep a version in memory");
   ::madvise(memory, bytes, MADV_HUGEPAGE); // Advice only: small pages work as well.
-  // A child that copied a page on write would take it away from the reads that are under way into it.
+  // After a fork, copy-on-write could move a page away from a read that is under way into it.
   ::madvise(memory, bytes, MADV_DONTFORK);
   return {static_cast<std::byte*>(memory), bytes};
 }
@@ -131,7 +131,7 @@ void resident_chunks::read_all(const checkpoint& source, const bucket_plan& plan
                                             / static_cast<double>(options.bytes_per_second_max)};
     return clock::now() - began < due;
   };
-  // However this ends, nothing writes to the memory afterwards, or it stays for ever.
+  // On every way out of here: no read writes to the memory any more, or the memory stays mapped for ever.
   const std::shared_ptr<void> at_end{nullptr, [&](void*) {
                                        if (reader->in_flight() > 0 && !reader->drain(drain_wait))
                                          memory_ = {};
@@ -162,7 +162,7 @@ void resident_chunks::read_all(const checkpoint& source, const bucket_plan& plan
       const auto& planned = plan.chunks[chunk];
       const auto& file = source.files[planned.file];
       if (result.error) {
-        require_unchanged(file); // That would be the better cause.
+        require_unchanged(file); // A changed file explains the error better.
         throw checkpoint_error{file.path.native(), "reading " + std::to_string(planned.window.length)
                                                        + " bytes at " + std::to_string(planned.window.offset)
                                                        + " failed: " + result.error.message()};

@@ -3,7 +3,7 @@
 #pragma once
 
 // The chunks of a version that this host keeps in memory: read and checked once, then copied to the devices
-// from here as often as needed. Const once everything is in it; then any thread.
+// from here as often as needed. It does not change once it is filled; from then on any thread may use it.
 
 #include "io/checkpoint/checkpoint.hpp"
 #include "io/plan/bucket_plan.hpp"
@@ -49,17 +49,17 @@ public:
   /// Where the window of `chunk` lies; null for a chunk that is not kept here.
   [[nodiscard]] const std::byte* find(std::uint32_t chunk) const noexcept;
 
-  /// Where the bytes of `chunk` are to be put; likewise.
+  /// The place for the bytes of `chunk`; null likewise.
   [[nodiscard]] std::byte* room(std::uint32_t chunk) noexcept;
 
   /// A chunk whose bytes have changed since they were read, if there is one: faulty memory. Compares all, on
   /// useful_copying_threads().
   [[nodiscard]] std::optional<std::uint32_t> find_changed() const;
 
-  /// When all bytes were last known to be what was read. Any thread.
+  /// The last time at which all bytes were known to be unchanged. Any thread.
   [[nodiscard]] std::chrono::steady_clock::time_point intact_at() const noexcept { return intact_at_; }
 
-  /// chunk_digest() of `chunk`, which has to be kept here, when it was read.
+  /// chunk_digest() of `chunk` as it was read. The chunk has to be kept here.
   [[nodiscard]] std::uint64_t digest(std::uint32_t chunk) const noexcept { return places_[chunk].digest; }
 
   /// All of it, for pinning.

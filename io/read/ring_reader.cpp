@@ -19,7 +19,7 @@ namespace {
 /// Marks the completions of cancel requests, which concern no slot.
 constexpr std::uint64_t cancel_tag = ~std::uint64_t{0};
 
-/// What a destructor grants reads that nobody drained.
+/// Time for reads that nobody drained before the destructor.
 constexpr std::chrono::seconds destructor_drain_max{5};
 
 /// Throws for a negative errno of liburing.
@@ -65,7 +65,7 @@ ring_reader::ring_reader(const chunk_reader_options& options)
     throw system_failure(ENOSYS, "io_uring_enter with a timeout", "io_uring");
   // A child must not find the ring in its memory and use it by accident.
   require(::io_uring_ring_dontfork(&ring_.queue), "madvise");
-  // This thread makes copies, too.
+  // One less than the copying threads, because this thread makes copies, too.
   bound_workers(std::max(options.copying_threads, 2u) - 1);
   free_slots_.reserve(options.in_flight_max);
   for (auto slot = options.in_flight_max; slot > 0; --slot)
@@ -75,14 +75,14 @@ ring_reader::ring_reader(const chunk_reader_options& options)
 
 ring_reader::~ring_reader() noexcept {
   try {
-    // Whoever needs to know that nothing writes any more has called drain() before.
+    // A caller that has to know that nothing writes any more has called drain() before.
     std::ignore = drain(destructor_drain_max);
   } catch (const std::system_error&) {
   }
 }
 
 void ring_reader::bound_workers(unsigned count) {
-  // It matters to nobody if an old kernel (before 5.15) cannot do it.
+  // An old kernel (before 5.15) cannot do it, which does no harm.
   std::array<unsigned, 2> workers_max{count, 0};
   ::io_uring_register_iowq_max_workers(&ring_.queue, workers_max.data());
 }
@@ -99,7 +99,7 @@ bool ring_reader::submit(const read_request& request) {
       slots_[slot].reset();
       return false;
     }
-    // The workers' share first: they are to begin before this thread is busy with its own.
+    // The workers' copies come first: they should begin before this thread is busy with its own.
     if (!own_copy_ && copies_ + 1 == copies_max_)
       own_copy_ = slot;
     ++copies_;
@@ -117,10 +117,10 @@ void ring_reader::prepare(unsigned slot) {
   ::io_uring_sqe_set_data64(entry, slot);
   if (call.path != read_path::page_cache || own_copy_ == slot)
     return;
-  // Otherwise the copy would be made by this thread, one window after the other.
+  // Without this flag this thread would make the copies, one window after the other.
   ::io_uring_sqe_set_flags(entry, IOSQE_ASYNC);
   if (!is_copy_[slot] && reading_workers_ > 0) {
-    // Workers that wait for a disk are not in each other's way.
+    // Workers that wait for a disk need no core each.
     bound_workers(reading_workers_);
     reading_workers_ = 0;
   }
@@ -158,8 +158,7 @@ void ring_reader::enter(deadline until) {
 }
 
 void ring_reader::collect() {
-  // The queue is advanced before anything is done with what was in it: no way out of the handling can lose or
-  // repeat a completion.
+  // The queue is advanced before its completions are handled: an exception cannot make one come twice.
   completions_.clear();
   unsigned head = 0;
   io_uring_cqe* entry = nullptr;
@@ -191,7 +190,7 @@ std::size_t ring_reader::wait(std::chrono::milliseconds timeout, std::vector<rea
     if (results.size() > results_before || std::chrono::steady_clock::now() >= until)
       break;
   }
-  // What goes on after a short read goes on now, not when the caller comes back.
+  // A request that goes on after a short read is submitted now, not when the caller comes back.
   if (::io_uring_sq_ready(&ring_.queue) > 0)
     enter(std::chrono::steady_clock::now());
   return results.size() - results_before;

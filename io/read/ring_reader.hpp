@@ -59,7 +59,7 @@ private:
   ring ring_;
   std::uint64_t request_bytes_max_;
   unsigned copies_max_;
-  unsigned reading_workers_; ///< to allow once a read through the page cache waits for a disk
+  unsigned reading_workers_; ///< bound once reads through the page cache wait for a disk; then 0
   std::vector<std::optional<read_progress>> slots_;
   std::vector<unsigned> free_slots_;
   std::vector<completion> completions_; ///< collected, not yet handled

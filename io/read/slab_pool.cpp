@@ -43,7 +43,7 @@ std::byte* map_aligned(std::uint64_t bytes) {
   return begin + before;
 }
 
-/// Lets pages that come to be in `memory` lie on `node` as long as there is room.
+/// Makes the kernel allocate the pages of `memory` on `node` as long as there is room.
 bool bind(std::span<std::byte> memory, unsigned node) {
   constexpr unsigned nodes_max = 1024; // As many as the kernel can be built for.
   constexpr unsigned bits = 8 * sizeof(unsigned long);
@@ -66,7 +66,7 @@ slab_pool::slab_pool(std::uint32_t count, std::uint64_t slab_bytes)
   base_ = map_aligned(count_ * slab_bytes_);
   // Advice only: small pages work as well.
   ::madvise(base_, count_ * slab_bytes_, MADV_HUGEPAGE);
-  // A child that copied a page on write would take it away from the reads that are under way into it.
+  // After a fork, copy-on-write could move a page away from a read that is under way into it.
   ::madvise(base_, count_ * slab_bytes_, MADV_DONTFORK);
 }
 

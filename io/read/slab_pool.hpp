@@ -43,7 +43,7 @@ public:
   /// Gives a slab back. Giving one back twice is a programmer's error.
   void give_back(slab_index slab);
 
-  /// Marks all slabs as free. Nobody may use any.
+  /// Marks all slabs as free. None may be in use.
   void take_all_back() noexcept;
 
   [[nodiscard]] std::span<std::byte> bytes(slab_index slab) noexcept;
@@ -51,7 +51,7 @@ public:
   /// The whole mapping, for pinning.
   [[nodiscard]] std::span<std::byte> memory() noexcept { return {base_, count_ * slab_bytes_}; }
 
-  /// Never unmaps the memory: for when a read that cannot be cancelled may still write to it.
+  /// Keeps the memory mapped for ever: a read that cannot be cancelled may still write to it.
   void abandon() noexcept { abandoned_ = true; }
   [[nodiscard]] bool is_abandoned() const noexcept { return abandoned_; }
 

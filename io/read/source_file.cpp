@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Opening a checkpoint file in every way it can be read, and asking the kernel what of it is in memory.
+// Opening a checkpoint file in every way it can be read, and asking the kernel how much of it is in memory.
 
 #include "io/read/source_file.hpp"
 
@@ -101,14 +101,14 @@ source_file::source_file(const checkpoint_file& expected, const source_file_opti
     map(buffered_->number());
     return;
   }
-  // Windows are read in an order of ours, and what lies between them may belong to another host.
+  // No read-ahead: windows are read in our own order, and another host may read the bytes between them.
   ::posix_fadvise(buffered_->number(), 0, 0, POSIX_FADV_RANDOM);
   if (options.direct)
     open_direct();
   choose_probe(options);
 }
 
-/// Opens the same file once more, whatever its path leads to now. Empty, with errno, when that cannot be.
+/// Opens the same file once more, whatever its path leads to now. Empty, with errno, when that fails.
 fd source_file::reopen(int flags) const noexcept {
   fd again{::open(name_in_proc(buffered_->number()).data(), flags | O_CLOEXEC)};
   if (again || errno != ENOENT)
@@ -141,7 +141,7 @@ void source_file::choose_probe(const source_file_options& options) {
   }
   if (options.probe == residency_probe::nothing || bytes_ == 0)
     return;
-  // For others than the owner and those who may write mincore calls every page resident.
+  // mincore calls every page resident for users who neither own the file nor may write to it.
   struct stat status {};
   if (::fstat(buffered_->number(), &status) != 0)
     return;
@@ -158,7 +158,7 @@ void source_file::map(int file) {
   void* begin = ::mmap(nullptr, bytes_, PROT_READ, MAP_SHARED, file, 0);
   if (begin == MAP_FAILED)
     throw system_failure(errno, "mmap", path_);
-  // A child of this process has no use for it, and without it forks faster.
+  // A child process has no use for the mapping, and fork() is faster without it.
   ::madvise(begin, bytes_, MADV_DONTFORK);
   map_ = {static_cast<const std::byte*>(begin), unmapper{bytes_}};
 }

@@ -19,7 +19,7 @@ namespace ckpt::io {
 
 namespace {
 
-/// What a destructor grants reads that nobody drained.
+/// Time for reads that nobody drained before the destructor.
 constexpr std::chrono::seconds destructor_drain_max{5};
 
 } // namespace
@@ -62,7 +62,7 @@ thread_reader::thread_reader(const chunk_reader_options& options)
 }
 
 thread_reader::~thread_reader() noexcept {
-  // Whoever needs to know that nothing writes any more has called drain() before.
+  // A caller that has to know that nothing writes any more has called drain() before.
   if (!drain(destructor_drain_max))
     for (auto& thread : threads_)
       thread.detach();
@@ -102,7 +102,7 @@ void thread_reader::run(const std::shared_ptr<shared>& state) {
 
     lock.lock();
     --state->busy_threads;
-    // Nobody is woken for the copy that may begin now: this thread looks for it next.
+    // No thread is woken for the copy that may begin now: this thread takes it next.
     state->copying_threads -= progress.is_copy() ? 1 : 0;
     if (!state->cancelling)
       state->finished.push_back(progress);
