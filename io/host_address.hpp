@@ -2,21 +2,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Whether an address leads to this host only. Any thread; may wait for the resolver.
+// Questions about host addresses. Any thread; may wait for the resolver.
 
 #include <cstdint>
 #include <string>
 
 namespace ckpt::io {
 
-/// True when `address` (a name or a number) is a loopback address. False for unknown names.
+/// True when `address` (a name or a number) has only loopback addresses. False for unknown names.
 [[nodiscard]] bool is_loopback(const std::string& address);
 
-/// True for 0.0.0.0, :: and the like: good for listening, and no way to a host.
+/// True for 0.0.0.0, :: and the like: a server can listen there, but it leads to no host.
 [[nodiscard]] bool is_unspecified(const std::string& address);
 
-/// The address of this host on the way to `host` (a name or a number). Sends nothing. Throws std::runtime_error when
-/// there is no way, or the name is unknown.
+/// This host's own address for connections to `host` (a name or a number). Sends nothing to `host`. Throws
+/// std::runtime_error when there is no route, or the name is unknown.
 [[nodiscard]] std::string address_towards(const std::string& host, std::uint16_t port);
 
 } // namespace ckpt::io

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// How many cores this process may keep busy. A container or a batch job rarely has all cores of its host:
-// threads for the others would only take turns. Any thread may call these; they hold no state.
+// How many cores this process may keep busy. A container or a batch job rarely has all cores of its host, and
+// more threads than cores would only take turns. Any thread may call these; they hold no state.
 
 #include <filesystem>
 #include <optional>

@@ -18,8 +18,8 @@ namespace fs = std::filesystem;
   return {std::istreambuf_iterator<char>{file}, {}};
 }
 
-/// Bytes that a group counts as used and that the kernel takes back when it needs them: files in the page
-/// cache.
+/// Bytes that a group counts as used and that the kernel takes back when it needs them: mostly files in the
+/// page cache.
 [[nodiscard]] std::uint64_t reclaimable_in(const fs::path& group) {
   std::ifstream file{group / "memory.stat"};
   std::uint64_t sum = 0;
