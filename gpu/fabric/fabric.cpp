@@ -33,8 +33,8 @@ struct release_config {
 };
 using config_pointer = std::unique_ptr<ucp_config_t, release_config>;
 
-/// Over TCP the data comes in pieces of this size: UCX's own 64 KiB leave half of the speed unused. An option
-/// of a transport can only be set through the environment, where it is not the user's already.
+/// Over TCP the data comes in pieces of this size: UCX's own 64 KiB leave half of the speed unused. UCX takes
+/// an option of a transport only from the environment. A value that the user has set there stays.
 void widen_tcp_segments() {
   static std::once_flag once;
   std::call_once(once, [] { ::setenv("UCX_TCP_RX_SEG_SIZE", "256k", 0); });
@@ -76,7 +76,7 @@ std::unique_ptr<fabric_door> make_door(const fabric_options& options) {
   }
 }
 
-/// All its sockets that listen, one for each network device, are behind the door from their first moment on.
+/// The door guards all its listening sockets, one for each network device, from their first moment on.
 ucp_worker_h make_worker(ucp_context& context, fabric_door& door) {
   const fabric_door::use behind{door};
   ucp_worker_params_t wishes{};
@@ -92,7 +92,7 @@ void on_sent(void*, ucs_status_t status, void* transfer) {
   fabric::complete(*static_cast<fabric_transfer*>(transfer), status);
 }
 
-/// A message of another length than announced is none.
+/// A message of another length than announced is an error.
 ucs_status_t judge(ucs_status_t status, const ucp_tag_recv_info_t& info, const fabric_transfer& transfer) {
   return status == UCS_OK && info.length != transfer.length ? UCS_ERR_MESSAGE_TRUNCATED : status;
 }
@@ -135,7 +135,7 @@ fabric::~fabric() noexcept {
   static_cast<void>(take_completed());
   if (survives([&] { worker_.reset(); }))
     return;
-  // Nobody knows in which state it is: what it holds is lost until the process ends.
+  // UCX's state is unknown: its memory and sockets stay until the process ends.
   static_cast<void>(worker_.release());
   static_cast<void>(context_.release());
   static_cast<void>(door_.release());

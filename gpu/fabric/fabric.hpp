@@ -6,8 +6,9 @@
 // context and worker, a `fabric_endpoint` the connection to one other host, a `fabric_transfer` a message
 // under way.
 //
-// Only wait() and functions that state a time block. One thread at a time uses a fabric and what belongs to
-// it; any thread may call wake().
+// Only wait() and functions that state a time block, and any call in which UCX connects over TCP: for up to
+// 10 s a connection (fabric_door.cpp). One thread at a time uses a fabric and what belongs to it; any thread
+// may call wake().
 //
 // The death of a peer makes its endpoint fail and never ends this process, not even where UCX calls abort()
 // (abort_guard.hpp). After an abort() the fabric is broken: it does nothing more, completes nothing more, and
@@ -115,7 +116,7 @@ private:
 /// The way to one other host.
 class fabric_endpoint {
 public:
-  /// Throws fabric_error. Does not wait for the other host.
+  /// Throws fabric_error. Does not wait for the other host's program.
   fabric_endpoint(fabric& local, const std::string& address);
   fabric_endpoint(const fabric_endpoint&) = delete;
   fabric_endpoint& operator=(const fabric_endpoint&) = delete;

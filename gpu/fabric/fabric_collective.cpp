@@ -18,7 +18,7 @@ using clock = std::chrono::steady_clock;
 /// packets costs more than looking again.
 constexpr unsigned idle_turns_max = 200;
 
-/// UCX looks after its connections now and then, also when no event wakes the thread.
+/// UCX has to look after its connections now and then, also when no event wakes the thread.
 constexpr auto sleep_max = 100ms;
 
 constexpr auto leave_wait = 1000ms;
@@ -41,7 +41,7 @@ fabric_collective::~fabric_collective() noexcept {
   thread_.request_stop();
   relay_.wake();
   thread_.join();
-  if (orders_.empty()) // Otherwise there is something that the thread no longer got to.
+  if (orders_.empty()) // Otherwise the thread ended before it took all orders.
     relay_.leave(leave_wait);
 }
 

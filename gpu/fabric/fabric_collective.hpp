@@ -49,7 +49,7 @@ public:
   /// Opaque bytes with which the two neighbours connect to this host.
   [[nodiscard]] std::string address() override { return relay_.address(); }
 
-  /// Once, before the first broadcast. Throws fabric_error; does not wait for the other hosts.
+  /// Once, before the first broadcast. Throws fabric_error. Does not wait for the other hosts' programs.
   void connect(const collective_peers& ring) override;
 
   ticket broadcast(std::uint32_t root_rank, std::uint64_t ring_offset, std::uint64_t length) override;

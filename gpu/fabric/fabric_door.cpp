@@ -29,24 +29,24 @@
 namespace ckpt::gpu {
 namespace {
 
-/// How long the kernel waits for a connection's first bytes before it shows the connection to anybody.
+/// How long the kernel waits for a connection's first bytes before accept() sees the connection.
 constexpr int silence_seconds_max = 2;
 
 /// Strangers turned away in one call of accept(), which UCX repeats as long as there are more.
 constexpr int turned_away_max = 64;
 
-/// A flood from everywhere is no reason to fill the log, or the memory.
+/// Strangers that are reported: a flood from everywhere must not fill the log, or the memory.
 constexpr std::size_t reported_max = 16;
 
-/// For a connection that is still being made when connect() returns.
+/// Wait for a connection that is still being made when the C library's connect() returns.
 constexpr int connect_milliseconds_max = 10'000;
 
 /// A cable that has just been plugged in, or a switch that has just started, makes a host unreachable for a
 /// moment. UCX would not try again. The caller waits meanwhile: for both neighbours less than --host-timeout.
 constexpr std::chrono::milliseconds unreachable_max{1'500}, unreachable_wait{50};
 
-/// The C library has no other way to find what a socket means to us: UCX accepts on a thread of its own.
-/// Inodes, because numbers of files are used again.
+/// Finds the door of a socket in accept(), which UCX calls on a thread of its own. By inodes, because numbers
+/// of descriptors are used again.
 struct registry {
   std::mutex mutex;
   std::map<ino_t, fabric_door*> doors; ///< by listening socket
@@ -57,7 +57,7 @@ registry& all() {
   return *made;
 }
 
-/// So that other sockets of this program cost nothing more than a look.
+/// While it is 0, accept() on other sockets of this program takes no lock.
 std::atomic<unsigned> doors_count = 0;
 
 thread_local fabric_door* in_use = nullptr;
@@ -95,7 +95,7 @@ ino_t inode_of(int file) {
   return ::fstat(file, &status) == 0 ? status.st_ino : 0;
 }
 
-/// Every byte is looked at, whatever the first ones are.
+/// Looks at every byte, so that the time tells a stranger nothing about the key.
 bool is_same(const door_key& one, const door_key& other) {
   unsigned differences = 0;
   for (std::size_t at = 0; at < one.size(); ++at)
@@ -108,7 +108,7 @@ Function* function_of_c_library(const char* name) {
   return reinterpret_cast<Function*>(::dlsym(RTLD_NEXT, name));
 }
 
-/// False: the connection is of no use, and errno says why.
+/// Waits for a connection. False when it was not made; errno says why.
 bool is_made(int connection) {
   pollfd event{connection, POLLOUT, 0};
   int error = ::poll(&event, 1, connect_milliseconds_max) == 1 ? 0 : ETIMEDOUT;
@@ -120,7 +120,7 @@ bool is_made(int connection) {
 
 } // namespace
 
-/// The three functions of the C library as this program has them.
+/// This program's versions of three functions of the C library.
 struct door_functions {
   static int listen(int socket, int backlog) {
     static const auto original = function_of_c_library<int(int, int)>("listen");
@@ -129,7 +129,7 @@ struct door_functions {
     const int seconds = silence_seconds_max;
     if (::setsockopt(socket, IPPROTO_TCP, TCP_DEFER_ACCEPT, &seconds, sizeof seconds) != 0)
       return -1;
-    // First: nobody gets in between.
+    // Locked first: no accept() comes before guard().
     const std::lock_guard lock{all().mutex};
     if (const int failed = original(socket, backlog); failed != 0)
       return failed;
@@ -160,9 +160,9 @@ struct door_functions {
     const auto fitting = in_use->keys_.find(place_of(*where));
     if (fitting == in_use->keys_.end())
       return original(socket, where, length);
-    std::optional<std::chrono::steady_clock::time_point> deadline; // From the first failure on.
+    std::optional<std::chrono::steady_clock::time_point> deadline; // Set at the first failure.
     while (original(socket, where, length) != 0 && (errno != EINPROGRESS || !is_made(socket))) {
-      // After a failure in the background Linux ends one attempt as aborted, and then begins anew.
+      // After a failure in the background, Linux answers one attempt with ECONNABORTED, and then begins anew.
       const bool is_passing =
           errno == EHOSTUNREACH || errno == ENETUNREACH || (deadline && errno == ECONNABORTED);
       const auto now = std::chrono::steady_clock::now();
@@ -172,7 +172,7 @@ struct door_functions {
         deadline = now + unreachable_max;
       std::this_thread::sleep_for(unreachable_wait);
     }
-    // A new connection has room for it. If it is gone already, UCX finds that out by itself.
+    // A new connection has room for the key. If the connection is gone already, UCX finds out by itself.
     const auto& key = fitting->second;
     static_cast<void>(::send(socket, key.data(), key.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
     return 0;
@@ -182,7 +182,7 @@ struct door_functions {
 fabric_door::fabric_door(stranger_report report) : report_{std::move(report)} {
   if (::getrandom(key_.data(), key_.size(), 0) != static_cast<ssize_t>(key_.size()))
     throw std::system_error{errno, std::generic_category(), "getrandom"};
-  // Libraries find this program's functions first, unless it is a library itself.
+  // Libraries find this program's functions first, unless this code is in a shared library itself.
   for (const auto& [name, ours] : {std::pair{"listen", reinterpret_cast<void*>(&::listen)},
                                    std::pair{"accept", reinterpret_cast<void*>(&::accept)},
                                    std::pair{"connect", reinterpret_cast<void*>(&::connect)}})
@@ -229,13 +229,13 @@ int fabric_door::accept_next(int listener, sockaddr* caller, unsigned* length) n
     }
     turn_away(connection, reinterpret_cast<const sockaddr&>(address));
   }
-  // UCX would stop to listen for good if it heard of another error.
+  // Any other error would make UCX stop listening for good.
   errno = EAGAIN;
   return -1;
 }
 
 void fabric_door::turn_away(int connection, const sockaddr& caller) {
-  // The kernel need not remember it either.
+  // The connection is reset, so that the kernel does not have to remember it either.
   const linger none{1, 0};
   ::setsockopt(connection, SOL_SOCKET, SO_LINGER, &none, sizeof none);
   ::close(connection);
@@ -277,7 +277,7 @@ void fabric_door::learn(std::string_view& address) {
 
 } // namespace ckpt::gpu
 
-// Declared by the C library, whose own ones these stand in front of.
+// The C library declares these. The linker finds these definitions before its own.
 extern "C" {
 
 [[gnu::visibility("default")]] int listen(int socket, int backlog) noexcept {

@@ -9,7 +9,7 @@
 // must not see a byte of a connection that is not a neighbour's. UCX calls listen(), accept() and connect();
 // this program defines these functions itself (fabric_door.cpp), in front of the C library's:
 //
-//   connect()  sends the key of the other host's door, then hands the connection to UCX
+//   connect()  waits for the connection, sends the key of the other host's door, then hands it to UCX
 //   accept()   reads the key, then hands the connection to UCX; closes it when the key is wrong or missing
 //
 // After that the connection is UCX's: no byte is copied here, and other transports are not affected. A key is
@@ -35,7 +35,7 @@ struct sockaddr;
 
 namespace ckpt::gpu {
 
-/// Gets a log line about a stranger. Called on any thread; has to return soon: others wait at the door.
+/// Gets a log line about a stranger. Called on any thread, under the lock of all doors: has to return soon.
 using stranger_report = std::function<void(const std::string&)>;
 
 using door_key = std::array<char, 16>;

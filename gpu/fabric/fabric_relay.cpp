@@ -17,7 +17,7 @@ using clock = std::chrono::steady_clock;
 
 constexpr std::size_t secret_bytes_min = 16;
 
-/// No broadcast has this ticket: it stands for the goodbyes, with the sender's number as the piece.
+/// No broadcast has this ticket. Goodbyes use it, with the number of the sending host as the piece.
 constexpr ticket goodbye = 0;
 constexpr std::byte goodbye_letter{};
 
@@ -207,7 +207,7 @@ bool fabric_relay::waits_for(const neighbour& peer) const {
 }
 
 void fabric_relay::fail(const neighbour& peer, const char* doing, const char* reason) {
-  // The end of the connection says more than what it did to the messages on it.
+  // The connection's own error says more than the error of a message on it.
   if (peer.endpoint->failure() != nullptr)
     reason = peer.endpoint->failure();
   fail(std::string{doing} + " host " + std::to_string(peer.host) + ": " + reason);

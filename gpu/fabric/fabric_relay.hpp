@@ -3,7 +3,8 @@
 #pragma once
 
 // One host's part in the broadcasts among all hosts: the work of a fabric_collective's thread. Used by one
-// thread at a time; only wait(), leave() and the destructor block, and they state for how long.
+// thread at a time. Only wait(), leave(), the destructor and TCP connections (fabric.hpp) block, for a time
+// that is stated there.
 //
 //   host 0 ──> host 1 ──> host 2 ──> host 3        root on host 0; a root on host 2 goes 2, 3, 0, 1
 //   piece 2    piece 1    piece 0
@@ -76,7 +77,7 @@ public:
   /// Broadcasts that arrived since the last call, in the order of their tickets.
   [[nodiscard]] std::vector<arrival> take_arrivals();
 
-  /// Set once, with the host's number and UCX's error text. Do nothing more after that.
+  /// Set once, with the host's number and UCX's error text. Nothing goes on after that.
   [[nodiscard]] const std::optional<queue_failure>& failure() const noexcept { return failure_; }
 
   /// Says goodbye to both neighbours and waits up to `timeout` for their goodbyes, so that nobody takes the
