@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// What stands in for the GPU's files in a build without CUDA.
+// Replaces the GPU's files in a build without CUDA: every function throws.
 
 #include "gpu/cuda/cuda_device.hpp"
 #include "gpu/cuda/cuda_error.hpp"

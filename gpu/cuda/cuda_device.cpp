@@ -19,7 +19,7 @@
 namespace ckpt::gpu {
 namespace {
 
-/// CUDA IPC shares whole blocks of this size: a ring that fills its last one shares nothing else.
+/// CUDA IPC shares whole blocks of this size: a ring that fills its last block exposes no other memory.
 constexpr std::uint64_t block_bytes = 2 << 20;
 
 class cuda_device final : public device {
@@ -38,7 +38,7 @@ public:
   cuda_device& operator=(const cuda_device&) = delete;
 
   ~cuda_device() noexcept override {
-    free_ring(); // Copies that are under way are waited for by cudaFree().
+    free_ring(); // cudaFree() waits for copies that are under way.
   }
 
   [[nodiscard]] const std::string& uuid() const noexcept override { return uuid_; }
@@ -79,7 +79,7 @@ public:
     use_gpu(ordinal_);
     check_cuda(cudaIpcGetMemHandle(&handle, memory_), "cudaIpcGetMemHandle of the ring of " + description_);
     if (std::exchange(is_exported_, true))
-      counter_.emplace(uuid_, options_.counter_directory); // A consumer of an earlier update has its own.
+      counter_.emplace(uuid_, options_.counter_directory); // The worker of an earlier update has its own.
     exported_cuda_memory exported;
     if (options_.form == handle_form::versioned)
       exported.ipc_handle = "\x01"
@@ -91,8 +91,8 @@ public:
     return exported;
   }
 
-  /// The worker looks for its counter when it lets go, not before. A counter that is left behind by a killed
-  /// process is removed by the next.
+  /// Nothing to hide: the worker looks for its counter only when it lets go. The next process removes the
+  /// counter of a killed one.
   void hide_export() noexcept override {}
 
   void withdraw_export() noexcept override {
@@ -121,7 +121,7 @@ public:
   [[nodiscard]] cuda_ring ring() const noexcept { return {memory_, bytes_, ordinal_}; }
 
 private:
-  /// To free what a worker has open is undefined: it stays until this process ends.
+  /// To free a ring that a worker has open is undefined behaviour: such a ring stays until this process ends.
   void free_ring() noexcept {
     if (memory_ == nullptr)
       return;

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A GPU. Its ring is one cudaMalloc allocation, kept until a longer one is needed, which a worker opens
-// through CUDA IPC; copies go to one stream. A build without CUDA has open_cuda_devices() too: it throws.
+// A GPU. Its ring is one cudaMalloc allocation, which a worker opens through CUDA IPC. Runs share it while it
+// is long enough and workers let go of it. Copies go to one stream. Without CUDA open_cuda_devices() throws.
 
 #include "gpu/device.hpp"
 
@@ -28,8 +28,8 @@ struct cuda_options {
   std::filesystem::path counter_directory = "/dev/shm"; ///< where shm_open() looks
 };
 
-/// Opens the GPUs with these numbers (CUDA's, in this process), in this order. Throws cuda_error with one
-/// sentence that names what is missing: CUDA in this build, a driver, or a GPU.
+/// Opens the GPUs with these numbers (CUDA's, in this process), in this order. Throws std::system_error, or
+/// cuda_error with one sentence that names what is missing: CUDA in this build, a driver, or a GPU.
 [[nodiscard]] std::vector<std::unique_ptr<device>> open_cuda_devices(std::span<const std::uint32_t> ordinals,
                                                                      const cuda_options& options = {});
 

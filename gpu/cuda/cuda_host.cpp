@@ -26,7 +26,7 @@ std::string uuid_text(const cudaUUID_t& uuid) {
   return text;
 }
 
-/// What the kernel says of the slot that the GPU sits in.
+/// The NUMA node of the GPU's PCI slot, as the kernel reports it.
 std::optional<unsigned> memory_node_of(int ordinal) {
   char bus_id[32] = {};
   if (cudaDeviceGetPCIBusId(bus_id, sizeof bus_id, ordinal) != cudaSuccess) {
@@ -35,7 +35,7 @@ std::optional<unsigned> memory_node_of(int ordinal) {
   }
   for (auto& letter : bus_id)
     letter = static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-  int node = -1; // Also what the kernel says where it does not know.
+  int node = -1; // The kernel reports -1, too, where it does not know.
   std::ifstream{std::string{"/sys/bus/pci/devices/"} + bus_id + "/numa_node"} >> node;
   return node < 0 ? std::nullopt : std::optional{static_cast<unsigned>(node)};
 }
@@ -45,7 +45,7 @@ std::optional<unsigned> memory_node_of(int ordinal) {
 int count_gpus() {
   int count = 0;
   const auto status = cudaGetDeviceCount(&count);
-  if (status == cudaErrorInsufficientDriver) // Also what a host without any driver answers.
+  if (status == cudaErrorInsufficientDriver) // A host without any driver answers this, too.
     throw cuda_error{"this host has no NVIDIA driver, or one that is older than CUDA "
                      + std::to_string(CUDART_VERSION / 1000) + " needs"};
   if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0))

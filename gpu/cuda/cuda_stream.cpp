@@ -17,7 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-/// Between two looks at an event: short against a copy of some megabytes, long against a look.
+/// Pause between two looks at an event: short against a copy of some megabytes, long against a look.
 constexpr auto look_interval = 20us;
 
 } // namespace

@@ -17,7 +17,7 @@ __global__ void compare(const std::byte* left, const std::byte* right, std::uint
   for (std::uint64_t at = std::uint64_t{blockIdx.x} * blockDim.x + threadIdx.x; at < bytes; at += stride) {
     if (left[at] != right[at]) {
       atomicMin(first,
-                static_cast<unsigned long long>(at)); // Further ones of this thread only lie behind it.
+                static_cast<unsigned long long>(at)); // Further differences of this thread lie behind it.
       return;
     }
   }

@@ -22,7 +22,7 @@ namespace {
 /// Far more than the GPU's caches hold, so that copies cost memory bandwidth.
 constexpr std::uint64_t scratch_bytes = 256 << 20;
 
-/// What is compared at a time.
+/// Bytes that are compared at a time.
 constexpr std::uint64_t compare_bytes = 4 << 20;
 
 /// Memory of a GPU for a comparison.

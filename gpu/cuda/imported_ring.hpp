@@ -21,7 +21,7 @@ public:
   virtual ~imported_ring() noexcept = default;
 
   /// Copies `length` bytes from `offset` on to scratch memory of that GPU, as a worker does that loads them.
-  /// Runs on until settle(). Throws cuda_error.
+  /// Does not wait for the copies: settle() does. Throws cuda_error.
   virtual void copy_out(std::uint64_t offset, std::uint64_t length) = 0;
 
   /// Waits for the copies that copy_out() has begun. Throws cuda_error.

@@ -24,10 +24,10 @@ namespace {
 using namespace std::chrono_literals;
 using clock = std::chrono::steady_clock;
 
-/// Between two looks at what NCCL and the GPUs are doing.
+/// Pause between two looks at NCCL and the GPUs.
 constexpr auto look_interval = 50us;
 
-/// One GPU has what it has: every broadcast is complete when it is issued.
+/// A single GPU has no others to send to: every broadcast is complete when it is issued.
 class lone_collective final : public collective {
 public:
   [[nodiscard]] std::string description() const override { return "none: there is one GPU"; }
@@ -82,8 +82,8 @@ public:
     }
   }
 
-  /// What goes on would hold up the streams, the next update would not get its own bytes, and NCCL's work on
-  /// a call may not outlive the thread that made it.
+  /// Unfinished broadcasts would hold up the streams and mix with those of the next update. And NCCL's work
+  /// on a call must not outlive the thread that made the call.
   void stop() noexcept override {
     if (completed_ != issued_ || !communicators_->are_idle())
       communicators_->abort();
@@ -103,8 +103,8 @@ private:
     communicators_->abort();
   }
 
-  /// A group's operations are in their streams only when the communicators are ready again: the events that
-  /// tell of their end come then, and before the next group.
+  /// A group's operations are in their streams only when the communicators are ready again. The events that
+  /// mark their end are recorded then, before the next group.
   void start_more() {
     try {
       while (!failure_ && communicators_->are_ready()) {
@@ -148,7 +148,7 @@ private:
   }
 
   std::shared_ptr<nccl_communicators> communicators_;
-  std::vector<std::unique_ptr<cuda_stream>> streams_; ///< one for each GPU, on which nothing else is done
+  std::vector<std::unique_ptr<cuda_stream>> streams_; ///< one for each GPU, for its broadcasts alone
   std::deque<order> waiting_;
   ticket issued_ = 0;
   ticket completed_ = 0;

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The broadcasts of one update among the GPUs of all hosts, through NCCL. Nothing here blocks: each wait()
-// sets up communicators and starts broadcasts as far as NCCL is ready for them.
+// The broadcasts of one update among the GPUs of all hosts, through NCCL. Each wait() sets up communicators
+// and starts broadcasts as far as NCCL is ready. No call waits for another host; an abort may take seconds.
 
 #include "gpu/collective.hpp"
 

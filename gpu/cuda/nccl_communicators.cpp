@@ -22,15 +22,15 @@ using clock = std::chrono::steady_clock;
 
 constexpr auto look_interval = 50us;
 
-/// What NCCL gets to end in peace, when all is done.
+/// Time for NCCL to finalize when all is done.
 constexpr auto finalize_wait = 2s;
 
-/// What NCCL gets to end at once: it may wait for its own threads, and those for a network that is gone.
+/// Time for NCCL to abort: it may wait for its own threads, and those for a network that is gone.
 constexpr auto abort_wait = 3s;
 
 /// Communicators that are being aborted, by a thread that can be left behind together with them.
 struct ending {
-  std::vector<ncclComm_t> communicators; ///< where NCCL knows them: the end of its setting up writes here
+  std::vector<ncclComm_t> communicators; ///< in the memory that NCCL knows: its set-up may still write here
   std::vector<int> ordinals;             ///< of their GPUs
   std::binary_semaphore is_over{0};
 
@@ -72,11 +72,11 @@ std::string nccl_communicators::address() {
 }
 
 std::string nccl_communicators::connection() {
-  return !communicators_.empty() && are_idle() ? connection_ : std::string{}; // Else they are made anew.
+  return !communicators_.empty() && are_idle() ? connection_ : std::string{}; // Empty: made anew.
 }
 
 void nccl_communicators::connect(const collective_peers& peers) {
-  // Other hosts, of a resident node, than those that it was made for: all see that by their number, for an id names one set.
+  // A resident node may have lost hosts since. The others still give equal ids: the number of hosts tells.
   if (peers.stays_connected && peers.hosts == hosts_)
     return;
   abort();
@@ -112,8 +112,8 @@ bool nccl_communicators::are_ready() {
     check(asked == ncclSuccess ? state : asked, where(index));
     ready = ready && state == ncclSuccess;
   }
-  // What is asked here does not matter: to ask completes the finished operation, which in some versions is a
-  // thing of the thread that began it, and gone with it when another thread comes to complete it.
+  // The count does not matter: asking for it completes the finished operation. In some versions of NCCL that
+  // operation belongs to the thread that began it, and another thread could not complete it later.
   for (std::size_t index = 0; ready && index < communicators_.size(); ++index) {
     int ranks = 0;
     check(library_.comm_count(communicators_[index], &ranks), where(index));
@@ -140,7 +140,7 @@ void nccl_communicators::abort() noexcept {
     last->ordinals.push_back(ring_of(*each).ordinal);
   try {
     std::thread{[last, &library = library_] { last->run(library); }}.detach();
-  } catch (const std::system_error&) { // No thread can be had.
+  } catch (const std::system_error&) { // No thread can be started.
     last->run(library_);
   }
   if (!last->is_over.try_acquire_for(abort_wait))
@@ -164,7 +164,7 @@ bool nccl_communicators::finalize() noexcept {
   try {
     if (!are_ready())
       return false;
-    // One operation, as everything here: of several that one thread begins NCCL may lose all but the last.
+    // One group, as everywhere here: if one thread begins several operations, NCCL may lose all but the last.
     in_group("ncclCommFinalize", [&](const device& gpu, ncclComm_t communicator) {
       use_gpu(ring_of(gpu).ordinal);
       return library_.comm_finalize(communicator);

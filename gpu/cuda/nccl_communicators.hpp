@@ -29,8 +29,8 @@ public:
   nccl_communicators(const nccl_communicators&) = delete;
   nccl_communicators& operator=(const nccl_communicators&) = delete;
 
-  /// Finalizes them, waiting some seconds for the other hosts; calls abort() if that, or one of them, has
-  /// failed.
+  /// Finalizes them, waiting some seconds for the other hosts. Calls abort() if that fails, or one of them
+  /// has failed before.
   ~nccl_communicators() noexcept;
 
   [[nodiscard]] const std::vector<const device*>& devices() const noexcept { return devices_; }
@@ -43,8 +43,8 @@ public:
   /// See collective::connection().
   [[nodiscard]] std::string connection();
 
-  /// Keeps the present links if peers.stays_connected and they are of as many hosts, else starts connecting anew. Throws
-  /// cuda_error.
+  /// Keeps the present links if peers.stays_connected and the number of hosts is the same, else starts
+  /// connecting anew. Throws cuda_error.
   void connect(const collective_peers& peers);
 
   /// True when all of them are ready for the next call. Throws cuda_error when one has failed.
@@ -58,8 +58,8 @@ public:
   /// True when none of them has a call under way, and none has failed.
   [[nodiscard]] bool are_idle() noexcept;
 
-  /// Aborts all of them: kernels that wait for a lost rank end, and the other hosts notice. What NCCL does
-  /// not end within some seconds is left behind: then are_stuck() is true.
+  /// Aborts all of them: kernels that wait for a lost rank end, and the other hosts notice. Communicators
+  /// that NCCL does not end within some seconds are left behind: then are_stuck() is true.
   void abort() noexcept;
 
   /// Runs `work(device, communicator)` for each, as one NCCL group: a single operation on all of them. `work`

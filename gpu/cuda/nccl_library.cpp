@@ -12,10 +12,10 @@ namespace {
 
 constexpr auto library_name = "libnccl.so.2";
 
-/// Earlier ones do not expect that the thread that aborts a communicator is not the one that set it up.
+/// Earlier versions expect that the thread that aborts a communicator is the one that set it up.
 constexpr int version_min = NCCL_VERSION(2, 19, 3);
 
-/// There the first broadcast connects the ranks inside ncclGroupEnd(), and waits for a lost one for ever.
+/// In 2.22 the first broadcast connects the ranks inside ncclGroupEnd(), and waits for a lost one for ever.
 bool waits_for_lost_ranks(int version) { return version / 100 == NCCL_VERSION(2, 22, 0) / 100; }
 
 [[noreturn]] void refuse(const std::string& why) {

@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t threads_max = 8;
 
-/// Less is registered sooner than a thread is started.
+/// A smaller part is registered sooner than a thread is started.
 constexpr std::uintptr_t part_bytes_min = 16 << 20;
 
 /// 64 KiB on some machines.
@@ -41,7 +41,7 @@ part pages_of(std::span<const std::byte> memory) {
           (begin + memory.size() + page_bytes - 1) / page_bytes * page_bytes};
 }
 
-/// What lies between the registered parts.
+/// The parts of `wanted` that are not registered.
 std::vector<part> gaps_in(const std::map<std::uintptr_t, std::uintptr_t>& registered, part wanted) {
   std::vector<part> gaps;
   auto next = registered.upper_bound(wanted.begin);
@@ -103,7 +103,7 @@ void pinned_memory::add(std::span<std::byte> memory) {
   const std::lock_guard only_one{adding_}; // Nobody else writes parts_: reading them needs no lock.
   auto parts = divide(gaps_in(parts_, pages_of(memory)));
   if (parts.empty())
-    return; // For another GPU already.
+    return; // Registered already, for another GPU.
   in_parallel(parts, ordinal_, [](part& each) {
     each.status = cudaHostRegister(each.memory(), each.bytes(), cudaHostRegisterPortable);
     if (each.status != cudaSuccess)

@@ -23,8 +23,8 @@ public:
   /// Releases all registrations; the memory must still be mapped.
   ~pinned_memory() noexcept;
 
-  /// Registers the pages of `memory` that are not registered yet. Throws cuda_error or std::system_error;
-  /// then nothing new stays registered.
+  /// Registers the pages of `memory` that are not registered yet. Throws cuda_error; then nothing new stays
+  /// registered. Throws std::system_error when no thread can be started; then some pages may stay registered.
   void add(std::span<std::byte> memory);
 
   /// Releases the registrations that lie within the pages of `memory`.
@@ -37,7 +37,7 @@ private:
   using address = std::uintptr_t;
 
   int ordinal_;
-  std::mutex adding_;                ///< one add() at a time; copies go on meanwhile
+  std::mutex adding_;                ///< one add() or remove() at a time; copies go on meanwhile
   mutable std::mutex mutex_;         ///< guards what follows
   std::map<address, address> parts_; ///< as they were registered: end by begin
 };
