@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The interface between the pipeline and what carries a bucket from its owner's ring into all other rings.
+// The interface through which the pipeline copies a bucket from its owner's ring into all other rings.
 // Every host issues the same broadcasts in the same order, that of the buckets. Completion is polled, as for
 // a device's copies. One thread uses a collective (the broadcaster's).
 
@@ -14,7 +14,7 @@
 
 namespace ckpt::gpu {
 
-/// What one host needs to know of the others.
+/// One host's place among all hosts of an update, and how it reaches the others.
 struct collective_peers {
   std::uint32_t host = 0;
   std::uint32_t hosts = 1;
@@ -22,7 +22,7 @@ struct collective_peers {
   std::string next_address;     ///< address() of host (host + 1) % hosts
   std::string secret;           ///< at least 16 random bytes that all hosts of this one update know
   std::string first_address{};  ///< address() of host 0
-  bool stays_connected = false; ///< all hosts gave the same connection(), not empty: no new links
+  bool stays_connected = false; ///< all gave the same connection(), not empty: its links are used again
 };
 
 class collective {
@@ -35,10 +35,11 @@ public:
   /// Opaque bytes with which other hosts connect to this one; empty where there are no other hosts.
   [[nodiscard]] virtual std::string address() { return {}; }
 
-  /// Names the links to the other hosts that are left from an earlier update; empty when there are none.
+  /// Identifies links to other hosts that an earlier update has left open; empty when there are none.
   [[nodiscard]] virtual std::string connection() { return {}; }
 
-  /// Called once, before the first broadcast. Throws the collective's own error. Waits for no other host.
+  /// Called once, before the first broadcast. Throws the collective's own error. Does not wait until other
+  /// hosts call it.
   virtual void connect(const collective_peers&) {}
 
   /// Queues the broadcast of bytes [ring_offset, ring_offset + length) from the ring of `root_rank`, where
@@ -52,10 +53,10 @@ public:
   /// thread.
   [[nodiscard]] virtual std::chrono::duration<double> connecting_took() const noexcept { return {}; }
 
-  /// The last call of the thread that uses it, which may end then. Gives up what is under way.
+  /// The last call of the thread that uses it, which may end then. Gives up broadcasts under way.
   virtual void stop() noexcept {}
 
-  /// True once something could not be stopped: devices and their memory may wait for it for ever, and only
+  /// True once an operation could not be stopped. To free a device or its memory may then wait for ever: only
   /// the end of the process frees them. Any thread.
   [[nodiscard]] virtual bool is_stuck() const noexcept { return false; }
 };

@@ -8,7 +8,7 @@
 // Copies are asynchronous and complete in order, so one number tells how far the queue is, as with a timeline
 // semaphore. Waits for copies have a deadline, except in end_run().
 //
-// One thread at a time issues copies (the stager of that device); the other functions say who calls them.
+// One thread at a time issues copies (the stager of that device); other functions say when they are called.
 
 #include <chrono>
 #include <cstddef>
@@ -71,12 +71,11 @@ public:
   /// The NUMA node that the device is next to; nothing where there is only one, or it is not known.
   [[nodiscard]] virtual std::optional<unsigned> memory_node() const { return std::nullopt; }
 
-  /// True when an earlier run on this device, of this process or another, was killed, or gave up, while a worker
-  /// may have had its ring open: that worker may still be waiting for a message.
+  /// True when an earlier run on this device, of this process or another, was killed, or gave up, while a
+  /// worker may have had its ring open: that worker may still be waiting for a message.
   [[nodiscard]] virtual bool was_abandoned() const noexcept { return false; }
 
-  /// Decides whether was_abandoned() will be true for the next run: until the worker that may be waiting has
-  /// been told to give up.
+  /// Sets was_abandoned() for the next run: true until the worker that may wait has been told to give up.
   virtual void stay_abandoned(bool /*stays*/) noexcept {}
 
   /// Pins host memory for the copy engine, before the first copy from it. Throws what the device throws.

@@ -38,7 +38,7 @@ unsigned remove_stale_files(const std::filesystem::path& directory, std::string_
        entry.increment(error)) {
     if (!entry->path().filename().string().starts_with(prefix))
       continue;
-    // Anybody may put a pipe there: to open one must not wait.
+    // Anybody may put a pipe there: opening it must not wait.
     const int file = ::open(entry->path().c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (file < 0)
       continue; // Another user's, or gone already.
@@ -72,7 +72,7 @@ owned_file::owned_file(std::filesystem::path directory, std::uint64_t bytes, std
     give_up(errno, "lock " + what);
   if (const int error = ::posix_fallocate(file_, 0, static_cast<off_t>(bytes)); error != 0)
     give_up(error, "reserve " + std::to_string(bytes) + " bytes for " + what);
-  // Its pages are there; they are mapped when they are used, which is not while others wait for this.
+  // No MAP_POPULATE: the pages are reserved, and their first use maps them, while nobody waits for this.
   void* base = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file_, 0);
   if (base == MAP_FAILED)
     give_up(errno, "map " + std::to_string(bytes) + " bytes for " + what);

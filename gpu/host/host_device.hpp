@@ -25,8 +25,8 @@ public:
   /// The `index`-th device of this process, with its ring in `directory` under a random UUID.
   explicit host_device(unsigned index, std::filesystem::path directory = "/dev/shm");
 
-  /// The same with a UUID that the next process will use again: so it finds the mark of a killed process, and
-  /// the worker that waits for it.
+  /// The same with a UUID that the next process will use again. It then finds the mark of a killed process,
+  /// and the worker that still waits for that one. Throws std::system_error.
   host_device(unsigned index, std::string uuid, std::filesystem::path directory = "/dev/shm");
   ~host_device() noexcept override;
 

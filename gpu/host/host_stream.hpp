@@ -33,8 +33,8 @@ public:
   /// Finishes the operation under way and drops the others.
   ~host_stream() noexcept;
 
-  /// Queues the transfers as one operation, which may be empty. The caller bounds the queue: there are never
-  /// more operations under way than slabs or slots.
+  /// Queues the transfers as one operation, which may be empty. The caller bounds the queue: by its slabs,
+  /// its slots, or the pieces that fit into the ring.
   ticket enqueue(std::vector<transfer> transfers);
 
   [[nodiscard]] queue_progress wait(ticket seen, std::chrono::milliseconds timeout);

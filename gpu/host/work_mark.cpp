@@ -15,7 +15,7 @@ std::string file_prefix(const std::string& uuid) { return "ckpt-actor-mark-" + u
 
 work_mark::work_mark(const std::string& uuid, const std::filesystem::path& directory)
     : file_{directory, file_bytes, "a mark"} {
-  // Its own first: should this process be killed in between, one of the two tells of it.
+  // The own mark first: if this process is killed in between, at least one mark is left.
   file_.publish(file_prefix(uuid) + random_text());
   was_abandoned_ = remove_stale_files(directory, file_prefix(uuid)) > 0;
   stays_ = was_abandoned_;

@@ -3,7 +3,7 @@
 #pragma once
 
 // A mark in shared memory: a process is at work on a device. It stays when its process is killed, or ends
-// while a worker may still be waiting; from it the next process knows of that worker.
+// while a worker may still be waiting. The next process learns of that worker from the mark.
 
 #include "gpu/owned_file.hpp"
 
@@ -26,8 +26,8 @@ public:
   /// True when there was a mark of a process that is gone, or since stay(true).
   [[nodiscard]] bool was_abandoned() const noexcept { return was_abandoned_; }
 
-  /// Decides whether it stays when this process ends, and what was_abandoned() says until then. The default is
-  /// to stay if there was another mark: until the worker has been dealt with, the next process has to know.
+  /// Decides whether the mark stays when this process ends, and what was_abandoned() says until then. By
+  /// default it stays if there was another mark: the next process has to know of a worker not yet dealt with.
   void stay(bool stays) noexcept { was_abandoned_ = stays_ = stays; }
 
   void take_away() noexcept;
