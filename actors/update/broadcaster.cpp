@@ -17,13 +17,13 @@ using self_pointer = broadcaster_actor::stateful_pointer<broadcaster_state>;
 /// How long one look for completions may keep messages waiting.
 constexpr auto completion_wait = 1ms;
 
-/// A bucket waits for the slowest host: for its server to be ready, its worker to open the ring, and to take
-/// what is in the way. Each of these waits has its deadline; when all three have passed, nobody will say
-/// anything.
+/// A bucket waits for the slowest host: until its server is ready, until its worker has opened the ring, and
+/// until that worker has taken the buckets before. Each of these waits has a deadline on that host; when all
+/// three have passed, no report will come any more.
 constexpr int waits_of_a_host = 3;
 
 /// Issues what may be issued: the next bucket of the sequence, as long as its slots here are free and, if
-/// this host reads it, it is staged. Other hosts' buckets come when they come.
+/// this host reads it, it is staged. Buckets that other hosts read need no staging here.
 void pump(self_pointer self) {
   auto& state = self->state;
   const auto& buckets = state.context->plan.buckets;
@@ -45,7 +45,7 @@ void pump(self_pointer self) {
   }
 }
 
-/// True, and reported, when nothing has arrived for longer than anybody else would stay silent about it.
+/// Reports a failure and returns true when nothing has arrived for longer than these waits together.
 [[nodiscard]] bool is_overdue(self_pointer self) {
   auto& state = self->state;
   const auto timeout = waits_of_a_host * state.context->options.timeout;
@@ -84,7 +84,7 @@ void look_for_completions(self_pointer self) {
   }
   state.failed = true;
   const auto what = "broadcast: " + progress.failure->what;
-  if (state.context->layout.hosts > 1) // Nearly always it is the other end that has gone.
+  if (state.context->layout.hosts > 1) // Nearly always the other end has gone.
     self->send(state.conductor, neighbour_suspected{{ec::host_lost, what}});
   else
     self->send(state.conductor, part_failed{{ec::unspecified, what}});

@@ -18,7 +18,7 @@ namespace ckpt::actors {
 namespace {
 
 struct bystander_state {
-  // CAF constructs a state from the actor's pointer where C++20 lets it. A flag in the first place would be true.
+  // CAF may construct the state from the actor's pointer: a flag as the first member would become true.
   std::vector<std::uint32_t> early; ///< buckets that came before the workers of other engines were asked for
   bool is_open = false;
 };

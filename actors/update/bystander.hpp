@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Engines that have no part in an update, although their devices are among those of its hosts: nobody asks their servers
-// or workers for anything. In the place of their sessions and notifiers are bystanders, which agree to everything, so the
-// conductor need not tell them apart.
+// Engines that have no part in an update, although their devices are among those of its hosts: nobody asks
+// their servers or workers for anything. Bystanders take the place of their sessions and notifiers and report
+// every step as done, so the conductor need not tell them apart.
 
 #include "actors/update/interfaces.hpp"
 #include "actors/update/update.hpp"

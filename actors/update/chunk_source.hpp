@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Where an update gets its chunks from: the seam behind which the conductor does not look.
+// The source of an update's chunks. The conductor does not know which of these it is:
 //
 //   disk_reader   files, or this host's memory
 //   peer_reader   the memory of other hosts
@@ -17,7 +17,7 @@
 
 namespace ckpt::actors {
 
-/// Part of a version that is not read from files. Const; any thread.
+/// The source of a version whose bytes are neither in this host's files nor in its memory. Const; any thread.
 class chunk_source {
 public:
   virtual ~chunk_source() noexcept = default;
@@ -37,7 +37,7 @@ public:
 [[nodiscard]] std::vector<std::uint32_t> owned_chunks(const cluster_layout& layout,
                                                       const io::bucket_plan& plan);
 
-/// Which of this host's devices gets the chunk.
+/// The device of this host that gets the chunk.
 [[nodiscard]] inline std::uint32_t device_of(const update& context, const io::planned_chunk& chunk) {
   return context.plan.buckets[chunk.bucket].owner - context.rank_of(0);
 }

@@ -69,8 +69,8 @@ void report_if_cleared(self_pointer self) {
     self->send(state.node, milestone_reached{milestone::cleared});
 }
 
-/// No server is asked to start its workers before all sessions on all hosts expect them: they would be taken
-/// for some that another node has left behind.
+/// No server is asked to start its workers before all sessions on all hosts expect them: a session that does
+/// not takes a worker for one that another node has left behind.
 void report_if_expected(self_pointer self) {
   auto& state = self->state;
   if (state.at == phase::clearing && all(state.devices, &conductor_state::device_part::expecting))
@@ -94,12 +94,12 @@ void on_acknowledged(self_pointer self, conductor_state::device_part& device, st
     self->send(state.broadcaster, buckets_acknowledged{state.acknowledged});
     return;
   }
-  self->send(state.reader, check_atom_v); // What the workers have taken may be half old and half new.
+  self->send(state.reader, check_atom_v); // A file may have changed while it was read.
   state.check_deadline = meter::clock::now() + state.context->options.timeout;
   look_again(self);
 }
 
-/// The files are what they were when they were opened, up to the last byte that was read.
+/// No file had changed by the time at which its last byte was read.
 void on_checked(self_pointer self) {
   auto& state = self->state;
   state.checked = true;
@@ -165,7 +165,7 @@ void on_proceed(self_pointer self, milestone past) {
   case milestone::cleared:
     for (std::uint32_t device = 0; device < state.devices.size(); ++device)
       if (!state.context->is_spared(state.context->engine_of(device)))
-        state.context->devices[device]->stay_abandoned(false); // Who was left behind is free.
+        state.context->devices[device]->stay_abandoned(false); // No stale worker is left.
     for (const auto& device : state.devices)
       self->send(device.session, open_atom_v);
     break;
@@ -199,8 +199,8 @@ void on_finished(self_pointer self, conductor_state::device_part& device) {
   report_if_answered(self);
 }
 
-/// Tells the server's notifier that all workers of this host that belong to the engine of `device` got as far
-/// as `step`.
+/// Once all workers on this host of the engine of `device` have got as far as `step`: tells the notifier of
+/// that engine's server.
 template <class Atom>
 void tell_if_all(self_pointer self, std::uint32_t device, bool conductor_state::device_part::*step,
                  Atom word) {

@@ -10,10 +10,10 @@
 //       └───────────┴──────────────┴────────────┴───────────┴──────────┴─> aborting ─┘
 //
 // No engine is paused before all engines on all hosts are ready to take the update, and none is asked to
-// start its workers before all are paused. No worker is told to finish before all workers of all engines on
-// all hosts have taken the last bucket: until then every engine can still be told that the update failed. At
-// each milestone the conductor tells its node that this host has reached it (milestone_reached), and goes on
-// when all hosts have (proceed).
+// start workers for it before all are paused. No worker is told to finish before all workers of all engines
+// on all hosts have taken the last bucket: until then every engine can still be told that the update failed.
+// At each milestone the conductor tells its node that this host has reached it (milestone_reached), and goes
+// on when all hosts have (proceed).
 
 #include "actors/cluster/cluster_interfaces.hpp"
 #include "actors/update/update.hpp"
@@ -108,7 +108,7 @@ struct conductor_state {
   }
 };
 
-/// Scheduled. Ends by itself once it has answered.
+/// Scheduled. Ends by itself once it has answered, unless its parts could not be started.
 conductor_actor::behavior_type conductor(conductor_actor::stateful_pointer<conductor_state> self,
                                          update_ptr context, node_actor node);
 

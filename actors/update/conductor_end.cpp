@@ -12,8 +12,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// What sessions and notifiers get beyond the grace that they give themselves, and all parts to end.
+/// The time that sessions and notifiers get beyond the deadlines that they set themselves after an abort.
 constexpr auto give_up_margin = std::chrono::milliseconds{12'000};
+/// The time that parts get to end.
 constexpr auto end_wait = std::chrono::milliseconds{8'000};
 
 constexpr auto look_wait = std::chrono::milliseconds{1'000};
@@ -55,8 +56,8 @@ void end_if_all_told(self_pointer self) {
 
 namespace {
 
-/// How long workers of `engine` may still be started once this update has failed. Whoever leads it knows when
-/// its server is through; where that host is lost, nobody does.
+/// How long workers of `engine` may still be started once this update has failed. The host that leads it
+/// knows when its server is through; where that host is lost, nobody does.
 [[nodiscard]] std::chrono::milliseconds late_workers_time(const conductor_state& state, std::uint32_t engine,
                                                           const cause& why) {
   if (state.at < phase::clearing)
@@ -113,7 +114,7 @@ void leave_marks(self_pointer self, std::uint32_t engine, bool is_unanswered) {
   auto& state = self->state;
   const auto& layout = state.context->layout;
   const auto here = layout.devices_of_engine(engine);
-  // Of those on other hosts this one knows nothing.
+  // Where another host leads the engine, a worker may have come there.
   const bool some_came =
       !layout.engines_led_by(layout.host).contains(engine)
       || std::ranges::any_of(state.workers_of(engine), &conductor_state::device_part::came);
@@ -124,7 +125,7 @@ void leave_marks(self_pointer self, std::uint32_t engine, bool is_unanswered) {
 
 namespace {
 
-/// What a session that has not said its last word was busy with is not known.
+/// A session that has not closed in time may have left a worker: its device is marked.
 void end_without_last_words(self_pointer self) {
   const auto& state = self->state;
   for (std::size_t device = 0; device < state.devices.size(); ++device)
@@ -160,7 +161,7 @@ void on_down(self_pointer self, const caf::down_msg& down) {
   if (state.at < phase::aborting)
     on_failure(self,
                {ec::unspecified, "a part of the pipeline ended unexpectedly: " + to_string(down.reason)});
-  // Who is dead has nothing more to say.
+  // A part that is gone will not report its end.
   for (auto& device : state.devices)
     device.closed |= device.session && device.session.address() == down.source;
   for (auto& engine : state.engines)

@@ -23,14 +23,14 @@ template <class Parts, class Predicate>
   return std::ranges::all_of(parts, predicate);
 }
 
-/// Delivers the verdict. Everything else has ended.
+/// Delivers the verdict. All parts have ended, or did not end in time.
 void deliver(self_pointer self);
 
-/// A thread could not be started, although that had been tried out. No engine has been asked for anything.
+/// The system refused a thread, although that had been tried out. No engine has been asked for anything.
 /// Actors that have started, or that CAF believes to have started, end with the process.
 void give_up_at_once(self_pointer self, const std::string& why);
 
-/// Ends all parts. When the last one is gone, the verdict is delivered.
+/// Ends all parts. The verdict is delivered when the last one is gone, or after eight seconds.
 void end(self_pointer self);
 
 void end_if_all_told(self_pointer self);
@@ -41,21 +41,21 @@ void abort(self_pointer self, const cause& why);
 /// The first failure on this host: ends the update on all hosts.
 void on_failure(self_pointer self, const cause& why);
 
-/// Another host seems to be lost. It, or the coordinator, knows the cause better: their message ends the
-/// update.
+/// Another host seems to be lost. That host, or the coordinator, knows the cause better: only the
+/// coordinator's message ends the update.
 void on_suspicion(self_pointer self, const cause& why);
 
 /// In a failed update: the server of `engine` will start no more workers.
 void settle(self_pointer self, std::uint32_t engine);
 
-/// Workers of `engine` that have not connected may do so yet: where its server has not answered, or answered
-/// because other workers failed. Marks their devices: the next run then looks for them.
+/// Marks devices of `engine` on which a late worker may still connect: the next run then looks for it. All
+/// where the server has not answered, else those whose worker has not come, if another one may have.
 void leave_marks(self_pointer self, std::uint32_t engine, bool is_unanswered);
 
-/// The deadline of the present phase has passed, or it is to be looked at.
+/// The deadline of the present phase may have passed. Ends the phase if so, else looks again later.
 void on_time_over(self_pointer self);
 
-/// Comes to on_time_over() soon: a message that waits for the deadline of a phase would outlive the run by minutes.
+/// Calls on_time_over() in a second at most: a message that waits for the deadline would outlive the run.
 void look_again(self_pointer self);
 
 /// A part has ended.

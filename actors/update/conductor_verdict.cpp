@@ -8,7 +8,7 @@
 namespace ckpt::actors {
 namespace {
 
-/// What this host has to say of `engine`.
+/// This host's account of `engine`.
 [[nodiscard]] engine_share share_of(const conductor_state& state, std::uint32_t engine) {
   using worker = conductor_state::device_part;
   const auto& context = *state.context;

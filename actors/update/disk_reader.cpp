@@ -24,9 +24,9 @@ using self_pointer = chunk_source_actor::stateful_pointer<disk_reader_state>;
 /// Chunks of files in memory that may wait for their copy: they take no slab, only a message.
 constexpr std::uint32_t mapped_chunks_max = 64;
 
-/// Slabs that may wait for their copy, for each device and beside that, as long as files come from the page
-/// cache. To read further ahead would bring nothing: they are in memory already. Few slabs stay in the
-/// processor's cache.
+/// Slabs that may wait for their copy as long as files come from the page cache: so many for each device, and
+/// so many more. To read further ahead would gain nothing, as the files are in memory already; and few slabs
+/// stay in the processor's cache.
 constexpr std::uint32_t cached_slabs_per_device = 8;
 constexpr std::uint32_t cached_slabs_beside = 8;
 
@@ -102,7 +102,7 @@ void hand_over(self_pointer self, std::uint32_t chunk, std::optional<io::slab_in
   return state.is_cached && state.slabs_taken >= cached_slabs_per_device * devices + cached_slabs_beside;
 }
 
-/// Starts whatever slabs and queue have room for.
+/// Starts as many reads as slabs and queue have room for.
 void pump(self_pointer self) {
   auto& state = self->state;
   const auto& plan = state.context->plan;
@@ -153,7 +153,7 @@ void complete(self_pointer self, const io::read_result& result) {
   state.reading.erase(chunk);
   if (result.error) {
     state.context->slabs->give_back(slab);
-    io::require_unchanged(state.context->checkpoint.files[planned.file]); // That would be the better cause.
+    io::require_unchanged(state.context->checkpoint.files[planned.file]); // Throws the better cause.
     const auto& path = state.context->checkpoint.files[planned.file].path.string();
     fail(self, {ec::checkpoint_invalid, path + ": reading " + std::to_string(planned.window.length)
                                             + " bytes at " + std::to_string(planned.window.offset)
@@ -199,18 +199,18 @@ void release(self_pointer self, const slab_free& freed) {
   const auto file = state.context->plan.chunks[freed.chunk].file;
   auto& source = state.context->files.at(file);
   if (--source.chunks_left == 0) {
-    io::require_unchanged(state.context->checkpoint.files[file]); // As early as it can be known.
+    io::require_unchanged(state.context->checkpoint.files[file]); // The earliest time at which that is known.
     state.context->files.erase(file);
   }
   pump(self);
 }
 
-/// All files, those too that this host read only the header of.
+/// Compares all files, even those of which this host has read only the header.
 void check_files(self_pointer self) {
   auto& state = self->state;
   if (state.failed)
     return;
-  if (!state.context->version->resident) // What is kept has been compared when it was read.
+  if (!state.context->version->resident) // Kept chunks were compared when they were read.
     for (const auto& file : state.context->checkpoint.files)
       io::require_unchanged(file);
   self->send(state.conductor, checked_atom_v);

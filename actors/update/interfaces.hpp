@@ -81,7 +81,7 @@ using chunk_source_actor = caf::typed_actor<
     reacts_to<start_atom>,
     // A stager has copied a chunk. Its slab is the credit to read another one.
     reacts_to<slab_free>,
-    // All workers have taken all buckets: check that no file has changed since it was opened.
+    // All workers of this host have taken all buckets: check that no file has changed since it was opened.
     reacts_to<check_atom>,
     // To itself, while reads are under way.
     reacts_to<tick_atom>>;
@@ -90,7 +90,7 @@ using chunk_source_actor = caf::typed_actor<
 using stager_actor = caf::typed_actor<
     // Begin. Buckets without bytes are staged at once.
     reacts_to<start_atom>,
-    // The disk reader has a chunk for this device.
+    // The chunk source has a chunk for this device.
     reacts_to<chunk_ready>,
     // Slots have become free.
     reacts_to<buckets_acknowledged>,
@@ -131,9 +131,9 @@ using server_notifier_actor = caf::typed_actor<
     reacts_to<clear_atom>,
     // Ask it to start its workers; it answers when they are done.
     reacts_to<post_atom>,
-    // All workers of this host have come.
+    // All workers of the engine on this host have come.
     reacts_to<came_atom>,
-    // All workers are done: the answer is due.
+    // All workers of the engine are done: the answer is due.
     reacts_to<finish_atom>,
     // All engines have answered: end the pause, confirm the version.
     reacts_to<close_atom>,
@@ -141,14 +141,14 @@ using server_notifier_actor = caf::typed_actor<
     reacts_to<prove_atom>,
     // The update has failed: stay until the server has answered, then end the pause.
     reacts_to<abort_update>,
-    // All workers of this host know of the failure: wait only briefly for the server's answer.
+    // All workers of the engine on this host know of the failure: wait only briefly for the server's answer.
     reacts_to<told_atom>,
     // To itself.
     reacts_to<tick_atom>>;
 
 /// Runs one update on this host.
 using conductor_actor = caf::typed_actor<
-    // Run the update. Answers once, when it is over and nothing of it is left.
+    // Run the update. Answers once, when it is over and its parts have ended, or did not end in time.
     replies_to<run_atom>::with<host_verdict>,
     // From the parts.
     reacts_to<part_failed>, reacts_to<neighbour_suspected>,
@@ -157,9 +157,9 @@ using conductor_actor = caf::typed_actor<
     reacts_to<give_up>, reacts_to<proceed>, reacts_to<no_more_workers>,
     // From the sessions and the notifiers.
     reacts_to<session_progress>, reacts_to<server_progress>,
-    // From the disk reader: the files are as they were when they were opened.
+    // From the chunk source: the answer to check_atom. No file has changed.
     reacts_to<checked_atom>,
-    // To itself: the time limit of a phase (a conductor_state::phase) has passed.
+    // To itself: look at the time limit of this phase (a conductor_state::phase), which may have passed.
     reacts_to<give_up_atom, std::uint8_t>>;
 
 } // namespace ckpt::actors

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the actors of a run tell each other; interfaces.hpp has who tells whom.
+// The messages between the actors of a run; interfaces.hpp says which actor gets which.
 
 #include "actors/error.hpp"
 #include "actors/update/verdict.hpp"
@@ -17,7 +17,7 @@
 
 namespace ckpt::actors {
 
-/// A chunk of the plan is in memory. `slab` is empty when it lies in a mapped file.
+/// A chunk of the plan is in memory. `slab` is empty when it lies in a mapped file, or is kept in memory.
 struct chunk_ready {
   std::uint32_t chunk = 0;
   std::optional<std::uint32_t> slab;
@@ -45,13 +45,13 @@ struct buckets_acknowledged {
   std::uint32_t count = 0;
 };
 
-/// A part of this host has failed. The first one decides how the update ends.
+/// A part of this host has failed. The first failure decides how the update ends.
 struct part_failed {
   cause why;
 };
 
-/// A broadcast with a neighbour failed: that host may be lost, or may have failed and be about to say why. Goes up to
-/// the coordinator.
+/// A broadcast with a neighbour failed: that host may be lost, or may have failed and be about to say why.
+/// Goes up to the coordinator.
 struct neighbour_suspected {
   cause why;
 };
@@ -75,18 +75,18 @@ struct interrupted {
 enum class milestone : std::uint8_t {
   ready,    ///< the channels are bound, and all servers would take an update
   cleared,  ///< engines are paused, and updates left by killed nodes have ended
-  expected, ///< sessions expect workers: from here on only requested ones connect
-  taken,    ///< all workers have the last bucket: before, every update can still be aborted
+  expected, ///< sessions expect workers: those that connect from here on were asked for
+  taken,    ///< all workers have the last bucket: until then every update can be aborted
   through,  ///< all workers have let go of their rings and run their post hooks
   answered, ///< all servers have said that their updates succeeded
 };
 
-/// This host has reached it.
+/// This host has reached the milestone.
 struct milestone_reached {
   milestone at = milestone::ready;
 };
 
-/// All hosts have reached it.
+/// All hosts have reached the milestone.
 struct proceed {
   milestone past = milestone::ready;
 };
@@ -116,7 +116,7 @@ struct session_progress {
   } at = step::bound;
   std::uint32_t device = 0;
   std::uint32_t bucket = 0;
-  bool has_left_worker = false; ///< with closed: a worker may still wait for whoever binds the channel next
+  bool has_left_worker = false; ///< with closed: a worker may still wait for the next node that binds it
 };
 
 /// A server notifier got as far as `step`.
@@ -125,8 +125,8 @@ struct server_progress {
     ready,    ///< the server would take an update now
     cleared,  ///< the engine is paused, and no earlier update is left
     answered, ///< the server says that its update succeeded
-    closed,   ///< version confirmed and inference brought back
-    proved,   ///< asked what it holds
+    closed,   ///< the version is confirmed, and the engine generates again
+    proved,   ///< it was asked for its checksums
     ended,    ///< after an abort: the server starts no worker any more, or its answer is not waited for
   } at = step::ready;
   std::uint32_t engine = 0; ///< among those that this host leads
@@ -140,7 +140,7 @@ struct abort_update {
   std::chrono::milliseconds late_workers{0};
 };
 
-// These types are sent between hosts, field by field.
+// The following types are sent between hosts, field by field.
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, cause& x) {

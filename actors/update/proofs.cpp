@@ -8,7 +8,7 @@
 namespace ckpt::actors {
 namespace {
 
-/// In what the engine differs; empty when in nothing, or when nothing is known.
+/// How the engine differs; empty when it does not, or when nothing is known.
 [[nodiscard]] std::string difference_of(engine_account& account, const expected_proof& expected) {
   const auto digest = std::exchange(account.proof.digest, {});
   if (!account.proof.failed.empty() || digest.empty())

@@ -17,12 +17,12 @@ namespace ckpt::actors {
 struct expected_proof {
   io::engine_checksums checksums; ///< empty where no engine on host 0 reports any
   std::string source;
-  bool is_of_this_update = true; ///< if so, nobody knows which of two engines is right
+  bool is_of_this_update = true; ///< `source` is one of its engines, and may itself be wrong
 };
 
 /// Compares the digest of each engine in `hosts` with `expected`, notes what is wrong with it, and drops the
-/// digests. To be called after a good update. Returns the first failure. Where engines of this update differ
-/// among themselves, all of them are in doubt. Engines that nothing can be compared with get a remark.
+/// digests. Call it after a good update. Returns the first failure. Where engines of this update differ among
+/// themselves, all of them are in doubt. Engines without anything to compare with get a remark.
 [[nodiscard]] cause judge_proofs(std::vector<host_verdict>& hosts, const expected_proof& expected);
 
 } // namespace ckpt::actors

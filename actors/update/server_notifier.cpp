@@ -79,8 +79,8 @@ void on_call_over(self_pointer self) {
     on_answer(self, response, error);
     break;
   case step::reviving:
-    // A server that has no such route has no pause to end. What it said of itself before, it may have said
-    // because it was paused.
+    // A server without this route has no pause to end. Its readiness is asked for again: the pause may have
+    // changed the earlier answer.
     state.at = step::asking;
     ask(self);
     break;
@@ -123,7 +123,7 @@ void on_deadline(self_pointer self) {
   state.deadline.reset();
   switch (state.at) {
   case step::leaving:
-    // Workers that all came and know need nobody any more.
+    // Where all workers came and know of the failure, none waits for this node any more.
     state.account.is_unanswered = state.call != nullptr || !state.workers_told;
     state.is_under_way = false;
     state.call.reset();

@@ -6,16 +6,16 @@
 //
 //   asking ─> ready ─clear─> [draining ─> reviving ─> asking ─>] pausing ─> cleared
 //   cleared ─post─> updating ─> answered ─close─> closing ─> over [─prove─> proving ─> over]
-//   any of these ─abort─> [leaving ─>] [resuming ─>] checking ─> over
+//   any of these ─abort─> [leaving ─>] [resuming ─>] [checking ─>] over
 //
-// draining, reviving: end the update and the pause of a killed node. leaving: until the server has answered
-// an update under way. resuming: if this node has paused the engine.
+// `draining` ends the update of a killed node, `reviving` its pause. `leaving` waits until the server has
+// answered an update under way, `resuming` ends this node's pause, `checking` asks for the version served.
 //
 // Even after a failure it stays, for at most --stay-time, with a server that has not answered its update: the
-// server may queue it behind running requests, and later start workers for a node that is gone.
+// server may have queued that behind running requests, and later start workers for a node that is gone.
 //
-// Detached: it polls its HTTP calls for a few milliseconds at a time. Every step has a deadline, except
-// `updating` while the worker sessions still have theirs.
+// Detached: it polls its HTTP calls for a few milliseconds at a time. Every step that waits for the server
+// has a deadline, except `updating` while the worker sessions still have theirs.
 
 #include "actors/update/interfaces.hpp"
 #include "actors/update/update.hpp"
@@ -59,7 +59,7 @@ struct server_notifier_state {
   step at = step::idle;
   io::http_request request;              ///< of `call`
   std::unique_ptr<io::http_call> call;   ///< under way
-  std::unique_ptr<io::http_call> resume; ///< a resume beside an update that waits although paused
+  std::unique_ptr<io::http_call> resume; ///< sent beside an update that waits although paused
   std::optional<io::http_request> next;  ///< sent in place of this step's question
   unsigned asked_instead = 0;            ///< questions sent without a pause between them
   bool was_helped = false;               ///< requests that help the server were sent in this step
@@ -76,7 +76,7 @@ struct server_notifier_state {
   bool is_under_way = false;           ///< an update was sent and not answered
   bool workers_came = false;
   bool workers_told = false;     ///< after an abort
-  bool is_revived = false;       ///< a killed node's pause has been ended
+  bool is_revived = false;       ///< `reviving` is done: pause the engine once it is ready again
   bool resume_was_tried = false; ///< beside the update
   bool wait_was_said = false;
   bool ticking = false;

@@ -57,7 +57,7 @@ inline void tick(self_pointer self) {
     self->send(self, tick_atom_v);
 }
 
-/// The next look, for when no call is under way.
+/// Plans the next look while no call is under way.
 inline void tick_later(self_pointer self) {
   if (!std::exchange(self->state.ticking, true))
     self->delayed_send(self, ask_again_wait, tick_atom_v);
@@ -130,7 +130,7 @@ void on_update(self_pointer self, const std::optional<io::http_response>& respon
 
 void end(self_pointer self);
 
-/// The update is over for the server, or given up: ends the pause, too.
+/// The server is done with the update, or is not waited for any more: ends the pause, too.
 void leave(self_pointer self);
 
 void stay(self_pointer self);

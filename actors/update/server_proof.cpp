@@ -1,9 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Asks an engine that has been updated for the checksums of what it holds. It generates again meanwhile. What
-// goes wrong here changes nothing about the update: it is written down, and judged when all engines have
-// answered.
+// Asks an updated engine for the checksums of its weights, while it generates again. A failure here changes
+// nothing about the update: it is noted, and judged when all engines have answered.
 
 #include "actors/update/server_notifier_steps.hpp"
 
@@ -23,7 +22,7 @@ void fail_proof(self_pointer self, const std::string& why) {
   end_proof(self);
 }
 
-/// The engine knows no way to tell.
+/// The engine cannot report checksums.
 void do_without(self_pointer self, const std::string& why) {
   if (self->state.context->options.prove == proof_demand::must) {
     fail_proof(self, why);

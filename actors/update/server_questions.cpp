@@ -13,7 +13,7 @@ namespace ckpt::actors::notifier {
 
 namespace {
 
-/// More questions than these are not put instead of one without a pause.
+/// At most so many questions take the place of one without a pause between them.
 constexpr unsigned asked_instead_max = 8;
 
 [[nodiscard]] io::http_request question_of(const server_notifier_state& state) {
@@ -53,7 +53,7 @@ void not_ready(self_pointer self, const std::string& why) {
   ask_later(self);
 }
 
-/// The question of the step is answered as it should be.
+/// The server has said yes to the question of the step.
 void on_asked(self_pointer self) {
   auto& state = self->state;
   state.next.reset();
@@ -70,7 +70,7 @@ void on_asked(self_pointer self) {
     return;
   }
   if (!state.api->is_paused())
-    state.paused.reset(); // It is not to be paused, or knows no way.
+    state.paused.reset(); // No pause was asked for, or the engine has none.
   else
     state.account.pause = io::name(state.context->options.pause);
   state.at = step::cleared;
@@ -128,9 +128,9 @@ void pause(self_pointer self) {
 
 namespace {
 
-/// A node that was killed may have left an update with the server that has not come to its workers yet, and
-/// would come to them beside ours, or after. Servers take updates in turn: one that all its workers are told
-/// to give up brings everything before it to its end. The sessions tell them, as nobody is expected yet.
+/// The server may still have an update of a killed node in its queue, and would start workers for that beside
+/// ours, or later. Servers take updates in turn, so this sends one of its own and waits for its end: nothing
+/// is left before it. The sessions tell the workers of both to give up, as they expect none yet.
 void drain(self_pointer self) {
   auto& state = self->state;
   state.at = step::draining;
@@ -165,7 +165,7 @@ void revive(self_pointer self) {
     start_call(self, *resume, question_time(state));
     return;
   }
-  // Whoever wants no pause may have paused the engine for a reason.
+  // A user who wants no pause may have paused the engine on purpose.
   if (state.context->options.pause == io::pause_mode::none)
     remark(self, "a node that was killed may have left it paused, and --pause none does not end that: an "
                  "update without this flag does");

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Asks for the update and stays until it has been answered; after a failure ends the pause and asks what is
-// served.
+// Asks for the update and stays until it has been answered. After a failure ends the pause, and asks for the
+// version that is served.
 
 #include "actors/update/server_notifier_steps.hpp"
 
@@ -15,15 +15,15 @@ namespace ckpt::actors::notifier {
 
 namespace {
 
-/// After which it is said that workers do not come, since the server lets running requests end first.
+/// Time after which the log says that no workers have come: some servers let running requests end first.
 constexpr auto say_wait_after = 2s;
 
-/// After which an engine is resumed whose workers do not come although it is paused: some versions let
-/// running requests end first even then, which paused ones never do.
+/// Time after which a paused engine whose workers do not come is resumed: some versions wait for running
+/// requests even then, and paused requests never end.
 constexpr auto resume_early_after = 5s;
 
-/// How long a server that does not answer is asked to resume after a failure, beyond the time in which its
-/// workers may still keep it busy.
+/// How long a silent server is asked to resume after a failure, beyond the time in which its workers may
+/// still keep it busy.
 constexpr auto resume_time_max = std::chrono::milliseconds{10'000};
 
 /// How long a server is asked for its version after a failure.
@@ -40,7 +40,7 @@ void start_update(self_pointer self, std::chrono::milliseconds time_max) {
     channels.push_back({uuid, io::worker_channel::address_of(uuid, 0)});
   state.is_under_way = true;
   state.posted = meter::clock::now();
-  // The version is the update's: what only drains has none.
+  // An update that only drains brings no version.
   start_call(self,
              state.api->update_request(
                  channels, state.at == step::draining ? std::nullopt : state.context->options.weight_version,
@@ -65,7 +65,7 @@ void on_update(self_pointer self, const std::optional<io::http_response>& respon
   state.deadline.reset();
   const auto answer =
       response ? state.api->judge_update(*response) : io::engine_answer{meaning::refused, error, {}, {}, {}};
-  state.is_under_way = !is_servers_own(response); // It may still be with a server that lives.
+  state.is_under_way = !is_servers_own(response); // A server that lives may still have it.
   if (state.at == step::draining) {
     if (response)
       revive(self);
@@ -99,7 +99,7 @@ void end(self_pointer self) {
 
 namespace {
 
-/// What the engine serves now, by its own word.
+/// Asks the engine which version it serves now.
 void check_version(self_pointer self) {
   auto& state = self->state;
   const auto request = state.api->version_request();

@@ -3,7 +3,7 @@
 #pragma once
 
 // The actor that copies chunks from host memory into one device's ring. Detached: it waits for copies on its
-// own thread, for a few milliseconds at a time. Bound: the chunks that the disk reader may hand over.
+// own thread, for a few milliseconds at a time. Bound: the chunks that the chunk source may hand over.
 
 #include "actors/update/interfaces.hpp"
 #include "actors/update/update.hpp"

@@ -3,8 +3,8 @@
 #pragma once
 
 // The state of one run that its actors on this host share. It refers to longer-lived objects: the version of
-// the weights, which is const, and the host's resources, which it uses alone while it lives. Each member that
-// is not const says which actor's thread uses it.
+// the weights, which is const, and the host's resources, which no other run uses meanwhile. Each member that
+// is not const says which actor or thread uses it.
 
 #include "actors/cluster_layout.hpp"
 #include "actors/host/host_resources.hpp"
@@ -84,10 +84,10 @@ class chunk_source;
 struct weights_version {
   io::checkpoint checkpoint;
   io::bucket_plan plan;
-  std::shared_ptr<const io::resident_chunks> resident = nullptr; ///< this host's share; null: it is read
+  std::shared_ptr<const io::resident_chunks> resident = nullptr; ///< this host's share; null: not in memory
   std::shared_ptr<const chunk_source> source = nullptr;          ///< null: its files, or `resident`
-  std::vector<std::uint32_t> hosts = {}; ///< of a resident node: the plan divides it among them
-  std::uint64_t edition = 0;             ///< of a resident node: tells it from other content of the same name
+  std::vector<std::uint32_t> hosts = {}; ///< of a resident node: those that the plan divides it among
+  std::uint64_t edition = 0;             ///< of a resident node: differs for other content of the same name
 };
 
 using version_ptr = std::shared_ptr<const weights_version>;
@@ -105,8 +105,8 @@ struct update {
 
   ~update() noexcept { release(); }
 
-  /// Waits for copies under way, and gives the host's resources back for the next run. Call it when nothing
-  /// of the run is left; actors that have ended may still hold the rest of this for a moment.
+  /// Waits for copies under way, and gives the host's resources back for the next run. Call it when all parts
+  /// of the run have ended; CAF may still hold references to the rest of this for a moment.
   void release() noexcept;
 
   update_options options;
@@ -119,10 +119,10 @@ struct update {
   /// Device d has rank layout.ranks_of_host(layout.host).begin + d.
   const std::vector<std::unique_ptr<gpu::device>>& devices;
 
-  /// The disk reader's. Not in its state, because a device may still copy from a mapped file when the reader
-  /// is gone.
+  /// The disk reader's. Not in its state, because a device may still copy from a mapped file when the disk
+  /// reader is gone.
   std::map<std::uint32_t, open_file> files;
-  io::slab_pool* slabs = nullptr;              ///< the disk reader's; stagers read the slabs they were handed
+  io::slab_pool* slabs = nullptr;              ///< the chunk source's; stagers read the slabs they got
   std::unique_ptr<gpu::collective> collective; ///< the broadcaster's
 
   /// Of all devices of the engines that this host leads, by rank; set when all hosts have joined.
@@ -135,20 +135,20 @@ struct update {
   /// On host 0: the checksums that every engine has to hold. Empty: engines are compared with one of them.
   std::optional<io::engine_checksums> expected_checksums;
 
-  /// The checksums of each engine that this host leads; empty where it reports none. Its notifier's while
-  /// that runs.
+  /// The checksums of each engine that this host leads; empty where it reports none. Written by its notifier;
+  /// read by others once that has ended.
   std::vector<io::engine_checksums> checksums;
 
-  bool is_released = false;                        ///< whoever runs the update
+  bool is_released = false;                        ///< used by the thread that owns the run
   std::atomic<bool> is_running = false;            ///< all hosts are here and agree; the node's
-  meter disk_meter;                                ///< the disk reader's
+  meter disk_meter;                                ///< the chunk source's
   std::atomic<std::uint64_t> page_cache_bytes = 0; ///< of the bytes that the disk reader read
   std::atomic<std::uint64_t> in_place_bytes =
       0;                 ///< copied from where they were: kept versions; tmpfs on host devices
   meter broadcast_meter; ///< the broadcaster's
   std::vector<std::unique_ptr<device_meters>> device_meter_list; ///< by device
   std::atomic<std::uint64_t> acknowledged_bytes = 0;             ///< by the slowest worker; the conductor's
-  std::atomic<const char*> reader_engine = "none";               ///< what reads: io_uring or threads
+  std::atomic<const char*> reader_engine = "none";               ///< io_uring, threads or peers
 
   [[nodiscard]] std::uint32_t rank_of(std::uint32_t device) const {
     return layout.ranks_of_host(layout.host).begin + device;
@@ -157,7 +157,7 @@ struct update {
   [[nodiscard]] std::uint32_t engine_of(std::uint32_t device) const {
     return layout.engine_of_rank(rank_of(device));
   }
-  /// True when nobody asks this engine, in the cluster, for anything.
+  /// True when this engine, counted in the cluster, is asked for nothing.
   [[nodiscard]] bool is_spared(std::uint32_t engine) const {
     return std::ranges::find(spared, engine) != spared.end();
   }

@@ -21,13 +21,13 @@ namespace {
   return shares;
 }
 
-/// What the engine serves, judged by what its workers were sent and said, and by its own word on the version.
+/// Judges what the engine serves by what its workers were sent and answered, and by the version it reports.
 [[nodiscard]] served_weights serves(const std::vector<const engine_share*>& shares, std::size_t shares_due,
                                     const engine_account& account,
                                     const std::optional<std::string>& weight_version) {
   const bool complete = shares.size() == shares_due;
   const bool finished = complete && std::ranges::all_of(shares, &engine_share::finished);
-  // Only a version that was another one before says anything.
+  // The reported version is evidence only if it was another one before.
   if (weight_version && account.version_before != *weight_version && !account.version_after.empty()) {
     if (account.version_after == *weight_version)
       return served_weights::updated;
@@ -55,8 +55,8 @@ namespace {
   const bool is_another_engines_fault =
       first_cause.engine >= 0 && first_cause.engine != static_cast<int>(engine);
   std::string why = is_another_engines_fault ? "given up because " + headline(first_cause) : first_cause.what;
-  // Servers say back what their workers were told, or what these said: once is enough. Of a worker that
-  // closed without a word they know why, beside what the others were told.
+  // Servers repeat what their workers were told, or what these said: once is enough. Where a worker closed
+  // without a word, its server knows why, and repeats the rest as well.
   const auto said = std::string_view{account.said};
   const bool knows_more = first_cause.engine == static_cast<int>(engine)
                           && first_cause.code == ec::engine_failed && first_cause.detail.empty();
@@ -72,7 +72,7 @@ namespace {
   return why;
 }
 
-/// Nobody has seen anything fail, and yet it is not through.
+/// No failure was reported, and yet the engine is not through.
 constexpr auto unexplained = "it has not come to the end of the update, and nobody says why";
 
 [[nodiscard]] engine_verdict judge_engine(std::uint32_t engine, const cause& first_cause,
@@ -81,7 +81,7 @@ constexpr auto unexplained = "it has not come to the end of the update, and nobo
                                           const std::optional<std::string>& weight_version) {
   engine_verdict verdict;
   const auto shares = shares_of(engine, hosts);
-  // A host that is not host 0 hears only of its own share: it judges by that.
+  // A host other than host 0 knows only its own share, and judges by that.
   const auto shares_due = layout.host == 0 ? layout.hosts_of_engine(engine).size() : 1;
   verdict.version = weight_version;
   verdict.bytes = shares.empty() ? 0 : ~std::uint64_t{0};

@@ -16,12 +16,12 @@
 
 namespace ckpt::actors {
 
-/// What an engine serves after the update.
+/// The weights that an engine serves after the update.
 enum class served_weights : std::uint8_t {
   unchanged, ///< it was sent nothing: it serves what it had before
   mixed,     ///< some tensors are new, some old: not fit for use until an update succeeds
   updated,   ///< every worker took every tensor, and the server confirmed
-  unknown,   ///< a host of it was lost, or nothing confirms that its new weights are in use
+  unknown,   ///< nothing confirms its weights: a host was lost, checksums differ, or it sleeps without any
 };
 
 [[nodiscard]] const char* name(served_weights state) noexcept;
@@ -33,21 +33,21 @@ inline constexpr std::string_view abort_words = "ckpt-actor gave up this weight 
 struct engine_proof {
   io::engine_digest digest;     ///< of its checksums; empty when it was not asked or reports none
   std::string failed;           ///< why the proof failed; empty when it did not, or none was asked for
-  bool differs = false;         ///< the proof failed because it holds other weights
+  bool differs = false;         ///< the proof failed because checksums differ, its own or those of another
   std::uint64_t parameters = 0; ///< of all its workers
   double seconds = 0;           ///< it needed to answer
 };
 
-/// What the server of an engine did and said, apart from taking weights.
+/// Other facts of an engine in the update: its server's answers, its pause and its proof.
 struct engine_account {
-  std::string said;                 ///< its last answer after an abort
+  std::string said;                 ///< its answer to an update that failed
   std::string pause;                ///< how its requests were stopped meanwhile; empty: they were not
   double pause_seconds = 0;         ///< from the pause request to the answer that it has ended
   std::vector<std::string> remarks; ///< for the user
   std::string version_before;       ///< empty where it reports none
   std::string version_after;        ///< if it was asked after a failure
   bool is_unanswered = false;       ///< it never answered its update request
-  bool has_no_weights = false;      ///< it was put to sleep and lost them
+  bool has_no_weights = false;      ///< it was put to sleep and lost them, or may have lost them
   engine_proof proof;
 };
 
@@ -59,7 +59,7 @@ struct engine_share {
   bool listed = false;      ///< some worker here was sent tensors: its weights may have changed
   bool finished = false;    ///< every worker here has let go of the ring and run its post hook
   bool answered = false;    ///< the server said that its update succeeded
-  bool closed = false;      ///< version confirmed and inference brought back
+  bool closed = false;      ///< the version is confirmed, and it generates again
   engine_account account;   ///< of the host that leads it
   std::uint64_t bytes = 0;  ///< acknowledged by all workers here
   double seconds = 0;       ///< from the start of the update to this engine's end
@@ -75,10 +75,10 @@ struct stage_report {
 /// Start-up time of a host, before anything else could run beside it.
 struct startup_report {
   double devices_seconds = 0; ///< to open them: with GPUs, drivers and contexts
-  double memory_seconds = 0;  ///< to make staging memory known to them, and their rings
+  double memory_seconds = 0;  ///< to pin staging memory for them, and to make their rings
 };
 
-/// Where a host offers its share of the weights to hosts that join.
+/// The address at which a host offers its share of the weights to hosts that join.
 struct peer_offer {
   std::string address; ///< empty: it offers nothing
   std::uint16_t port = 0;
@@ -99,7 +99,7 @@ struct host_verdict {
   double ready_seconds = 0;   ///< until every engine was ready and its workers here had opened the ring
   std::uint64_t from_page_cache_bytes = 0;
   std::uint64_t in_place_bytes = 0;
-  std::string reader_engine = "none"; ///< what read: io_uring or threads
+  std::string reader_engine = "none"; ///< io_uring, threads or peers
   peer_offer offer;
   bool parts_left = false; ///< something did not end in time: only the end of the process gets rid of it
 };

@@ -21,7 +21,7 @@ std::string ring_handle(gpu::device& device) {
 std::string tensor_list(const update& context, std::uint32_t bucket) {
   const auto& planned = context.plan.buckets[bucket];
   std::vector<io::listed_tensor> list;
-  // Own the packed types' shapes while the list refers to them.
+  // Owns the shapes to which the list refers.
   std::vector<std::vector<std::uint64_t>> shapes;
   list.reserve(planned.tensors.size());
   shapes.reserve(planned.tensors.size());

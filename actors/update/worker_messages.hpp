@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What a worker is sent in the course of an update, as it goes over the channel.
+// The messages that a worker gets in an update, as they go over the channel.
 
 #include "actors/update/update.hpp"
 #include "gpu/device.hpp"
@@ -12,7 +12,7 @@
 
 namespace ckpt::actors {
 
-/// Where the device's ring is, and how the worker opens it. Throws what gpu::device::export_ring throws.
+/// The handle with which the worker opens the device's ring. Throws what gpu::device::export_ring throws.
 [[nodiscard]] std::string ring_handle(gpu::device& device);
 
 /// The tensors of a bucket: name, type, shape, and place in the ring.

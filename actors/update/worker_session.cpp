@@ -25,7 +25,7 @@ using step = worker_session_state::step;
 /// How long one wait for the worker may keep messages waiting.
 constexpr auto reply_wait = 4ms;
 
-/// How often a session that waits for nothing looks whether its worker is still there.
+/// How often a session that waits for no reply looks whether its worker is still there.
 constexpr auto idle_wait = 50ms;
 
 void tell(self_pointer self, session_progress::step at, std::uint32_t bucket = 0) {
@@ -128,9 +128,8 @@ void close(self_pointer self, bool may_come = false) {
   self->send(state.conductor, session_progress{session_progress::step::closed, state.device, 0, left_one});
 }
 
-/// Once the worker is there it gets the abort, to which it does not reply, and closes its end. The channel
-/// stays that long: what the worker still had to say, a reply to the list before, has to be taken from it, or
-/// its socket would wait for that for ever, and its engine with it.
+/// A worker does not reply to the abort: it closes its end. The channel stays until then, to take a reply to
+/// an earlier list: otherwise the worker's socket, and the engine with it, would wait for ever to deliver it.
 void look_after_abort(self_pointer self) {
   if (self->state.worker_is_gone || meter::clock::now() > self->state.deadline)
     close(self, true);
@@ -167,7 +166,7 @@ void open(self_pointer self) {
     offer_ring(self);
 }
 
-/// Nobody has been asked to connect yet: who does all the same has been left behind by another node.
+/// No worker has been asked for yet: one that connects all the same was left behind by another node.
 void look_for_stale_worker(self_pointer self) {
   auto& state = self->state;
   switch (state.stale->look()) {
@@ -201,7 +200,7 @@ void on_event(self_pointer self, io::worker_channel::event seen) {
     return;
   if (seen == event::reply)
     return on_reply(self);
-  if (state.at == step::idle && !state.is_open) { // Nobody that this update has asked for: see stale_worker.
+  if (state.at == step::idle && !state.is_open) { // Not a worker of this update: see stale_worker.
     if (seen == event::peer_lost)
       state.channel->forget_peer();
     return;
@@ -240,8 +239,8 @@ void look(self_pointer self) {
   tick_soon(self);
 }
 
-/// Tells the worker, wherever it is, also one that comes late. That takes the first message for a bad handle,
-/// complains, and raises on the second.
+/// Tells the worker to give up, even one that comes late. A late one takes the first message for a bad
+/// handle, replies with an error, and raises on the second.
 void abort(self_pointer self, const abort_update& order) {
   auto& state = self->state;
   if (!state.channel || order.late_workers == 0ms) {

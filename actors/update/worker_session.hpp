@@ -53,17 +53,17 @@ struct worker_session_state {
   meter::clock::time_point deadline;
   bool is_bound = false;         ///< session_progress::bound was reported
   bool has_come = false;         ///< session_progress::came was reported
-  bool is_open = false;          ///< the server was asked to start the worker
+  bool is_open = false;          ///< told to expect a worker: the server is about to be asked
   bool worker_is_gone = false;   ///< it has closed its end of the channel
   bool is_shared = false;        ///< a second process has connected: one of the two is of an earlier update
   std::uint64_t tick_number = 0; ///< of the only tick that counts
 
   [[nodiscard]] bool waits_for_worker() const;
 
-  /// Where the worker is, for messages: "while it opened the buffer".
+  /// The worker's present step, for messages: "while it opened the buffer".
   [[nodiscard]] std::string doing() const;
 
-  /// What is known of why the worker has not connected; may be nothing.
+  /// A hint at why the worker has not connected; may be empty.
   [[nodiscard]] std::string why_nobody_came() const;
 };
 
