@@ -23,7 +23,7 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using tcp = asio::ip::tcp;
 
-/// Somebody hangs up: it is about to end, it is none of ours, or it has no time for us.
+/// The other side has hung up: it is about to end, it is another program, or it has too many callers.
 [[nodiscard]] bool is_hung_up(const error_code& failed) {
   return failed == asio::error::eof || failed == asio::error::connection_reset
          || failed == asio::error::broken_pipe || failed == asio::ssl::error::stream_truncated;
@@ -107,12 +107,12 @@ private:
     lookup_answered_.cancel(ignored);
   }
 
-  /// What waits for an answer then fails.
+  /// When the time is over, the operation that is under way fails.
   void begin_wait(const call_ptr& call, std::chrono::milliseconds time_max) {
     call->is_late = false;
     call->deadline.expires_after(time_max);
     call->deadline.async_wait([this, call](error_code cancelled) {
-      // It may have been about to run when the wait was over.
+      // The timer may have expired just as the wait was over.
       if (cancelled || !call->ended || call->deadline.expiry() > asio::steady_timer::clock_type::now())
         return;
       call->is_late = true;
@@ -122,7 +122,7 @@ private:
     });
   }
 
-  /// One question at a time: where the resolver has not answered the last call's yet, this is its answer.
+  /// One question at a time: where an earlier call's is open, whatever its name, this call gets its answer.
   void look_up(const call_ptr& call, const std::string& name, std::uint16_t port) {
     try {
       if (!lookup_) {
@@ -194,7 +194,7 @@ private:
     asio::async_write(*call->stream, asio::buffer(greeting_line.data(), greeting_line.size()),
                       [this, call](error_code, std::size_t) {
                         if (call->ended)
-                          hear_greeting(call); // Whoever has hung up may have said why.
+                          hear_greeting(call); // A host that has hung up may have said why.
                       });
   }
 
@@ -241,7 +241,7 @@ private:
     end(call, std::move(result));
   }
 
-  /// The connection stands, and no word of ours came over it.
+  /// The connection was made, but no line of the greeting came.
   void end_badly(const call_ptr& call, const error_code& failed) {
     const auto doubt = call->stream->doubt();
     if (call->is_late)

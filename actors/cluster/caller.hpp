@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The other side of the gate: connects to host 0's port, shows a certificate where there are certificates,
-// greets, and returns the connection's local end, which is for CAF.
+// The other side of the gate: connects to another host's port, shows a certificate where there are
+// certificates, greets, and returns the connection's local end, which is for CAF.
 //
 // One thread of its own does everything that waits; every wait has a deadline. One call at a time.
 
@@ -44,11 +44,11 @@ public:
   /// Closes, and waits until the connection has ended.
   ~caller();
 
-  /// `ended` is called once, on the caller's thread, unless close() or another call comes first.
+  /// `ended` is called once, on this object's thread, unless close() or another call comes first.
   void call(const std::string& name, std::uint16_t port, call_ended ended);
 
   /// Once this returns, no `ended` is called any more, and none is kept. An established connection has a
-  /// second to send what CAF has written; then it is cut off. Not from the caller's thread.
+  /// second to send what CAF has written; then it is cut off. Not from this object's thread.
   void close();
 
 private:

@@ -14,7 +14,7 @@
 //     │ <────────────────────────────── proceed │   when all hosts have reached it
 //     │ host_failed ──────────────────────────> │   the first one ends the update everywhere
 //     │ <────────────────────────────── give_up │
-//     │ neighbour_suspected ──────────────────> │   ends it too, unless that host says in time what it was
+//     │ neighbour_suspected ──────────────────> │   ends it too, unless that host says in time what failed
 //     │ engine_settled ───────────────────────> │   in a failed update, for engines on several hosts:
 //     │ <────────────────────── no_more_workers │   none of its workers will come any more
 //     │ host_verdict ─────────────────────────> │
@@ -49,7 +49,7 @@ struct join_request {
       settings;                       ///< flags and values that all hosts must agree on
   std::uint64_t plan_digest = 0;      ///< io::digest of its own view
   std::vector<std::string> endpoints; ///< of the servers of the engines that it leads
-  std::vector<std::uint32_t> spared;  ///< engines, in the cluster, of those that have no part in the update
+  std::vector<std::uint32_t> spared;  ///< which of these have no part in the update; numbers in the cluster
   std::vector<std::string> device_uuids;
   std::uint64_t ring_bytes = 0; ///< size of the ring on each of its devices
   std::string data_address;     ///< gpu::collective::address()
@@ -81,13 +81,13 @@ struct update_over {
   std::vector<host_verdict> hosts; ///< host 0 gets those of all hosts, another host its own
 };
 
-/// A host that should have joined will not come. Sent on host 0 only, by what knows of it.
+/// A host that should have joined will not come. Sent on host 0 only, by the roster.
 struct host_absent {
   std::uint32_t host = 0;
   cause why;
 };
 
-/// The result of looking for the coordinator: the coordinator, or why it was not found.
+/// The dialer's result: the coordinator, or the roster of a resident node, or why it was not reached.
 struct dialed {
   caf::strong_actor_ptr coordinator;
   cause failed;
@@ -157,7 +157,7 @@ using node_actor = caf::typed_actor<
     // From the coordinator.
     reacts_to<start_update>, reacts_to<proceed>, reacts_to<no_more_workers>, reacts_to<give_up>,
     reacts_to<update_over>, reacts_to<alive_atom>,
-    // The coordinator has another plan: what are your files?
+    // The plan of some host differs from host 0's: what are your files?
     replies_to<compare_atom>::with<file_table>,
     // From the conductor, for the coordinator.
     reacts_to<milestone_reached>, reacts_to<engine_settled>, reacts_to<host_failed>,

@@ -15,11 +15,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// How long a host's word that another one is lost waits for the truth: a host that fails leaves its
-/// neighbours at the same moment as it says so.
+/// How long a report that a host is lost is held back for a better cause: a host that fails breaks its links
+/// at the same moment as it says why.
 constexpr auto suspicion_wait = 2s;
 
-/// How long the hosts are given to end what they do, beyond what they give their engines.
+/// How long the hosts get to end their parts, beyond the time that they give their engines.
 constexpr auto end_wait = 8s;
 
 /// How long hosts that were told the outcome are given to say goodbye.
@@ -39,8 +39,8 @@ void finish_if_told(self_pointer self) {
   self->quit();
 }
 
-/// What is known of the engines of a host that has not said how it ended: spared ones were not asked for anything, and
-/// without a begin none was.
+/// Stands for a host that has sent no verdict: its spared engines were asked for nothing, and before the
+/// start none was. Of the others nothing is known.
 [[nodiscard]] host_verdict without_verdict(const coordinator_state& state, std::uint32_t host) {
   const auto& introduction = state.members[host].introduction;
   auto layout = state.options.layout;
@@ -58,8 +58,8 @@ void finish_if_told(self_pointer self) {
   return verdict;
 }
 
-/// Everything is known: judges the engines' proofs, and tells everybody. Only host 0 gets the verdicts of
-/// all.
+/// All verdicts are here, or the time for them is over: judges the engines' proofs, and tells all hosts the
+/// outcome. Only host 0 gets the verdicts of all.
 void tell(self_pointer self) {
   auto& state = self->state;
   state.at = phase::telling;
@@ -103,7 +103,7 @@ void fail(self_pointer self, cause why) {
   auto& state = self->state;
   if (state.at >= phase::failing)
     return;
-  // Nobody waits for hosts that never came; for those that merely have not come yet, a little.
+  // Hosts that never came within the timeout are not waited for; others that are late, a little.
   state.failed_while_joining = state.at == phase::joining && state.here_count < state.options.layout.hosts
                                && meter::clock::now() <= state.deadline;
   state.first_cause = std::move(why);

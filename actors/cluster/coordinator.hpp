@@ -3,15 +3,15 @@
 #pragma once
 
 // The actor on host 0 that coordinates the hosts of an update: waits for all, compares their plans, lets them
-// pass each milestone together, watches their heartbeats, and turns the first failure of any into the end for
-// all.
+// pass each milestone together, watches their heartbeats, and ends the update on all at the first failure.
 //
 //   joining ─> running ─> telling ─> (over)
 //       └──────────┴─> failing ─┘
 //
 // Scheduled, never blocks. Bound: one entry per host; a host sends it a handful of messages and one `alive`
 // every half second, whatever the size of the checkpoint. Waits: `timeout` for the hosts to come,
-// `host_timeout` for a sign of life, and short ones of its own for the end.
+// `host_timeout` for a sign of life; after a failure `stay_time` and some seconds for the hosts' verdicts; at
+// the end up to five seconds for goodbyes, and for hosts that come late.
 
 #include "actors/cluster/attention.hpp"
 #include "actors/cluster/cluster_interfaces.hpp"
@@ -34,8 +34,8 @@ struct coordinator_options {
   std::chrono::milliseconds host_timeout{4'000}; ///< silence after which a host is lost
   std::chrono::milliseconds stay_time{300'000};  ///< how long hosts may stay with servers after a failure
 
-  /// Set when engines have to prove what they serve: returns what each should hold. Called once all have
-  /// answered.
+  /// Set when engines have to prove what they serve: returns what each should hold. Called when all hosts
+  /// have delivered good verdicts.
   std::function<expected_proof()> expected{};
 };
 
@@ -61,7 +61,7 @@ struct coordinator_state {
   std::uint32_t here_count = 0;
   std::uint32_t milestones_passed = 0;
   cause first_cause;
-  std::optional<cause> suspicion; ///< a host's report that another is lost, held back for a better one
+  std::optional<cause> suspicion; ///< a host's report that another is lost, held back for a better cause
   meter::clock::time_point suspected;
   meter::clock::time_point deadline; ///< of the present phase
   meter::clock::time_point told_missing;

@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// How often it is said who is missing.
+/// How often the log names the missing hosts.
 constexpr auto tell_missing_every = 5s;
 
 /// Something random that only the hosts of this update know.
@@ -44,8 +44,8 @@ void begin(self_pointer self) {
   }
 }
 
-/// Asks a host with another plan for its files, and host 0 for its own, and ends the update with what is
-/// different.
+/// Asks host 0 and a host with another plan for their files, and ends the update with an error that names the
+/// difference.
 void compare_files(self_pointer self, std::uint32_t host) {
   auto& state = self->state;
   const auto disagree = [self, host](const std::string& what) {
@@ -102,7 +102,7 @@ void tell_missing(coordinator_state& state) {
   state.told_missing = meter::clock::now();
 }
 
-/// A host that comes when all is over is told so at once.
+/// Tells a host that comes after the update has failed so at once.
 void send_away(self_pointer self, const node_actor& node) {
   self->send(node, give_up{self->state.first_cause});
   self->send(node, update_over{self->state.first_cause, {}});

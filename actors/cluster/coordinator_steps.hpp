@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the two files of the coordinator share: coordinator_joining.cpp is the time until all hosts are here and
-// fit, coordinator.cpp everything after that.
+// Shared by the two files of the coordinator: coordinator_joining.cpp is the time until all hosts are here
+// and fit together, coordinator.cpp everything after that.
 
 #include "actors/cluster/coordinator.hpp"
 #include "actors/cluster/introductions.hpp"
@@ -28,7 +28,7 @@ using member = coordinator_state::member;
 /// The first failure ends the update on all hosts.
 void fail(self_pointer self, cause why);
 
-/// A host asks who is there.
+/// A host says which protocol it speaks. Another one than host 0's ends the update.
 void on_hello(self_pointer self, std::uint32_t version, std::uint32_t host, const std::string& name);
 
 /// A host introduces itself. The update begins when it was the last, and all fit.

@@ -31,7 +31,7 @@ constexpr auto call_time_max = 60s;
 /// Pause between attempts.
 constexpr auto call_again_wait = 200ms;
 
-/// Somebody who answers so many times in a row that it is not for us is not going to change its mind.
+/// After so many refusals in a row the other side is not going to change its mind.
 constexpr int refusals_max = 5;
 
 /// Begins a call and waits for its end. Nothing when this actor is told to end first.

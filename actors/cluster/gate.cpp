@@ -32,10 +32,10 @@ using clock = std::chrono::steady_clock;
 /// Pause after the system could not give a connection, usually for lack of descriptors.
 constexpr auto accept_again_wait = 100ms;
 
-/// So many strangers that were turned away for what they said are told of in the log.
+/// The log names at most so many strangers that were turned away for what they said.
 constexpr int told_max = 8;
 
-/// One who has connected, and not greeted yet.
+/// A connection that has not greeted yet.
 struct stranger {
   stranger(tcp::socket socket, asio::ip::address from)
       : stream{std::make_unique<secured_stream>(std::move(socket))}, address{std::move(from)},
@@ -163,7 +163,7 @@ private:
     return true;
   }
 
-  /// By value: the list's own pointer goes.
+  /// By value: the list's own pointer is destroyed.
   void dismiss(stranger_ptr who) {
     if (std::exchange(who->is_gone, true))
       return;
@@ -182,7 +182,7 @@ private:
     dismiss(who);
   }
 
-  /// Nothing is spent on somebody who is silent.
+  /// TLS is not begun for a stranger that is silent.
   void wait_for_first_byte(const stranger_ptr& who) {
     who->stream->socket().async_wait(tcp::socket::wait_read, [this, who](error_code failed) {
       if (who->is_gone)
@@ -209,7 +209,7 @@ private:
     auto& socket = who->stream->socket();
     const auto line = tls_ ? wants_tls_line : greeting_line;
     error_code ignored;              // It is a courtesy.
-    std::array<char, 4096> unread{}; // What is left unread would take the answer along as it goes.
+    std::array<char, 4096> unread{}; // Unread bytes would reset the connection, and lose the answer.
     socket.receive(asio::buffer(unread), 0, ignored);
     socket.send(asio::buffer(line.data(), line.size()), 0, ignored);
     socket.shutdown(tcp::socket::shutdown_send, ignored);
@@ -252,7 +252,7 @@ private:
                      });
   }
 
-  /// Somebody of another version is told so by what this one says.
+  /// A caller of another version learns from this line that the versions differ.
   void greet(const stranger_ptr& who, bool gets_in) {
     asio::async_write(*who->stream, asio::buffer(greeting_line.data(), greeting_line.size()),
                       [this, who, gets_in](error_code failed, std::size_t) {

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Host 0's port. A connection is a stranger until it has shown a certificate, where there are certificates,
-// and has greeted; only then is it handed to CAF. Strangers get a bounded share of everything: however many
-// there are, silent or busy, they neither end this host nor keep others out:
+// A port for other hosts: host 0's, or that of a host that offers weights. A connection is a stranger until
+// it has shown a certificate, where there are certificates, and has greeted; only then is it handed to CAF.
+// However many strangers there are, silent or busy, they neither end this host nor keep others out:
 //
 //   connects ──> stranger ──(TLS, greeting)──> let in ──> CAF
 //                   │ at most `strangers_max`, each for at most `stranger_time_max`
@@ -30,7 +30,7 @@
 namespace ckpt::actors {
 
 struct gate_options {
-  std::string address;    ///< a name or a number of this host; empty for all that it has
+  std::string address;    ///< a name or an IP address of this host; empty for all
   std::uint16_t port = 0; ///< 0 for any
   std::optional<tls_identity> tls;
   std::size_t strangers_max = 16;

@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The first bytes on a connection between hosts, inside TLS where there is TLS: the caller greets, host 0
+// The first bytes on a connection between hosts, inside TLS where there is TLS: the caller greets, the gate
 // greets back, and from then on the connection is CAF's. All lines are equally long, so neither side reads a
 // byte too many. Pure; any thread.
 //
-//   caller                                      host 0
+//   caller                                        gate
 //     │ ckpt-actor-node greets, 1 ──────────────> │
 //     │ <────────────── ckpt-actor-node greets, 1 │
 //     │ <════════════════ CAF ══════════════════> │
@@ -18,10 +18,10 @@
 
 namespace ckpt::actors {
 
-/// The digit changes when the way in which a connection gets to CAF does; messages have protocol_version.
+/// The digit changes when the steps before CAF's first byte do; messages have protocol_version.
 inline constexpr std::string_view greeting_line = "ckpt-actor-node greets, 1\n";
 
-/// Host 0's answer in the clear to a caller that does not speak TLS but should.
+/// The gate's answer in the clear to a caller that does not speak TLS but should.
 inline constexpr std::string_view wants_tls_line = "ckpt-actor-node wants TLS\n";
 
 inline constexpr std::size_t line_bytes = greeting_line.size();

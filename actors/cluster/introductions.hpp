@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// How hosts are named in messages, whether two of them fit together, and what each needs to know of the
-// others. Pure; any thread.
+// The names of hosts in messages, the check whether two hosts fit together, and the start_update that tells
+// each host about the others. Pure; any thread.
 
 #include "actors/cluster/cluster_interfaces.hpp"
 #include "actors/cluster_layout.hpp"

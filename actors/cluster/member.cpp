@@ -24,7 +24,7 @@ using phase = member_state::phase;
 /// How long the roster may take to answer.
 constexpr auto answer_wait = 10s;
 
-/// After a refusal that may be over some time.
+/// Pause before host 0 is dialed again after a refusal.
 constexpr auto redial_wait = 5s;
 
 [[nodiscard]] std::string where(const member_state& state) {
@@ -78,7 +78,7 @@ void on_enrolled(self_pointer self, const enrolled& answer) {
   }
   if (!state.claims_since)
     state.claims_since = state.heard;
-  // A host that was here before under this number is found dead after its own timeout at most.
+  // A host that had this number before, and is dead, is taken for lost after `host_timeout` at most.
   if (answer.may_retry && state.heard - *state.claims_since < 3 * state.options.host_timeout) {
     state.waits_until = state.heard + alive_interval;
     return;
@@ -89,7 +89,7 @@ void on_enrolled(self_pointer self, const enrolled& answer) {
   on_refusal(self, answer.failed);
 }
 
-/// Host 0 is about to end, or hangs; or whatever is there does not understand.
+/// Host 0 is about to end, or hangs; or another kind of program is there.
 void on_no_answer(self_pointer self, const caf::error& error) {
   auto& state = self->state;
   if (error == caf::sec::request_timeout || error == caf::sec::request_receiver_down) {
@@ -184,14 +184,14 @@ void look(self_pointer self) {
   self->delayed_send(self, alive_interval, tick_atom_v);
 }
 
-/// What this process has to say to the roster.
+/// Passes a message of this process on to the roster.
 template <class Message>
 void pass_up(self_pointer self, const Message& message) {
   if (self->state.at == phase::enrolled)
     self->send(self->state.roster, message);
 }
 
-/// Of the roster that this host is enrolled with.
+/// Obeys only the roster that this host is enrolled with.
 template <class Order>
 void on_order(self_pointer self, const Order& order) {
   auto& state = self->state;

@@ -2,13 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The actor of a resident node on a host that is not host 0: looks for host 0's roster, enrols there, hands orders to
-// its process, and looks again whenever host 0 was lost.
+// The actor of a resident node on a host that is not host 0: looks for host 0's roster, enrols there, hands
+// orders to its process, and looks again whenever host 0 was lost.
 //
 //   dialing ─> enrolling ─> enrolled
 //      ^──────────┴───────────┘
 //
-// Scheduled, never blocks. The first time it looks for host 0 for the time in its dial_options, later for ever.
+// Scheduled, never blocks. Looks for host 0 as long as dial_options say; once it has enrolled, for ever.
 
 #include "actors/cluster/attention.hpp"
 #include "actors/cluster/dialer.hpp"
@@ -52,7 +52,7 @@ struct member_state {
   roster_actor roster;
   bool was_enrolled = false;
   meter::clock::time_point heard;                       ///< from the roster
-  std::optional<meter::clock::time_point> claims_since; ///< somebody else has had its place since then
+  std::optional<meter::clock::time_point> claims_since; ///< since then another host has had its number
   std::optional<meter::clock::time_point> waits_until;  ///< to dial or to enrol again
   attention looks;
 };

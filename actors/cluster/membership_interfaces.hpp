@@ -36,7 +36,7 @@ struct enrolment {
 
 struct enrolled {
   cause failed;           ///< why not, if so
-  bool may_retry = false; ///< whoever has its place may be about to be found dead
+  bool may_retry = false; ///< the host that has its number may soon be found lost
 };
 
 /// Read this host's share of a version, unless it is there.
@@ -63,7 +63,7 @@ struct push_order {
   coordinator_actor coordinator;
 };
 
-/// What is being prepared is not wanted any more.
+/// Stop preparing: the version is not wanted any more.
 struct stop_order {
   std::uint64_t number = 0;
 };
@@ -179,12 +179,12 @@ using roster_actor = caf::typed_actor<
     // From this process. Answers once all hosts of the order but host 0 are done, or gone.
     replies_to<prepare_order>::with<order_outcome>, replies_to<push_order>::with<order_outcome>,
     reacts_to<stop_order>, reacts_to<drop_order>,
-    // The same: whoever has not done this order by now is as good as lost.
+    // From this process: hosts that have not done this order by now count as lost.
     reacts_to<abandon_atom, std::uint64_t>,
     // To itself.
     reacts_to<tick_atom>>;
 
-/// Another host's side of it.
+/// The roster's counterpart on every other host.
 using member_actor = caf::typed_actor<
     // The dialer has reached the roster, or given up.
     reacts_to<dialed>,

@@ -25,17 +25,17 @@ using namespace std::chrono_literals;
 using local = asio::local::stream_protocol;
 using boost::system::error_code;
 
-/// How long what was sent may stay unacknowledged: longer than any --host-timeout that makes sense.
+/// How long sent bytes may stay unacknowledged: longer than any --host-timeout that makes sense.
 constexpr auto lost_peer_max = std::chrono::seconds{30};
 
-/// How long a bridge of which one side has ended waits for the other to have got everything.
+/// How long a bridge with one ended side waits until the other side has taken all bytes.
 constexpr auto linger_max = 1s;
 
 constexpr std::size_t buffer_bytes = 64 << 10;
 
 } // namespace
 
-/// Owns a connection and this side of a socket pair, and itself while anything is under way.
+/// Owns a connection and this side of a socket pair. Pending operations own the bridge.
 class network_thread::bridge_between : public std::enable_shared_from_this<bridge_between> {
 public:
   bridge_between(std::unique_ptr<secured_stream> far, local::socket near)
@@ -106,7 +106,7 @@ network_thread::network_thread() : thread_{[this] { serve(); }} {}
 network_thread::~network_thread() noexcept { finish(); }
 
 void network_thread::serve() {
-  // What a handler throws, for lack of memory above all, ends what it was about, and nothing else: that host
+  // An exception in a handler, mostly for lack of memory, ends only the connection that it served: that host
   // is soon taken for lost.
   while (!io_.stopped())
     try {
@@ -124,7 +124,7 @@ void network_thread::run(const std::function<void()>& work) {
 }
 
 io::fd network_thread::bridge(std::unique_ptr<secured_stream> stream) {
-  // A connection whose other end has vanished without a word would take minutes, and be in the way of a new one.
+  // A connection whose other end vanished would stay for minutes, and take the place of a new one.
   const auto unacknowledged_max = static_cast<unsigned>(std::chrono::milliseconds{lost_peer_max}.count());
   ::setsockopt(stream->socket().native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &unacknowledged_max,
                sizeof unacknowledged_max);

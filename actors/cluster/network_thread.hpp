@@ -6,9 +6,9 @@
 //
 //   other host <══ TCP, TLS ══> secured_stream <── 64 KiB each way ──> socket pair <══> CAF
 //
-// So CAF sees only local connections whose other end always reads and writes promptly. A bridge reads more
-// from one side only when the other side has taken the last bytes: back-pressure reaches the slow side's
-// peer. When one side ends, the other gets the end of the stream, and the bridge ends within a second.
+// So CAF sees only local connections, and knows nothing of TLS or of strangers. A bridge reads more from one
+// side only when the other side has taken the last bytes: back-pressure reaches the slow side's peer. When
+// one side ends, the other gets the end of the stream, and the bridge ends within a second.
 //
 // Bounds: three descriptors and 128 KiB for each bridge; as many bridges as the owner makes.
 
@@ -64,7 +64,7 @@ private:
   boost::asio::io_context io_{1};
   boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_{io_.get_executor()};
   std::unordered_set<std::shared_ptr<bridge_between>> bridges_;
-  boost::asio::steady_timer patience_{io_}; ///< with bridges that do not end
+  boost::asio::steady_timer patience_{io_}; ///< the time limit for bridges that do not end
   bool is_ending_ = false;
   bool is_finishing_ = false;
   std::thread thread_;

@@ -46,7 +46,7 @@ void deliver(self_pointer self, const cause& first_cause, std::vector<host_verdi
   self->quit();
 }
 
-/// Tells the coordinator how it ended here, and waits for how it ended everywhere.
+/// The update has ended here: sends the verdict to the coordinator, and waits for the outcome of all hosts.
 void on_ended_here(self_pointer self, host_verdict verdict) {
   auto& state = self->state;
   verdict.name = state.options.introduction.name;
@@ -59,7 +59,7 @@ void on_ended_here(self_pointer self, host_verdict verdict) {
     self->send(state.coordinator, *state.verdict);
 }
 
-/// The update has failed, whoever says so.
+/// The update has failed, here or elsewhere: ends it on this host.
 void end_update(self_pointer self, const cause& why) {
   auto& state = self->state;
   if (state.given_up.code == ec::none)
@@ -85,7 +85,7 @@ void lose_coordinator(self_pointer self, const std::string& why) {
   end_update(self, lost);
 }
 
-/// What the conductor has to say to the coordinator.
+/// Passes a message of the conductor on to the coordinator.
 template <class Message>
 void pass_up(self_pointer self, const Message& message) {
   const auto& state = self->state;
@@ -111,7 +111,7 @@ void run_conductor(self_pointer self, const start_update& start) {
   });
 }
 
-/// It has not answered, or has done so before.
+/// The conductor has ended. Without an answer, that is a failure.
 void on_conductor_down(self_pointer self, const caf::error& reason) {
   auto& state = self->state;
   if (state.at != phase::running)
@@ -119,9 +119,9 @@ void on_conductor_down(self_pointer self, const caf::error& reason) {
   const cause why{ec::unspecified, "the conductor ended unexpectedly: " + self->system().render(reason)};
   pass_up(self, host_failed{why});
   auto verdict = nothing_begun(state, why);
-  verdict.parts_left = true; // Its parts, which nobody ends any more.
+  verdict.parts_left = true; // Nobody ends its parts any more.
   for (auto& share : verdict.engines)
-    share.account.has_no_weights = true; // What they did to the engines is not known.
+    share.account.has_no_weights = true; // Nobody knows what they did to the engines.
   on_ended_here(self, std::move(verdict));
 }
 
@@ -143,7 +143,7 @@ void greet(self_pointer self) {
               self->send(self, tick_atom_v);
               return;
             }
-            self->state.coordinator_lost = true; // It does not understand what would come now.
+            self->state.coordinator_lost = true; // It would not understand the next messages.
             end_update(self, {ec::host_disagrees, where + " speaks protocol " + std::to_string(version)
                                                       + " (version " + program + "), this host "
                                                       + std::to_string(self->state.options.protocol)
@@ -169,7 +169,7 @@ void on_dialed(self_pointer self, const dialed& result) {
   greet(self);
 }
 
-/// The coordinator's answer is to give up, everywhere; here that need not wait for it.
+/// The coordinator then makes all hosts give up. This host does so at once.
 void on_interruption(self_pointer self, const cause& why) {
   auto& state = self->state;
   if (state.at == phase::dialing) {

@@ -19,10 +19,10 @@ namespace {
 
 using self_pointer = roster_actor::stateful_pointer<roster_state>;
 
-/// What the HTTP side of a host takes at most.
+/// The HTTP side of a host takes no larger bodies.
 constexpr std::size_t forwarded_bytes_max = 64 << 10;
 
-/// Another host must not give orders, nor end this actor.
+/// Other hosts must not give orders to prepare or to push.
 [[nodiscard]] bool is_of_this_process(self_pointer self) {
   return self->current_sender() != nullptr && self->current_sender()->node() == self->node();
 }
@@ -41,7 +41,7 @@ void finish_if_all_done(roster_state& state) {
   state.running.reset();
 }
 
-/// A host of the order under way is not going to have a part in its run: the coordinator need not wait for it.
+/// A host of the order under way will not take part in its run: the coordinator need not wait for it.
 void tell_coordinator(self_pointer self, std::uint32_t host, const cause& why) {
   const auto& order = *self->state.running;
   if (!order.coordinator)
@@ -107,7 +107,7 @@ void lose(self_pointer self, std::uint32_t host, const std::string& why) {
   return {};
 }
 
-/// To the hosts that it names. The answer says how they ended it.
+/// Passes an order on to the hosts that it names. The answer says how they ended it.
 template <class Order>
 caf::result<order_outcome> pass_on(self_pointer self, const Order& order,
                                    const coordinator_actor& coordinator) {

@@ -4,8 +4,9 @@
 
 // The actor on host 0 of a resident node that knows which hosts are there, and passes orders on to them.
 //
-// Scheduled, never blocks. Bounds: one entry for each host; one order at a time, a new one takes the place of one before;
-// the size of forwarded calls. Takes orders to prepare and to push from this process alone. A host is gone when its connection breaks or after silence for `host_timeout`, and there again once it has enrolled anew.
+// Scheduled, never blocks. Bounds: one entry for each host; one order at a time, a new one replaces the one
+// before; the size of forwarded calls. Takes orders to prepare and to push from this process alone. A host is
+// gone when its connection breaks or after silence for `host_timeout`, and back once it enrols again.
 
 #include "actors/cluster/attention.hpp"
 #include "actors/cluster/membership_interfaces.hpp"
@@ -51,7 +52,7 @@ struct roster_state {
     meter::clock::time_point heard;
   };
 
-  /// Hosts that have an order.
+  /// The order under way, and the hosts that have it.
   struct order {
     std::vector<std::uint32_t> hosts;
     std::vector<std::uint32_t> waits_for;
@@ -67,7 +68,7 @@ struct roster_state {
   attention looks;
 };
 
-/// Ends when it is told to.
+/// Ends when this process tells it to.
 roster_actor::behavior_type roster(roster_actor::stateful_pointer<roster_state> self, roster_options options);
 
 } // namespace ckpt::actors

@@ -27,7 +27,7 @@ ssl::context make_tls_context(const tls_identity& files) {
   context.use_private_key_file(files.key, ssl::context::pem, error);
   require(error, files.key);
   context.set_verify_mode(ssl::verify_peer | ssl::verify_fail_if_no_peer_cert);
-  // Both ends are this program. Nobody comes twice within an update, so there is nothing to resume.
+  // Both ends are this program. Hosts connect rarely, so TLS sessions need not be resumed.
   ::SSL_CTX_set_min_proto_version(context.native_handle(), TLS1_3_VERSION);
   ::SSL_CTX_set_session_cache_mode(context.native_handle(), SSL_SESS_CACHE_OFF);
   ::SSL_CTX_set_num_tickets(context.native_handle(), 0);
@@ -45,7 +45,7 @@ std::string secured_stream::doubt() {
 }
 
 void secured_stream::close() noexcept {
-  error_code ignored; // Whatever it was, the descriptor is gone.
+  error_code ignored; // The descriptor is closed in any case.
   socket_.close(ignored);
 }
 
