@@ -6,10 +6,10 @@
 namespace ckpt::actors {
 namespace {
 
-/// Chunks that may be under way from one source. More than a few keep a link full.
+/// Chunks that may be under way from one source: enough to keep a link full.
 constexpr std::size_t asked_max = 16;
 
-/// Chunks that are kept, and may be under way or wait for their copy: they take no slab.
+/// Chunks that may be under way or wait for their copy where this host keeps them: they take no slab.
 constexpr std::size_t unslabbed_max = 64;
 
 } // namespace

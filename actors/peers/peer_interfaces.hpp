@@ -39,7 +39,7 @@ struct table_file {
   std::uint64_t data_offset = 0;
 };
 
-/// Everything from which a plan is computed, but the number of ranks.
+/// Everything from which a plan is computed, except the number of ranks.
 struct weights_table {
   std::string checkpoint_path; ///< where the source read it, for messages
   std::vector<table_file> files;
@@ -65,7 +65,7 @@ struct peer_share {
   std::vector<std::uint64_t> digests; ///< io::chunk_digest() of each of them
 };
 
-/// One end of the way that bytes take.
+/// The data address of one side, for the other.
 struct peer_line {
   std::string secret;       ///< empty in the answer
   std::string data_address; ///< gpu::fabric::address()
@@ -155,7 +155,7 @@ CAF_END_TYPE_ID_BLOCK(ckpt_peers)
 
 namespace ckpt::actors {
 
-/// Keeps this host's share of a version in memory, and sends chunks of it to whoever knows the secret.
+/// Keeps this host's share of a version in memory, and sends chunks of it to hosts that know the secret.
 using peer_source_actor = caf::typed_actor<
     // From hosts that join.
     replies_to<peer_hello>::with<peer_share>, replies_to<peer_line>::with<peer_line>,

@@ -29,11 +29,11 @@ using request = peer_reader_state::request;
 /// How long one look for completions may keep messages waiting.
 constexpr auto completion_wait = 2ms;
 
-/// How often it is looked whether sources are alive, while nothing is under way.
+/// How often the actor looks whether sources are alive while nothing is under way.
 constexpr auto idle_wait = 100ms;
 
-/// A source that is silent for so long is given up. It shows that it is alive twice a second, but for the ten seconds in
-/// which it may try in vain to connect to another host that joins.
+/// A source that is silent for so long is given up. It sends a heartbeat twice a second, except for up to ten
+/// seconds while it tries in vain to connect to another host that joins.
 constexpr auto silence_max = 12s;
 
 void fail(self_pointer self, cause why) {
@@ -97,7 +97,7 @@ void pump(self_pointer self) {
   keep_ticking(self);
 }
 
-/// What it still owes is taken from others.
+/// Gives up a source. The chunks that it still owes are taken from others.
 void lose(self_pointer self, std::size_t index, const std::string& why) {
   auto& state = self->state;
   auto& one = state.links[index];
@@ -108,7 +108,7 @@ void lose(self_pointer self, std::size_t index, const std::string& why) {
   for (auto& [transfer, made] : state.requests)
     if (made->link == index)
       state.fabric->cancel(*transfer);
-  one.endpoint.reset(); // What is arriving already ends with it.
+  one.endpoint.reset(); // That ends what is arriving already.
   pump(self);
 }
 
@@ -233,7 +233,7 @@ void connect(self_pointer self) {
   return who == nullptr ? std::nullopt : index_of(self->state, who->address());
 }
 
-/// Nothing writes to slabs afterwards, or they stay for ever.
+/// Afterwards nothing writes to slabs any more; if that fails, their memory is never freed.
 void end(self_pointer self) {
   auto& state = self->state;
   state.failed = true;

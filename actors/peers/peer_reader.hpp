@@ -2,16 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The actor that gets the chunks of this host from the memory of other hosts: in the place of the disk reader, for a
-// host that joins.
+// The actor that gets this host's chunks from the memory of other hosts. A host that joins has it in the
+// place of the disk reader.
 //
 //   wanted ──(a slab is free)──> asked for at the source that owes least ──> here ──(digest is right)──> stager
 //      ^──────── the source is lost, refuses, is silent, or sends what it did not read ────┘
 //
-// A source that fails in any of these ways is not asked again; its chunks are taken from others that have them. The
-// update fails when nobody is left that has a chunk. It drives UCX, which keeps a thread for a few milliseconds at a
-// time; scheduled all the same, for the reason that peer_source.hpp gives. Bound on the chunks under way, and on those that wait for
-// their copy: the slabs, or `unslabbed_max` where they are kept.
+// A source that fails in any of these ways is not asked again; its chunks are taken from others that have
+// them. The update fails when no source is left that has a chunk. Scheduled, although it waits in UCX for a
+// few milliseconds at a time: peer_source.hpp gives the reason. Bound on the chunks that are under way or
+// wait for their copy: the slabs, or `unslabbed_max` where this host keeps the chunks.
 
 #include "actors/cluster/attention.hpp"
 #include "actors/peers/peer_interfaces.hpp"
@@ -27,7 +27,7 @@
 
 namespace ckpt::actors {
 
-/// A host that has been asked, and knows the secret.
+/// A host that has accepted the secret and said what it has.
 struct known_source {
   peer_source_actor actor;
   std::string name; ///< for messages
@@ -35,10 +35,10 @@ struct known_source {
   std::vector<std::uint64_t> digests; ///< of each of them
 };
 
-/// The memory of other hosts, as the place of a version.
+/// The chunk_source of a version that lies in the memory of other hosts.
 class peer_chunks final : public chunk_source {
 public:
-  /// `kept`, if there is one, has room for all that this host takes: it stays there after the run.
+  /// `kept`, if not null, has room for all chunks that this host takes: they stay there after the run.
   peer_chunks(std::vector<known_source> sources, std::string secret, gpu::fabric_options network,
               std::shared_ptr<io::resident_chunks> kept)
       : sources_{std::move(sources)}, secret_{std::move(secret)}, network_{std::move(network)},
@@ -66,18 +66,18 @@ struct peer_reader_state {
 
   struct request : gpu::fabric_transfer {
     std::uint32_t chunk = 0;
-    std::optional<io::slab_index> slab; ///< nothing: where it is kept
+    std::optional<io::slab_index> slab; ///< none: the chunk goes where it is kept
     std::byte* data = nullptr;
     std::size_t link = 0;
   };
 
-  /// The way to one source.
+  /// The connection to one source.
   struct link {
     std::map<std::uint32_t, std::uint64_t> digests; ///< by chunk, of those that it has
     std::unique_ptr<gpu::fabric_endpoint> endpoint; ///< null until it has answered
     std::size_t asked = 0;                          ///< chunks under way
     meter::clock::time_point heard;                 ///< a sign of life
-    meter::clock::time_point arrived;               ///< bytes, or since then it owes some
+    meter::clock::time_point arrived;               ///< its last bytes, or when it began to owe some
     std::string lost;                               ///< why it is not asked any more; empty while it is
   };
 

@@ -26,13 +26,13 @@ using sending = peer_source_state::sending;
 /// How long one look for completions may keep messages waiting.
 constexpr auto completion_wait = 1ms;
 
-/// With a limit: what was not sent for want of requests may be sent later, up to so much.
+/// With a limit: so much idle time may be made up for by sending faster later.
 constexpr auto burst = 50ms;
 
 constexpr std::size_t readers_max = 1'024;
 constexpr std::size_t wanted_max = 4'096;
 
-/// For one reader. More than a few keep a link full.
+/// For one reader: enough to keep a link full.
 constexpr std::size_t under_way_max = 16;
 
 [[nodiscard]] weights_table table_of(const peer_source_options& options) {
@@ -195,7 +195,7 @@ void lose(self_pointer self, const caf::actor_addr& who) {
     return;
   settle(self);
   if (state.readers.empty() && state.under_way.empty())
-    state.fabric.reset(); // With all that it keeps of those who were here.
+    state.fabric.reset(); // Frees what UCX keeps for former readers.
 }
 
 void look(self_pointer self) {
@@ -209,7 +209,7 @@ void look(self_pointer self) {
   }
   if (state.fabric->is_broken()) {
     spdlog::error("UCX called abort(): no weights for hosts that join from here any more");
-    self->quit(caf::exit_reason::unhandled_exception); // They find out, and go on without it.
+    self->quit(caf::exit_reason::unhandled_exception); // Readers notice, and go on without it.
     return;
   }
   settle(self);

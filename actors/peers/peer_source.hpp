@@ -2,13 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The actor that offers this host's share of a version to hosts that join. It copies nothing: UCX sends from where
-// the version lies. The version stays in memory as long as this actor lives, so nobody reads what is dropped.
+// The actor that offers this host's share of a version to hosts that join. It copies nothing: UCX sends from
+// where the version lies. The version stays in memory as long as this actor lives: no freed bytes are sent.
 //
-// Whoever does not know the secret learns nothing. It drives UCX, which keeps a thread for a millisecond at a time.
-// Scheduled all the same: CAF waits at its end for the last reference to a detached actor, and an actor that other
-// hosts know of may have some for a while. Bounds: `readers_max` connections, and `wanted_max` chunks that one of them
-// waits for.
+// A host that does not know the secret gets nothing but an error. The actor waits in UCX for a millisecond at
+// a time, and is scheduled all the same: at its end CAF waits for the last reference to a detached actor,
+// and other hosts may hold one for a while. Bounds: `readers_max` connections, and `wanted_max` chunks that
+// one of them waits for.
 
 #include "actors/peers/peer_interfaces.hpp"
 #include "actors/update/meter.hpp"
@@ -28,7 +28,7 @@
 
 namespace ckpt::actors {
 
-/// Known once all hosts of the update have agreed, on another thread than that of the source.
+/// The secret of an offer. Set once all hosts of the update have agreed, by another thread than the source's.
 class peer_secret {
 public:
   void set(std::string secret) {
@@ -39,27 +39,27 @@ public:
     const std::lock_guard lock{mutex_};
     return secret_;
   }
-  /// Takes as long for any text of the right length.
+  /// Takes the same time for every text of the right length, so timing tells nothing about the secret.
   [[nodiscard]] bool is(std::string_view text) const;
 
-  /// The offer ends: only then does its actor obey when it is told to end, which whoever is connected could do.
+  /// Ends the offer. Before, its actor ignores exit messages, because any connected host could send one.
   void withdraw() noexcept { is_withdrawn_ = true; }
   [[nodiscard]] bool is_withdrawn() const noexcept { return is_withdrawn_; }
 
 private:
   std::atomic<bool> is_withdrawn_ = false;
   mutable std::mutex mutex_;
-  std::string secret_; ///< empty: not known yet, and nobody knows it
+  std::string secret_; ///< empty: not set yet, and equal to no text
 };
 
 struct peer_source_options {
   version_ptr version; ///< with its `resident`
   peer_share share;    ///< share_of() it
   std::shared_ptr<const peer_secret> secret;
-  std::uint64_t chunk_bytes = 0; ///< with which the version was planned; likewise
-  std::vector<std::string> keep_together;
+  std::uint64_t chunk_bytes = 0;          ///< with which the version was planned
+  std::vector<std::string> keep_together; ///< likewise
   gpu::fabric_options network;
-  std::uint64_t bytes_per_second_max = 0; ///< to all together; 0: as fast as it goes
+  std::uint64_t bytes_per_second_max = 0; ///< to all readers together; 0: no limit
 };
 
 struct peer_source_state {
@@ -79,15 +79,15 @@ struct peer_source_state {
   peer_source_options options;
   // Declared before the fabric, which may still write to them: its destructor waits.
   std::map<gpu::fabric_transfer*, std::unique_ptr<sending>> under_way;
-  std::unique_ptr<gpu::fabric> fabric; ///< once somebody connects
+  std::unique_ptr<gpu::fabric> fabric; ///< null while nobody is connected
   std::map<caf::actor_addr, reader> readers;
   caf::actor_addr served_last;        ///< the reader that was sent the last chunk
-  meter::clock::time_point next_send; ///< with a limit
+  meter::clock::time_point next_send; ///< with a limit: nothing is sent before
   meter::clock::time_point told_alive;
   bool ticking = false;
 };
 
-/// What the host of `layout` has of `version`, which has its `resident`; without the table.
+/// The share of `version` that the host of `layout` has, without the table. Needs its `resident`.
 [[nodiscard]] peer_share share_of(const weights_version& version, const cluster_layout& layout,
                                   std::string name);
 
