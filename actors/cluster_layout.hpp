@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Who is where in a cluster: ranks are devices, counted host by host; engines are runs of consecutive ranks.
+// The numbers in a cluster: ranks are devices, counted host by host; engines are runs of consecutive ranks.
 //
 //   host      0               1               2               3
 //   rank    | 0   1   2   3 | 4   5   6   7 | 8   9  10  11 |12  13  14  15 |    4 devices per host
@@ -60,7 +60,7 @@ struct cluster_layout {
     return hosts_of_engine(engine).size() > 1;
   }
 
-  /// The devices of this host, counted from 0 here, that belong to `engine`, which has some here.
+  /// The devices of this host, counted from 0 here, that belong to `engine`. It must have some here.
   [[nodiscard]] constexpr range devices_of_engine(std::uint32_t engine) const {
     const auto here = ranks_of_host(host);
     const auto ranks = ranks_of_engine(engine);
@@ -83,7 +83,7 @@ struct cluster_layout {
   }
 };
 
-/// The same cluster with these of its hosts alone: sorted, whole engines, and `layout.host` among them.
+/// The cluster reduced to `hosts`, which are sorted, make up whole engines and include `layout.host`.
 [[nodiscard]] inline cluster_layout among(const cluster_layout& layout,
                                           const std::vector<std::uint32_t>& hosts) {
   auto fewer = layout;
@@ -92,7 +92,7 @@ struct cluster_layout {
   return fewer;
 }
 
-/// The hosts that are there, without those that share engines with one that is not.
+/// The hosts that are here, without those that share engines with one that is missing.
 [[nodiscard]] inline std::vector<std::uint32_t>
 hosts_of_whole_engines(const cluster_layout& layout, const std::function<bool(std::uint32_t)>& is_here) {
   std::vector<std::uint32_t> whole, sharing;
@@ -101,7 +101,7 @@ hosts_of_whole_engines(const cluster_layout& layout, const std::function<bool(st
     sharing.push_back(host);
     are_here = are_here && is_here(host);
     if (layout.ranks_of_host(host).end % layout.devices_per_engine != 0)
-      continue; // Its last engine goes on at the next host.
+      continue; // Its last engine continues on the next host.
     if (are_here)
       whole.insert(whole.end(), sharing.begin(), sharing.end());
     sharing.clear();

@@ -34,7 +34,7 @@ enum class ec : std::uint8_t {
 struct cause {
   ec code = ec::none;
   std::string what; ///< names the file, host, engine or tensor it concerns; its first line says what happened
-  int engine = -1;  ///< index of the guilty engine, if one is
+  int engine = -1;  ///< the engine that failed, by its number in the cluster; -1: none
   std::string detail{}; ///< a worker's error text, in full, for the report; usually empty
 };
 

@@ -16,7 +16,7 @@
 namespace ckpt::actors {
 namespace {
 
-/// What the kernel says is "0" where there is one, and "0-1" or "0,2" where there are several.
+/// The kernel lists them: "0" is one, "0-1" and "0,2" are several.
 [[nodiscard]] bool has_several_memory_nodes() {
   std::string nodes;
   std::ifstream{"/sys/devices/system/node/has_memory"} >> nodes;
@@ -72,7 +72,7 @@ void host_resources::make_slabs(std::uint32_t count, std::uint64_t bytes) {
     unpin(slabs_->memory());
   slabs_.reset();
   auto made = std::make_unique<io::slab_pool>(count, bytes);
-  std::vector<unsigned> nodes; // Every device finds slabs next to it.
+  std::vector<unsigned> nodes; // So that every device has slabs next to it.
   for (const auto& device : devices_)
     if (const auto node = device->memory_node())
       nodes.push_back(*node);

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Kept by a process from run to run: devices with their rings, the links between hosts, and pinned staging
-// memory. One run at a time uses them.
+// The resources that a process keeps from run to run: devices with their rings, the links between hosts, and
+// pinned staging memory. One run at a time uses them.
 
 #include "gpu/collective.hpp"
 #include "gpu/device.hpp"
@@ -31,7 +31,7 @@ public:
   /// By their rank on this host.
   [[nodiscard]] const std::vector<std::unique_ptr<gpu::device>>& devices() const noexcept { return devices_; }
 
-  /// True once rings and staging memory are there.
+  /// True once there is staging memory: begin_run() makes it before the rings.
   [[nodiscard]] bool has_begun() const noexcept { return slabs_ != nullptr; }
 
   /// Pinned for all devices. Valid after the first begin_run().
@@ -42,8 +42,8 @@ public:
   /// std::runtime_error that names the largest group where a ring does not fit.
   void begin_run(const io::bucket_plan& plan, std::uint32_t slab_count, std::uint64_t slab_bytes);
 
-  /// Pins memory that outlives these resources or is unpinned before. False where a device cannot have it:
-  /// copies from it are slow.
+  /// Pins memory, which must outlive these resources or be unpinned before. False where a device cannot pin
+  /// it: copies from it are slow then.
   [[nodiscard]] bool pin(std::span<std::byte> memory) noexcept;
 
   void unpin(std::span<const std::byte> memory) noexcept;
