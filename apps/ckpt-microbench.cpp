@@ -100,8 +100,8 @@ void pickle_list(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations() * state.range(0));
 }
 
-/// What it takes until the loaders of all hosts (8 devices each) run: one host's own plan and digest, as all
-/// make them at the same time, and joining, comparing and starting, all hosts in this process.
+/// The time until the conductors of all hosts (8 devices each) run: plan and digest of one host, because all
+/// hosts make theirs at the same time; then join, comparison and start of all hosts, in this process.
 void start_cluster(benchmark::State& state) {
   const auto source = make_checkpoint(150'000);
   const auto hosts = static_cast<std::uint32_t>(state.range(0));

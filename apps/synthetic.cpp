@@ -167,7 +167,7 @@ std::uint64_t content_key(std::string_view name, std::uint64_t seed) noexcept {
 
 void fill_content(std::uint64_t key, io::dtype type, std::uint64_t offset,
                   std::span<std::byte> destination) noexcept {
-  // One multiplication a word: whoever writes or checks at gigabytes per second has no time for a better
+  // One multiplication a word: writing and checking at gigabytes per second leave no time for a better
   // generator.
   const std::uint64_t mask = type == io::dtype::boolean ? 0x0101010101010101 : ~std::uint64_t{0};
   const auto word = [key, mask](std::uint64_t index) {

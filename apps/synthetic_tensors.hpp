@@ -34,10 +34,10 @@ struct tensor_options {
   std::optional<known_model> model; ///< when set, nothing below but `layers_max` counts
   std::uint32_t layers_max = 0;     ///< only this many of the model's layers; 0: all
 
-  std::uint64_t total_bytes = std::uint64_t{1} << 30; ///< of all tensors together, up to one element
+  std::uint64_t total_bytes = std::uint64_t{1} << 30; ///< of all tensors together, to within one element
   std::uint64_t tensor_count = 0; ///< if not 0, draw exactly this many, whatever their sum
   std::uint64_t tensor_bytes_min = 4 << 10;
-  std::uint64_t tensor_bytes_max = 64 << 20; ///< sizes are drawn so that each power of two is as likely
+  std::uint64_t tensor_bytes_max = 64 << 20; ///< sizes are log-uniform between min and max
   std::vector<io::dtype> types{io::dtype::bf16};
   bool edge_cases = false; ///< adds a scalar, an empty and a one-byte tensor
 };

@@ -32,7 +32,7 @@ constexpr auto footer = R"(Examples:
   ckpt-bench gpu-copy --gpu 0 --strict
 Exit status: 0 done; 1 a measurement failed, or --strict and a bar was missed; 2 usage.)";
 
-/// What CLI11 fills in before it is checked.
+/// The flags as given, not yet checked.
 struct raw_options {
   synthetic_options write;
   std::string model;
@@ -41,7 +41,7 @@ struct raw_options {
   bool is_flushed = false;
   compare_options compare;
   std::string mode = "cold";
-  std::vector<std::string> cases; ///< none: those that need nothing more than is given
+  std::vector<std::string> cases; ///< none: all but update, and loaders only with --python
   gpu_copy_options gpu_copy;
   std::string json;
   bool strict = false;

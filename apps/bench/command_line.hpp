@@ -23,14 +23,14 @@ struct write_command {
 /// ckpt-bench read
 struct read_command {
   compare_options options;
-  std::optional<cache_state> state; ///< nothing: just written
+  std::optional<cache_state> state; ///< absent: a checkpoint that was just written
   std::filesystem::path json;
 };
 
 /// ckpt-bench compare
 struct compare_command {
   compare_options options;
-  std::set<std::string> cases; ///< of comparison_cases
+  std::set<std::string> cases; ///< names in comparison_cases
   std::filesystem::path json;
   bool strict = false; ///< a bar that is missed is a failure
 };

@@ -19,7 +19,7 @@
 namespace ckpt::apps::bench {
 namespace {
 
-/// What may stay in the page cache, or be missing from it, before the figures need a remark.
+/// The fraction of pages that may be in the wrong state, cached or not, before the figures get a remark.
 constexpr double strayed_fraction_max = 0.01;
 
 std::string percent(double fraction) {
@@ -48,7 +48,7 @@ void make_warm(const file_list& files, bench_report& report) {
                 "only " + percent(there) + " of the files fit in the page cache: not all of it was warm");
 }
 
-/// Reads, and remarks when the bytes came another way than they should.
+/// Reads, and adds a remark when the page cache supplied more or less than it should.
 measurement read_and_check(staged_read& reader, const std::filesystem::path& checkpoint,
                            double expected_cached, bench_report& report) {
   const auto result = reader.run(checkpoint);

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// Reads the table of mounts, and what sysfs says about a device number.
+// Reads the table of mounts, and the entries of sysfs for a device number.
 
 #include "apps/bench/disk.hpp"
 
@@ -56,7 +56,7 @@ disk find_mount(const std::filesystem::path& path, const std::filesystem::path& 
 
 std::optional<unsigned> read_ahead_kib(dev_t device, const std::filesystem::path& sys) {
   const auto number = std::to_string(major(device)) + ":" + std::to_string(minor(device));
-  // A partition has the queue of its disk; a network file system has none, but a record of its own.
+  // A partition uses its disk's queue. A network file system has no queue, but an entry in class/bdi.
   for (const auto& file : {sys / "dev/block" / number / "queue/read_ahead_kb",
                            sys / "dev/block" / number / "../queue/read_ahead_kb",
                            sys / "class/bdi" / number / "read_ahead_kb"}) {
@@ -73,7 +73,7 @@ disk find_disk(const std::filesystem::path& path, const disk_records& records) {
   const auto device = status_of(path).st_dev;
   auto found = find_mount(std::filesystem::canonical(path), records.mounts);
   found.read_ahead_kib = read_ahead_kib(device, records.sys);
-  // Some file systems number themselves and not the disk that they are on.
+  // Some file systems report a device number of their own, not that of their disk.
   struct stat source {};
   if (!found.read_ahead_kib && ::stat(found.source.c_str(), &source) == 0 && S_ISBLK(source.st_mode))
     found.read_ahead_kib = read_ahead_kib(source.st_rdev, records.sys);

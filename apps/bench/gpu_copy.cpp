@@ -32,7 +32,7 @@ std::unique_ptr<gpu::device> open_gpu(std::uint32_t number) {
   return std::move(devices.front());
 }
 
-/// What disk reader and stager do with slabs and ring once every chunk has been read before it is wanted.
+/// Uses slabs and ring as disk reader and stager do, as if every chunk had been read before it is wanted.
 ///
 ///   slabs   [ 7 ][ 2 ][ 5 ] ...         any free one, one chunk each
 ///   ring    [ 0 ][ 1 ][ 2 ] ... [ n ]   places in turn; the last is followed by the first
@@ -115,7 +115,7 @@ private:
   }
 
   gpu_copy_options options_;
-  io::slab_pool slabs_; // Before the device, which knows this memory until it goes.
+  io::slab_pool slabs_; // Outlives the device, which has this memory pinned.
   std::unique_ptr<gpu::device> device_;
   std::vector<place> places_;
   std::size_t next_place_ = 0;
@@ -133,7 +133,7 @@ void compare_gpu_copy(const gpu_copy_options& options, bench_report& report) {
     plain->run(options.bytes);
     return watch.stop(options.bytes);
   };
-  // What CUDA sets up on first use belongs to no round.
+  // CUDA's setup on first use must not count in a round.
   static_cast<void>(staging.run());
   staging.verify();
   static_cast<void>(copy_plainly());

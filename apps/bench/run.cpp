@@ -44,7 +44,7 @@ struct runner {
     options.programs = programs;
     bench_report report;
     name_disk(options, report);
-    // The first, because it is the one that may lack something.
+    // First: a missing Python package shows before the long measurements.
     if (command.cases.contains("loaders"))
       compare_loaders(options, report);
     if (command.cases.contains("cold"))

@@ -28,7 +28,7 @@ struct fio_job {
 [[nodiscard]] std::vector<std::string> fio_command(const std::string& program, const fio_job& job,
                                                    const file_list& files);
 
-/// Parses fio's JSON about its only job. fio may print lines before it. Throws std::runtime_error when it
+/// Parses fio's JSON report of one job. fio may print lines before it. Throws std::runtime_error when it
 /// cannot be parsed.
 [[nodiscard]] measurement parse_fio(std::string_view output);
 
@@ -42,7 +42,7 @@ struct python_loaders {
   std::filesystem::path script;
 };
 
-/// Versions by package, of those that are installed, and of "python".
+/// The versions of "python" and of the packages that are installed, by name.
 using package_versions = std::map<std::string, std::string>;
 
 [[nodiscard]] package_versions versions(const python_loaders& loaders);
