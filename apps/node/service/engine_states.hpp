@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What the engines of a resident node serve, as far as it is known here. Any thread.
+// Keeps what each engine of a resident node serves, as far as this node knows. Any thread.
 
 #include "actors/cluster/roster.hpp"
 #include "actors/cluster_layout.hpp"
@@ -25,39 +25,39 @@ public:
   using hosts = std::vector<actors::known_host>;              ///< by number
   using engine_key = std::pair<std::uint32_t, std::uint32_t>; ///< leading host, and number there
 
-  /// The engines that are meant by these names: an endpoint, or HOST@ENDPOINT where several hosts call theirs so. Throws
-  /// std::invalid_argument for a name that means none, or several.
+  /// The engines with these names: ENDPOINT, or HOST@ENDPOINT where engines of several hosts have the same endpoint.
+  /// Throws std::invalid_argument for a name that fits no engine, or several.
   [[nodiscard]] static std::vector<engine_key> find_all(const std::vector<std::string>& names,
                                                         const hosts& known);
 
-  /// Names of the engines meant by `names` (empty: all) that are led by these hosts, but for one.
+  /// Names of the engines in `names` (empty: all) that these hosts lead, without `one`.
   [[nodiscard]] static std::vector<std::string> names_without(const engine_key& one,
                                                               const std::vector<std::string>& names,
                                                               const std::vector<std::uint32_t>& led_by,
                                                               const hosts& known);
 
-  /// An update to `version` is over, in which these hosts of the cluster took part.
+  /// Records the verdict of an update to `version`, in which these hosts of the cluster took part.
   void note(const actors::update_verdict& verdict, const std::string& version, const hosts& known,
             const actors::cluster_layout& cluster, const std::vector<std::uint32_t>& took_part);
 
-  /// What these serve is not known any more.
+  /// From now on nobody knows what these engines serve.
   void forget(const std::vector<engine_key>& these);
 
-  /// Whether these engines, or without any those of all hosts that are there, are known to serve it, as a whole.
+  /// True when these engines are known to serve all of `version`. None given: all engines of the hosts that are there.
   [[nodiscard]] bool is_served(const std::string& version, const hosts& known,
                                const std::vector<engine_key>& these = {}) const;
 
   [[nodiscard]] boost::json::array describe(const hosts& known) const;
 
-  /// For which engines were paused, in all updates together.
+  /// The time for which engines were paused: the sum over all engines and updates.
   [[nodiscard]] double paused_seconds() const;
 
 private:
-  /// After its last update.
+  /// An engine after its last update.
   struct state {
     actors::served_weights serves = actors::served_weights::unknown;
     std::string version; ///< set while it serves one as a whole
-    std::string host;    ///< the process there: with another one, nobody knows what happened meanwhile
+    std::string host;    ///< the process there; under another one the engine counts as unknown
     std::chrono::system_clock::time_point since;
   };
 

@@ -18,10 +18,10 @@ using namespace std::chrono_literals;
 
 constexpr auto answer_max = 5s;
 
-/// No engine is started again faster than that.
+/// No engine restarts faster than that.
 constexpr auto look_every = 1s;
 
-/// Who is slow to answer was not started again.
+/// A server that is slow to answer was not restarted.
 [[nodiscard]] bool is_away(std::error_code why) { return why && why != std::errc::timed_out; }
 
 } // namespace

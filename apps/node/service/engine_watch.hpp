@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Notices engines that were started again: their servers were away, and answer now. What such an engine serves is not what
-// it was given. One thread of its own; asks every server every few seconds for something that it can tell at any time.
+// Notices engines that were restarted: their servers were away, and answer now. Such an engine does not serve what it
+// was given. One thread of its own: asks all servers for their models, and again a second after the last answer.
 
 #include "io/http/http_call.hpp"
 
@@ -16,8 +16,8 @@
 
 namespace ckpt::apps {
 
-/// Why each of these servers does not answer; no error where it does, in any way. Asks all at once; takes some seconds at
-/// most.
+/// For each server the reason why it does not answer; no error if it answers, whatever the status. Asks all at once;
+/// takes five seconds at most.
 [[nodiscard]] std::vector<std::error_code> ask_for_life(const std::vector<io::http_endpoint>& endpoints,
                                                         const std::string& key);
 

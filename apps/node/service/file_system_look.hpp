@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Asks the file system for something, and does not wait for it for ever: a mount may hang.
+// Asks the file system something with a time limit, because a mount may hang. One thread uses an object.
 
 #include <chrono>
 #include <functional>
@@ -16,8 +16,8 @@ namespace ckpt::apps {
 template <class T>
 class file_system_look {
 public:
-  /// What `look` returns, which runs on a thread of its own. Nothing when that takes more than two seconds, or while an
-  /// earlier one still hangs. Throws what `look` throws.
+  /// Runs `look` on a detached thread, so `look` must own all that it uses. Returns its result, or nothing
+  /// when it takes more than two seconds or an earlier one still hangs. Throws what `look` throws.
   [[nodiscard]] std::optional<T> look(std::function<T()> look) {
     using namespace std::chrono_literals;
     if (hanging_.valid() && hanging_.wait_for(0s) != std::future_status::ready)

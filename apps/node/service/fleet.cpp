@@ -28,10 +28,10 @@ constexpr auto look_every = 50ms;
 /// How long the others may take to stop.
 constexpr auto stop_wait = 10s;
 
-/// A client that wants to wait for longer asks again: nobody tells host 0 when it has gone.
+/// A client that wants to wait longer asks again: host 0 does not learn when it hangs up.
 constexpr auto forwarded_wait_max = "30";
 
-/// A request of another host: the answer goes there.
+/// A request that another host received: the answer goes there.
 class forwarded_exchange : public io::http_exchange {
 public:
   forwarded_exchange(std::uint64_t number, actors::member_actor to) : number_{number}, to_{std::move(to)} {}
@@ -86,7 +86,7 @@ fleet::fleet(actor_runtime& runtime, const node_options& options)
 fleet::~fleet() noexcept { close(); }
 
 void fleet::open(call_taker asked) {
-  asked_ = std::move(asked); // Nobody calls before there is a way in.
+  asked_ = std::move(asked); // Set before the first host can connect and call it.
   runtime_.network().publish(runtime_.system(), caf::actor_cast<caf::strong_actor_ptr>(roster_));
 }
 

@@ -26,7 +26,7 @@ namespace ckpt::apps {
 
 class fleet {
 public:
-  /// Takes the request that another host was sent; the exchange brings the answer there.
+  /// Handles an HTTP request that another host received; the exchange sends the answer there.
   using call_taker = std::function<void(const io::http_question&, const std::shared_ptr<io::http_exchange>&)>;
 
   /// Both outlive it.
@@ -38,7 +38,7 @@ public:
   /// Lets the other hosts in. Throws std::runtime_error when it cannot listen.
   void open(call_taker asked);
 
-  /// From now on `asked` is not called any more.
+  /// Ends the roster; after that `asked` is not called any more.
   void close() noexcept;
 
   // Any thread.
@@ -46,21 +46,21 @@ public:
   /// By number.
   [[nodiscard]] std::vector<actors::known_host> hosts() const;
 
-  /// Every host has been here at some time.
+  /// True when every host has been here at some time.
   [[nodiscard]] bool was_complete() const;
 
-  /// Stops what is being prepared.
+  /// Tells the other hosts to stop the preparation under way.
   void stop();
 
-  /// All hosts forget it.
+  /// Tells the other hosts to forget the version.
   void drop(const std::string& version);
 
   // The service's thread.
 
-  /// The hosts of an update that begins now. Waits for those that have never been here, for --timeout from the start on.
+  /// The hosts of an update that begins now. Until --timeout after the start, waits for hosts that were never here.
   [[nodiscard]] std::vector<std::uint32_t> gather(const std::stop_token& stop) const;
 
-  /// An order that begins on the other hosts, and its number. end() has to follow.
+  /// Gives the other hosts an order, and returns its number. end() has to follow.
   template <class Order>
   std::uint64_t begin(Order order) {
     order.number = ++number_;
@@ -68,8 +68,8 @@ public:
     return order.number;
   }
 
-  /// How it ended there. Who is silent is lost, and who has not come to an end after `time_max` is given up.
-  /// Without `time_max` that begins with a request to stop.
+  /// Waits for the end of the order on the other hosts. A silent host is lost; one that takes longer than
+  /// `time_max` is given up. Without `time_max` hosts have ten seconds from a request to stop.
   [[nodiscard]] actors::order_outcome end(std::uint64_t number, const std::stop_token& stop,
                                           std::optional<std::chrono::milliseconds> time_max = std::nullopt);
 

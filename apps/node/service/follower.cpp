@@ -30,10 +30,10 @@ namespace {
 using actors::cause;
 using actors::ec;
 
-/// How long it waits for a signal or for an order at a time: both wake it.
+/// The longest single wait. A signal or an order ends it at once.
 constexpr auto look_every = std::chrono::milliseconds{10'000};
 
-/// Host 0 gives one order at a time; one that was restarted may give some more before the first is done.
+/// Host 0 gives one order at a time, but after a restart it may give more before the first is done.
 constexpr std::size_t orders_max = 64;
 
 constexpr std::size_t waiting_max = 256;
@@ -93,7 +93,7 @@ int follower::run() {
   const auto end_member = [&system](actors::member_actor* ended) {
     caf::anon_send_exit(*ended, caf::exit_reason::user_shutdown);
     caf::scoped_actor self{system};
-    self->wait_for(*ended); // It calls back.
+    self->wait_for(*ended); // Its callbacks use this object.
   };
   const std::unique_ptr<actors::member_actor, decltype(end_member)> ending{&member_, end_member};
   int status = 0;
@@ -216,7 +216,7 @@ cause follower::obey(const actors::push_order& order) {
   }
 }
 
-/// On the engine watch's thread. Calls are numbered from 1: the answer to this one is nobody's.
+/// On the engine watch's thread. Calls of clients count from 1, so nobody waits for the answer to number 0.
 bool follower::ask_to_heal(std::uint32_t engine) {
   if (!is_enrolled_)
     return false;

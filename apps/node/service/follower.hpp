@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// A resident node on a host that is not host 0: does what host 0 orders, and forwards to it what it is asked over HTTP.
+// A resident node on a host that is not host 0: obeys host 0's orders, and forwards HTTP requests to host 0.
 //
 //   HTTP thread ──requests──> member ══> host 0
 //   host 0 ══> member ──orders──> the thread that runs the follower: resident_host
 //
-// Bounds: orders, of which host 0 gives one at a time, and requests that wait for their answer.
+// Bounds: orders that wait (host 0 gives one at a time), and requests that wait for their answer.
 
 #include "actors/cluster/member.hpp"
 #include "apps/node/attendant.hpp"
@@ -70,8 +70,8 @@ private:
   std::map<std::uint64_t, std::shared_ptr<io::http_exchange>> waiting_; ///< the HTTP thread's
   std::uint64_t calls_ = 0;                                             ///< the HTTP thread's
   std::atomic<bool> is_enrolled_ = false;
-  std::vector<actors::version_ptr> needed_; ///< which the shelf must not lose: host 0 may ask for them
-  bool was_interrupted_ = false;            ///< the last run was, which engines may have felt
+  std::vector<actors::version_ptr> needed_; ///< held so that the shelf keeps them: host 0 may order them
+  bool was_interrupted_ = false;            ///< the last run was; the exit status tells so
 
   std::mutex mutex_; ///< guards what follows
   std::deque<actors::host_order> orders_;

@@ -19,10 +19,10 @@ namespace {
 
 constexpr std::size_t body_bytes_max = 64 << 10;
 
-/// In which answers to those who waited still go out when the node ends.
+/// Time for the last answers to go out when the node ends.
 constexpr std::chrono::milliseconds last_words_max{300};
 
-/// In a time that tells nothing of where they differ.
+/// Compares in constant time: the time must not tell where the keys differ.
 [[nodiscard]] bool is_same(std::string_view left, std::string_view right) noexcept {
   unsigned difference = left.size() == right.size() ? 0 : 1;
   for (std::size_t at = 0; at < std::min(left.size(), right.size()); ++at)

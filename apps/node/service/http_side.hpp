@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Where a resident node is asked over HTTP: it listens, checks keys, answers what concerns this process alone, and leaves
-// the rest to a route. One thread of its own.
+// The HTTP server of a resident node: listens, checks keys, answers requests about this process alone (health, metrics,
+// OpenAPI), and leaves the rest to a route. One thread of its own.
 
 #include "io/http/http_server.hpp"
 
@@ -20,7 +20,7 @@
 
 namespace ckpt::apps {
 
-/// The request makes no sense; carries why. For routes to throw.
+/// Routes throw it for a request that makes no sense; carries the reason.
 class bad_request : public std::runtime_error {
   using runtime_error::runtime_error;
 };
@@ -28,19 +28,19 @@ class bad_request : public std::runtime_error {
 /// An error as JSON.
 [[nodiscard]] io::http_answer refuse(unsigned status, std::string_view why);
 
-/// An answer whose status is 0 comes later, through the exchange.
+/// Returns the answer. Status 0: the answer comes later, through the exchange.
 using http_route =
     std::function<io::http_answer(const io::http_question&, const std::shared_ptr<io::http_exchange>&)>;
 
 struct http_side_options {
   std::vector<io::http_listen_address> where;
-  std::string key; ///< that callers over TCP have to send
+  std::string key; ///< callers over TCP must send it as a bearer token
 
   // Called on the HTTP side's thread.
   std::function<std::string()> metrics;
   std::function<std::string()> why_unready; ///< empty: it is ready
   http_route route;                         ///< for everything else
-  std::function<void()> last_words;         ///< the node ends: whoever still waits can be answered
+  std::function<void()> last_words;         ///< at the node's end: the last chance to answer who waits
 };
 
 class http_side {
@@ -54,7 +54,7 @@ public:
   /// For the log.
   [[nodiscard]] std::string addresses() const;
 
-  /// A request that came another way. On the HTTP side's thread.
+  /// Answers a request, also one that came another way. On the HTTP side's thread.
   void answer(const io::http_question& asked, const std::shared_ptr<io::http_exchange>& waiting,
               bool is_trusted);
 

@@ -21,7 +21,7 @@ namespace {
 using actors::cause;
 using actors::ec;
 
-/// Of an update of these hosts.
+/// The options of an update by these hosts.
 [[nodiscard]] node_options options_for(const node_options& options, const std::filesystem::path& checkpoint,
                                        const std::string& name, const std::vector<std::uint32_t>& hosts) {
   auto chosen = options;
@@ -51,7 +51,7 @@ using actors::ec;
   return spared;
 }
 
-/// Of all hosts; nothing where one of them does not offer its share.
+/// The metas of all hosts; nothing when one of them does not offer its share.
 [[nodiscard]] std::optional<io::metas> describe_offers(const node_options& options,
                                                        const actors::update_verdict& verdict,
                                                        const share_offer& offer) {
@@ -95,7 +95,7 @@ kept_version resident_host::prepare(const wanted_version& wanted, const std::sto
   return {nullptr, {ec::interrupted, "interrupted while version " + wanted.name + " was prepared"}};
 }
 
-/// Where there is no room it is read when it is pushed.
+/// Without room in memory the version is read when it is pushed.
 void resident_host::keep_in_memory(actors::weights_version& opened, const node_options& options,
                                    const std::stop_token& stop) {
   const auto chunks = actors::owned_chunks(options.layout, opened.plan);
@@ -109,12 +109,11 @@ void resident_host::keep_in_memory(actors::weights_version& opened, const node_o
   }
   apps::keep_in_memory(opened, options, options.service->read_bytes_per_second_max, stop);
   pin_kept(opened, resources_);
-  for (auto& file :
-       opened.checkpoint.files) // Files that are removed in /dev/shm take memory while they are open.
+  for (auto& file : opened.checkpoint.files) // Open files in /dev/shm take memory even if removed.
     file.descriptor.reset();
 }
 
-/// For hosts that join. Without --save-metas-file there is none, nor of a version that is not in memory.
+/// Offers the version to hosts that join. Null without --save-metas-file, or if it is not in memory.
 std::unique_ptr<share_offer> resident_host::make_offer(const node_options& options,
                                                        const actors::version_ptr& version) {
   if (!options.peers.save_metas_file || !version->resident)

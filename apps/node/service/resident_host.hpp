@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What each host of a resident node does, host 0 or not: prepares its share of a version, keeps versions in memory, and
-// pushes one into its engines. One at a time, on one thread.
+// The part of a resident node that all hosts have, host 0 and others: prepares its share of a version, keeps versions
+// in memory, and pushes one into its engines. One thread uses it; only the shelf of versions is for any thread.
 
 #include "actors/cluster/cluster_interfaces.hpp"
 #include "actors/host/host_resources.hpp"
@@ -28,7 +28,7 @@
 
 namespace ckpt::apps {
 
-/// What is to be in memory, and how it is divided.
+/// A version to prepare, and the hosts that divide it.
 struct wanted_version {
   std::string name;
   std::filesystem::path checkpoint_path;
@@ -54,21 +54,21 @@ public:
   /// True when something is stuck in the kernel or a library: only the end of the process frees it.
   [[nodiscard]] bool is_stuck() const noexcept { return is_stuck_; }
 
-  /// Unless it is there: reads this host's share into memory if there is room, and puts the version on the shelf. Throws
-  /// nothing.
+  /// Puts the version on the shelf, unless it is there. Reads this host's share into memory if there is room. Errors are
+  /// in the result.
   [[nodiscard]] kept_version prepare(const wanted_version& wanted, const std::stop_token& stop);
 
-  /// One run.
+  /// One update of the engines to a version.
   struct run {
     actors::version_ptr version;
     std::string name;
     io::pause_mode pause = io::pause_mode::none;
     bool spares_silent = false; ///< leaves out engines whose servers do not answer
     std::vector<std::pair<std::uint32_t, std::uint32_t>> engines =
-        {}; ///< by host, and number there; empty: all
+        {}; ///< leading host, and number there; empty: all
 
-    /// Called once all is ready here, or cannot be: where there are several hosts, the others are told. Returns the run's
-    /// coordinator.
+    /// Called once this host is ready. With several hosts also when it has failed: the others have to learn that. Returns
+    /// the run's coordinator.
     std::function<actors::coordinator_actor(const node_options&, const actors::update_ptr&)> meet = {};
     std::function<void(const actors::update_ptr&)> begins = [](const actors::update_ptr&) {};
   };
@@ -94,7 +94,7 @@ private:
   actor_runtime runtime_;
   std::unique_ptr<share_offer> offer_; ///< of the version that engines serve
   std::unique_ptr<share_offer>
-      earlier_offer_; ///< of the one before: who reads it has one more update to finish
+      earlier_offer_; ///< of the version before: hosts that take it have until the next update
   // Of a run that is stuck; must not be destroyed.
   prepared_update left_;
   std::unique_ptr<share_offer> left_offer_;

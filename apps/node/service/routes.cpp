@@ -37,7 +37,7 @@ constexpr std::size_t texts_max = 4'096;
   return refused ? refuse(refused->http_status, refused->why) : reply(200, json::object{});
 }
 
-/// The fields of a request's body, none of which is unknown.
+/// The fields of a request's body. Refuses a body with unknown ones.
 class fields {
 public:
   fields(const std::string& body, std::initializer_list<std::string_view> known) {
@@ -100,7 +100,7 @@ private:
   return std::move(*text);
 }
 
-/// As the same place is spelt by everybody: without "..", and without a slash at the end.
+/// The one spelling of a place: without "..", and without a slash at the end.
 [[nodiscard]] std::filesystem::path normal_path(const std::filesystem::path& asked) {
   const auto path = asked.lexically_normal();
   return path.has_filename() ? path : path.parent_path();
@@ -118,7 +118,7 @@ private:
   return seconds;
 }
 
-/// What is worth waiting for.
+/// True when a caller that waits for this update gets its answer.
 [[nodiscard]] bool is_settled(const json::object& described) {
   return described.at("over").as_bool() || described.at("waits_for_commit").as_bool();
 }
@@ -188,8 +188,7 @@ bool routes::is_served(const std::string& version, const std::vector<std::string
   }
 }
 
-/// To the version before, or to one that is named: an update of its own. Which one is before is seen when its turn
-/// comes.
+/// Files a roll-back to the version before, or to a named one. Its turn decides which version is the one before.
 io::http_answer routes::roll_back(const io::http_question& asked) {
   const fields body{asked.body, {"version", "engines", "heal"}};
   if (body.flag("heal"))
@@ -210,7 +209,7 @@ io::http_answer routes::roll_back(const io::http_question& asked) {
   return reply(202, service_.updates().describe(filed.id).value());
 }
 
-/// Asked again for one that is done, this says so only while engines still serve it.
+/// Committing again an update that is done succeeds only while engines still serve its version.
 io::http_answer routes::commit_update(const std::string& id) {
   auto& updates = service_.updates();
   if (const auto described = updates.describe(id);
@@ -238,7 +237,7 @@ io::http_answer routes::about_update(const io::http_question& asked, std::string
   const auto seconds = wait_of(asked);
   if (seconds == 0 || is_settled(*described))
     return reply(200, *described);
-  look_after_waiters(); // Some may have gone.
+  look_after_waiters(); // Some callers may have gone.
   if (waiters_.size() >= waiters_max)
     return refuse(429, "too many wait already");
   auto& one = waiters_.emplace_back(context_, std::move(rest), waiting);

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// What a resident node can be asked for, on host 0. Runs on the HTTP side's thread.
+// The HTTP routes of a resident node, on host 0. Runs on the HTTP side's thread.
 
 #include "apps/node/service/file_system_look.hpp"
 #include "io/http/http_exchange.hpp"
@@ -24,11 +24,11 @@ public:
   /// Both outlive it.
   routes(service& asked, boost::asio::io_context& context) : service_{asked}, context_{context} {}
 
-  /// An http_route.
+  /// Has the form of an http_route.
   [[nodiscard]] io::http_answer answer(const io::http_question& asked,
                                        const std::shared_ptr<io::http_exchange>& waiting);
 
-  /// Answers those who wait for a state of an update that has come.
+  /// Answers callers whose update has ended or is prepared, or whose time is over.
   void look_after_waiters();
 
 private:

@@ -29,10 +29,10 @@ namespace json = boost::json;
 using actors::cause;
 using actors::ec;
 
-/// How long the service waits for a signal or for work at a time: both wake it.
+/// The longest single wait. A signal or work ends it at once.
 constexpr auto look_every = std::chrono::milliseconds{10'000};
 
-/// How long the others may take to come to an end once the run is over here, beyond what engines are given.
+/// How long the other hosts may take to end once the run is over here, beyond --stay-time.
 constexpr auto others_wait = std::chrono::seconds{30};
 
 /// Other hosts may still have editions of an earlier process with this rank.
@@ -93,7 +93,7 @@ int service::run() {
     ::eventfd_read(wakeup.number(), &count);
     while (const auto next = is_ending_ ? std::nullopt : book_.take_work()) {
       work(*next);
-      is_ending_ = is_ending_ || signals_.has_come(); // An update may have ended well all the same.
+      is_ending_ = is_ending_ || signals_.has_come(); // An update may have ended well in spite of a signal.
     }
     if (!is_ending_ && signals_.wait(look_every, wakeup.number()) != 0)
       is_ending_ = true;
@@ -101,7 +101,7 @@ int service::run() {
   spdlog::info("ending");
   tell_service_manager("STOPPING=1");
   if (fleet_)
-    fleet_->close(); // Before the HTTP side: it passes requests on to it.
+    fleet_->close(); // Before the HTTP side, to which it passes requests.
   return is_stuck() || was_interrupted_ ? actors::exit_status(ec::interrupted) : 0;
 }
 
@@ -139,7 +139,7 @@ void service::commit(const update_book::work& next) {
   const auto& verdict = pushed.verdict;
   const bool is_updated = verdict.first_cause.code == ec::none;
   was_interrupted_ = verdict.first_cause.code == ec::interrupted;
-  if (is_updated && is_served(next.asked.version)) { // And not by some engines alone.
+  if (is_updated && is_served(next.asked.version)) { // By all engines, not only by those named.
     versions().serve(next.asked.version, next.asked.is_rollback);
     do_engines_differ_ = false;
   }
@@ -163,7 +163,7 @@ resident_host::pushed service::push(const std::string& id, const update_request&
   };
   run.begins = [&](const actors::update_ptr& update) { book_.now_runs(id, update); };
   auto pushed = host_.push(run);
-  if (order && !is_stuck()) // What went wrong there is in the verdict.
+  if (order && !is_stuck()) // The verdict tells what went wrong there.
     static_cast<void>(fleet_->end(*order, {}, options_.update.stay_time + others_wait));
   is_ending_ = is_ending_ || is_stuck();
   const bool is_updated = pushed.verdict.first_cause.code == ec::none;
@@ -191,7 +191,7 @@ std::optional<update_book::filed> service::heal(const std::vector<std::string>& 
   return book_.file(request, {});
 }
 
-/// On the watcher's thread. False: try again.
+/// On the watcher's thread. Throws when it is to be tried again.
 bool service::publish(const seen_version& seen) {
   update_request request;
   request.version = io::valid_utf8(seen.name);
@@ -222,7 +222,7 @@ bool service::publish(const seen_version& seen) {
   return true;
 }
 
-/// Engines serve another version now, also where that is not offered.
+/// Engines serve another version now: the old metas are wrong, even if the new version is not offered.
 void service::keep(const std::optional<io::metas>& metas) {
   const auto text = metas ? io::serialize(*metas) : std::string{};
   {

@@ -47,8 +47,8 @@ public:
 
   // For the HTTP side; any thread.
 
-  /// Engines were started again: files an update to what they are to serve. Throws std::invalid_argument for engines that
-  /// are not known. Nothing where no version is known to be served.
+  /// For engines that were restarted: files an update to the version that they are to serve. Nothing if no version is
+  /// known to be served. Throws std::invalid_argument for unknown engines.
   [[nodiscard]] std::optional<update_book::filed> heal(const std::vector<std::string>& engines);
 
   [[nodiscard]] update_book& updates() noexcept { return book_; }
@@ -58,11 +58,11 @@ public:
   [[nodiscard]] boost::json::array engines() const { return engines_.describe(known_hosts()); }
   [[nodiscard]] boost::json::array hosts() const;
 
-  /// How hosts that join find the version that engines serve: see io/plan/metas_file.hpp. Empty: it is not offered.
+  /// The metas file of the served version, for hosts that join: see io/plan/metas_file.hpp. Empty: it is not offered.
   [[nodiscard]] std::string metas() const;
 
-  /// Whether every engine that an update would reach now is known to serve the version, as a whole.
-  /// Without `engines`, as a request names them: of all. Throws std::invalid_argument for engines that are not known.
+  /// True when every engine that an update would reach now is known to serve all of the version. `engines` are names as
+  /// in a request; empty: all. Throws std::invalid_argument for unknown engines.
   [[nodiscard]] bool is_served(const std::string& version,
                                const std::vector<std::string>& engines = {}) const;
 
@@ -102,12 +102,12 @@ private:
   engine_states engines_;
   resident_host host_;
   std::unique_ptr<fleet> fleet_;                  ///< null where there is one host
-  file_system_look<std::string> watched_changes_; ///< the watcher's thread
-  std::string last_watched_;                      ///< id of the last update that came so; likewise
-  std::vector<std::string> watched_; ///< versions that came so and are remembered, the oldest first; likewise
+  file_system_look<std::string> watched_changes_; ///< for the watcher's thread alone
+  std::string last_watched_;                      ///< likewise: id of the last update that --watch filed
+  std::vector<std::string> watched_; ///< likewise: its versions that are remembered, the oldest first
   bool is_ending_ = false;
-  bool was_interrupted_ = false;   ///< the last update was, which engines may have felt
-  bool do_engines_differ_ = false; ///< from the version that was served last: an update has failed since
+  bool was_interrupted_ = false;   ///< the last update was; the exit status tells so
+  bool do_engines_differ_ = false; ///< since a failed update engines may not all serve the last good version
   std::uint64_t edition_;          ///< of the last version that was read
 
   mutable std::mutex mutex_; ///< guards what follows

@@ -22,7 +22,7 @@ void tell_service_manager(std::string_view state) noexcept {
     return;
   address.sun_family = AF_UNIX;
   std::memcpy(address.sun_path, name, length);
-  if (address.sun_path[0] == '@') // A name that is no file.
+  if (address.sun_path[0] == '@') // An abstract socket.
     address.sun_path[0] = '\0';
   const io::fd socket{::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
   if (!socket)

@@ -19,14 +19,13 @@ namespace ckpt::apps {
 
 struct service_options {
   std::vector<io::http_listen_address> listen;
-  std::string listen_key; ///< that callers over TCP have to send
+  std::string listen_key; ///< callers over TCP must send it as a bearer token
   std::uint64_t resident_memory_bytes = 0;
-  std::uint64_t read_bytes_per_second_max = 0; ///< while it prepares; 0: as fast as it goes
+  std::uint64_t read_bytes_per_second_max = 0; ///< while it prepares; 0: no limit
   watch_options watch;
-  std::uint32_t kept_versions_max =
-      0;                   ///< of those that were watched for: older ones are forgotten; 0: none is
-  bool heals = false;      ///< engines that were started again get what they served
-  bool rolls_back = false; ///< after a failed update the engines get what they served before
+  std::uint32_t kept_versions_max = 0; ///< of --watch: older ones are forgotten; 0: no limit
+  bool heals = false;                  ///< restarted engines get the version that they are to serve
+  bool rolls_back = false;             ///< after a failed update engines get the version before
 };
 
 /// The flags as given, not yet checked.

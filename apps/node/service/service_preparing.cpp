@@ -18,7 +18,7 @@ namespace ckpt::apps {
 
 using actors::ec;
 
-/// Read anew, unless its files are what they were: an earlier try under this name may have been of other content.
+/// Reads the version anew, unless its files are unchanged: an earlier try under this name may have had other content.
 void service::prepare_update(const update_book::work& next) {
   const auto& [version, path] = std::tie(next.asked.version, next.asked.checkpoint_path);
   auto known = next.asked.is_forced ? nullptr : versions().find(version);
@@ -33,15 +33,15 @@ void service::prepare_update(const update_book::work& next) {
     end(next.id, opened.failed);
 }
 
-/// Under the mutex, so that it is not the next one that is stopped.
+/// Call it with the mutex held, or it may stop the next preparation.
 void service::stop_preparing() {
   stop_preparing_.request_stop();
   if (fleet_)
     fleet_->stop();
 }
 
-/// On the hosts that are there. Who leaves meanwhile is left out, and it is divided among the others. What is `known`
-/// is not read again where it is divided among the same hosts.
+/// Prepares on the hosts that are there. If a host leaves meanwhile, the version is divided among the others.
+/// A `known` version that is divided among the same hosts is not read again.
 kept_version service::prepare_everywhere(const std::string& id, const std::string& name,
                                          const std::filesystem::path& path,
                                          const actors::version_ptr& known) {
@@ -85,7 +85,7 @@ kept_version service::prepare_everywhere(const std::string& id, const std::strin
   return kept;
 }
 
-/// Before a version that was prepared is pushed: hosts may have come or gone since.
+/// Call it before a prepared version is pushed: hosts may have come or gone since.
 kept_version service::divide_anew(const std::string& id, const update_request& asked,
                                   const actors::version_ptr& version) {
   if (!fleet_)

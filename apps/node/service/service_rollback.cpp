@@ -16,13 +16,13 @@ namespace {
 namespace json = boost::json;
 using actors::ec;
 
-/// Of a roll-back after a failure, each without one engine more.
+/// Tries of a roll-back after a failure. Each leaves out one engine more.
 constexpr int tries_max = 3;
 
 } // namespace
 
-/// The version itself, never what may be at its path by now. Without a name: the one before, or the last good one
-/// where engines do not all serve it.
+/// Takes the version from the shelf, never the files that are at its path by now. Without a name: the version
+/// before, or, when engines do not all serve the last good one, that one.
 void service::prepare_rollback(const update_book::work& next) {
   auto name = next.asked.version;
   if (next.asked.is_heal) {
@@ -41,8 +41,8 @@ void service::prepare_rollback(const update_book::work& next) {
                                           : "no version " + name + " is known"});
 }
 
-/// All engines that answer: those that took the new version are given the old one again, and mixes end. Returns the
-/// report on it.
+/// Rolls back all engines that answer. Those that took the new version get the old one again, and mixes end.
+/// Returns the report on it.
 json::object service::roll_back_after_failure(const update_book::work& failed,
                                               const actors::update_verdict& verdict) {
   const auto without = [](const char* outcome) {
@@ -60,7 +60,7 @@ json::object service::roll_back_after_failure(const update_book::work& failed,
     return without("impossible");
   }
   spdlog::warn("rolling back to version {}", name);
-  auto before = failed.asked; // Paused as that one was.
+  auto before = failed.asked; // With that update's pause mode.
   before.version = name;
   before.is_rollback = true;
   json::object report;
@@ -73,7 +73,7 @@ json::object service::roll_back_after_failure(const update_book::work& failed,
   return report;
 }
 
-/// Without engines that do not answer, and then without those that fail.
+/// Leaves out engines that do not answer, and in further tries those that fail.
 json::object service::push_to_those_that_can(const std::string& id, update_request asked,
                                              actors::version_ptr version) {
   for (auto tries = tries_max;; --tries) {

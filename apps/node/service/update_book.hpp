@@ -26,18 +26,18 @@ namespace ckpt::apps {
 
 /// The request of a client.
 struct update_request {
-  std::string version; ///< empty: the version before, of a roll-back
+  std::string version; ///< empty, for a roll-back: the version before
   std::filesystem::path checkpoint_path;
-  std::optional<io::pause_mode> pause; ///< else the node's
+  std::optional<io::pause_mode> pause; ///< absent: the node's own
   std::vector<std::string> engines;    ///< as engine_states::find_all() knows them; empty: all
   bool waits_for_commit = false;
   bool is_rollback = false;
-  bool is_heal = false;   ///< a roll-back to what its engines are to serve by then, unless they do
+  bool is_heal = false;   ///< a roll-back to the version served by then, unless its engines serve that
   bool is_forced = false; ///< also where the engines are known to serve the version
 };
 
 ///   queued ─> preparing ─> prepared ─> committing ─> updated
-///      └──────────┴───────────┴─> cancelled   └─> failed
+///      └──────────┴───────────┴─> cancelled   └─> failed, also from preparing
 enum class update_state : std::uint8_t {
   queued,
   preparing,
@@ -67,24 +67,24 @@ public:
 
   update_book();
 
-  /// What is known of a version that is asked for.
+  /// The caller's knowledge of the version that is asked for.
   struct known_version {
-    std::string change;     ///< how the files differ from those it was made of: then the request is refused
-    bool is_served = false; ///< by all engines: what was done need not be done again
+    std::string change;     ///< how its files have changed since; not empty: the request is refused
+    bool is_served = false; ///< by all engines of the request: no need to do it again
   };
 
-  /// Files a request. The same version from the same path is the same update, unless that has failed or was
-  /// cancelled, or engines serve something else by now.
+  /// Files a request. An equal one (version, path, engines) is the same update, unless that failed or was
+  /// cancelled; or it is done, and engines serve something else by now or `asked` is forced or a roll-back.
   [[nodiscard]] filed file(const update_request& asked, const known_version& known);
 
   /// `version` may mean other content from now on.
   void forget(const std::string& version);
 
-  /// Allows an update to be committed as soon as it is prepared. Returns why not, if it has failed or was
-  /// cancelled.
+  /// Allows an update to be committed as soon as it is prepared. Returns the reason if it is unknown, has
+  /// failed or was cancelled.
   [[nodiscard]] std::optional<refusal> commit(const std::string& id);
 
-  /// Cancels an update that is not committing yet. Returns why not, if it cannot.
+  /// Cancels an update that is not committing yet. Returns the reason if it cannot.
   [[nodiscard]] std::optional<refusal> cancel(const std::string& id);
 
   /// State, progress, verdict; null for an unknown id.
@@ -116,7 +116,7 @@ public:
   /// True while an update to it is not over.
   [[nodiscard]] bool is_waiting(const std::string& version) const;
 
-  /// True when the update has been cancelled while it was prepared.
+  /// True when the update was cancelled, or is not in the book any more.
   [[nodiscard]] bool is_cancelled(const std::string& id) const;
 
 private:

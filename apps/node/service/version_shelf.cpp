@@ -14,7 +14,7 @@ namespace {
 /// Versions whose content is remembered, to tell it from other content under the same name.
 constexpr std::size_t names_max = 1'024;
 
-/// Versions in memory, and steps back.
+/// Versions on the shelf, and steps back.
 constexpr std::size_t versions_max = 64;
 
 [[nodiscard]] std::uint64_t bytes_of(const actors::version_ptr& version) {
@@ -40,14 +40,14 @@ std::string version_shelf::served_before(std::size_t steps) const {
   return steps < history_.size() ? history_[history_.size() - 1 - steps] : std::string{};
 }
 
-/// An update that is not over has the version, too.
+/// An update that is not over holds the version, too.
 bool version_shelf::is_needed(const entry& one) const {
   return one.name == served_before(0) || one.name == served_before(1) || one.version.use_count() > 1;
 }
 
 bool version_shelf::make_room(std::uint64_t bytes) {
   release_dropped();
-  std::list<entry> evicted; // Goes when the shelf is open to others again.
+  std::list<entry> evicted; // Freed after the mutex: that takes a while.
   const std::lock_guard lock{mutex_};
   if (bytes > memory_bytes_max_)
     return false;
@@ -86,7 +86,7 @@ std::string version_shelf::compare(const content& before, const std::filesystem:
 }
 
 void version_shelf::put(const std::string& name, actors::version_ptr version) {
-  std::list<entry> gone; // When the shelf is open to others again.
+  std::list<entry> gone; // Freed after the mutex: that takes a while.
   const std::lock_guard lock{mutex_};
   const auto is_it = [&](const auto& one) { return one.first == name; };
   std::erase_if(contents_, is_it);

@@ -33,17 +33,17 @@ public:
   /// that was served before, or that an update still needs. False when there is not enough.
   [[nodiscard]] bool make_room(std::uint64_t bytes);
 
-  /// The question how the checkpoint at `path` differs from what version `name` was made of: in the files' number, sizes
-  /// and times. The answer is empty when it does not, when nothing is at `path` any more, or when the name is not
-  /// known. To ask it takes as long as the file system does, and needs the shelf no more.
+  /// Returns a function that tells how the checkpoint at `path` differs from the files that version `name` was made of:
+  /// in number, identity, size or time. Empty: it does not, nothing is at `path` any more, or the name is unknown. The
+  /// function may hang with the file system, does not need the shelf, and throws what io::open_checkpoint throws.
   [[nodiscard]] std::function<std::string()> change_of(const std::string& name,
                                                        const std::filesystem::path& path) const;
 
-  /// What is not in memory stays only while an update needs it, or while it is served or was before: its files
-  /// are open, and take room even when they have been removed.
+  /// Replaces a version of the same name. Versions that are not in memory are removed, unless they are served, were
+  /// served before, or an update needs them: their open files take room on disk even when they were removed.
   void put(const std::string& name, actors::version_ptr version);
 
-  /// The engines serve `name` from now on. A roll-back takes back what came after it.
+  /// The engines serve `name` from now on. A roll-back removes later versions from the history.
   void serve(const std::string& name, bool is_rollback);
 
   /// The version that they served before; empty when there was none.
@@ -54,8 +54,8 @@ public:
   enum class dropped : std::uint8_t { yes, unknown, is_served };
   [[nodiscard]] dropped drop(const std::string& name);
 
-  /// Gives back the memory of what was dropped. That takes a while, because it is unpinned: for a thread that nobody
-  /// waits for.
+  /// Gives back the memory of dropped versions. That takes a while, because it is unpinned: call it on a thread that
+  /// nobody waits for.
   void release_dropped();
 
   [[nodiscard]] boost::json::array describe() const;
@@ -67,7 +67,7 @@ private:
     actors::version_ptr version;
   };
 
-  /// What a version was made of.
+  /// The files that a version was made of.
   using content = std::map<std::filesystem::path, io::file_stamp>;
 
   [[nodiscard]] static content content_of(const io::checkpoint& checkpoint);
@@ -77,12 +77,11 @@ private:
   [[nodiscard]] std::uint64_t bytes_in_memory() const;
 
   std::uint64_t memory_bytes_max_;
-  mutable std::mutex mutex_; ///< guards what follows
-  std::list<entry> entries_; ///< the least recently used first
-  std::list<entry> dropped_; ///< their memory is still to be given back
-  std::list<std::pair<std::string, content>>
-      contents_;                     ///< of all names; the one that was put first goes first
-  std::vector<std::string> history_; ///< of versions served; the present one last
+  mutable std::mutex mutex_;                            ///< guards what follows
+  std::list<entry> entries_;                            ///< the least recently used first
+  std::list<entry> dropped_;                            ///< their memory is still to be given back
+  std::list<std::pair<std::string, content>> contents_; ///< of all names; the oldest is forgotten first
+  std::vector<std::string> history_;                    ///< of versions served; the present one last
 };
 
 } // namespace ckpt::apps

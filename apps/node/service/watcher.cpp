@@ -30,7 +30,7 @@ std::optional<seen_version> find_newest(const watch_options& options) {
   std::optional<seen_version> newest;
   for (const auto& entry : fs::directory_iterator{options.directory}) {
     const auto name = entry.path().filename().string();
-    std::error_code gone; // Whoever cleans up may be faster.
+    std::error_code gone; // A version may be removed meanwhile.
     if (name.starts_with('.') || !entry.is_directory(gone))
       continue;
     const auto time =
@@ -44,7 +44,7 @@ std::optional<seen_version> find_newest(const watch_options& options) {
   return newest;
 }
 
-/// What is newest because a newer one was removed, or because somebody wrote into it, is none.
+/// A version is no news if it is the newest only because a newer one was removed, or it was written into.
 bool watcher::is_news(const seen_version& seen) const {
   return (!last_ || age_of(seen) > age_of(*last_)) && !names_.contains(seen.name);
 }
@@ -58,7 +58,7 @@ void watcher::look(const watch_options& options, const std::function<bool(const 
     return;
   last_ = seen;
   if (names_.size() >= names_max)
-    names_.clear(); // Older ones are not news by their time.
+    names_.clear(); // The time alone tells that older ones are no news.
   names_.insert(seen->name);
 }
 

@@ -2,9 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Looks for new versions in a directory: each one is a directory, or a link to one, that is complete once a marker file is
-// in it, or, without a marker's name, once it is there under its name. One thread of its own; never writes or removes
-// anything.
+// Looks for new versions in a directory. Each is a directory, or a link to one. It is complete once a marker file is in
+// it, or, if no marker is named, as soon as it is there. One thread of its own; never writes or removes anything.
 
 #include "apps/node/service/file_system_look.hpp"
 
@@ -20,34 +19,34 @@ namespace ckpt::apps {
 
 struct watch_options {
   std::filesystem::path directory; ///< empty: nothing is watched
-  std::string marker;              ///< name of the file that says that a version is complete; may be empty
+  std::string marker;              ///< file that marks a complete version; empty: none is needed
 };
 
 /// A complete version.
 struct seen_version {
   std::filesystem::path path;
   std::string name;
-  std::int64_t completed = 0; ///< when, in units of the file system's clock
+  std::int64_t completed = 0; ///< time of completion, in units of the file system's clock
 };
 
-/// The newest complete version in the directory, if there is one. Names that begin with a point are not looked at. Throws
+/// The newest complete version in the directory, if there is one. Skips names that begin with a dot. Throws
 /// std::filesystem::filesystem_error.
 [[nodiscard]] std::optional<seen_version> find_newest(const watch_options& options);
 
 class watcher {
 public:
-  /// Calls `came`, on the watcher's thread, for each version that is newer than all before it, once for each name, and again
-  /// until that returns true. Those that were overtaken meanwhile are skipped.
+  /// Calls `came` on the watcher's thread for each version that is newer than all before it, once for each name, and again
+  /// while it throws or returns false. Versions that were overtaken meanwhile are skipped.
   watcher(watch_options options, std::function<bool(const seen_version&)> came);
 
 private:
   [[nodiscard]] bool is_news(const seen_version& seen) const;
   void look(const watch_options& options, const std::function<bool(const seen_version&)>& came);
 
-  // The watcher's thread's.
+  // Used on the watcher's thread alone.
   file_system_look<std::optional<seen_version>> look_;
-  std::optional<seen_version> last_; ///< that was taken
-  std::set<std::string> names_;      ///< of all that were
+  std::optional<seen_version> last_; ///< that `came` accepted
+  std::set<std::string> names_;      ///< of all versions that it accepted
   std::jthread thread_;
 };
 
