@@ -50,15 +50,15 @@ namespace {
     open = [members, is_local = io::is_loopback(options.place.master_addr)] {
       gpu::fabric_options fabric;
       if (is_local)
-        fabric.network_devices = "lo"; // All hosts are this one: nobody else needs to find a port.
+        fabric.network_devices = "lo"; // All hosts are this machine: no port is open to others.
       fabric.report_stranger = [](const std::string& line) { spdlog::warn("{}", line); };
       return std::make_unique<gpu::fabric_collective>(members, std::move(fabric));
     };
   return std::make_shared<actors::host_resources>(std::move(devices), std::move(open));
 }
 
-/// All that are wanted from the first on, or the one that a launcher of one process per device means. If it
-/// shows each process that one alone (Slurm's --gpus-per-task does), it is the first of those to be seen.
+/// As many GPUs as wanted, from number 0 on; with one process per device, the GPU of its local rank. A
+/// process that sees only its own GPU (Slurm's --gpus-per-task does that) takes number 0.
 [[nodiscard]] std::vector<std::uint32_t> gpu_numbers(const node_options& options) {
   std::vector<std::uint32_t> numbers(options.layout.devices_per_host);
   const auto first = options.place.local_rank.value_or(0);

@@ -22,8 +22,8 @@ struct system_config : caf::actor_system_config {
     add_message_types<caf::id_block::ckpt_cluster>();
     add_message_types<caf::id_block::ckpt_membership>();
     add_message_types<caf::id_block::ckpt_peers>();
-    // Scheduled are node, conductor and coordinator, and a source for each version that is offered, which ticks while
-    // somebody takes it; the data path has its own threads.
+    // These threads run the control plane: node, conductor, coordinator, roster or member, and a source for each
+    // offered version, which ticks while a host takes it. The data path has its own threads.
     set("scheduler.max-threads", std::size_t{4});
     if (options.layout.hosts > 1 || options.peers.is_used())
       load<caf::io::middleman>();
@@ -36,10 +36,10 @@ struct actor_runtime::parts {
   explicit parts(const node_options& options) : config{options}, network{options}, system{config} {}
   parts(const parts&) = delete;
   parts& operator=(const parts&) = delete;
-  ~parts() { network.close(); } // Before the system ends, which would wait for whoever is silent.
+  ~parts() { network.close(); } // Before the system ends, which would wait for silent hosts.
 
   system_config config;
-  control_network network; ///< outlives the system: what is said last still has to go out
+  control_network network; ///< outlives the system: the last messages still have to go out
   caf::actor_system system;
 };
 

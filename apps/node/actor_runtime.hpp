@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The actor system of this process, and its links to those of the other hosts. Lives as long as the process.
+// The actor system of this process, and its links to those of the other hosts. A process makes one.
 
 #include "apps/node/command_line.hpp"
 

@@ -36,7 +36,7 @@ constexpr auto log_every = 10s;
   return set;
 }
 
-/// What the update is doing: before the workers take buckets, what has been read ahead of them.
+/// The state of the update; before the workers take buckets, the bytes that were read ahead.
 [[nodiscard]] std::string describe_now(const actors::update& update, double seconds) {
   const auto done = update.acknowledged_bytes.load();
   const auto all = update.checkpoint.tensor_bytes;
@@ -60,7 +60,7 @@ constexpr auto log_every = 10s;
   return ::poll(&asked, 1, 0) != 0;
 }
 
-/// Shows it in place of what was shown before, on a terminal that takes it: output may be held (^S).
+/// Rewrites the terminal's line, unless the terminal takes no output (^S).
 void show(const std::string& now) {
   if (pollfd terminal{STDERR_FILENO, POLLOUT, 0}; ::poll(&terminal, 1, 0) == 1)
     std::fprintf(stderr, "\r\033[K%s", now.c_str());

@@ -17,8 +17,8 @@
 
 namespace ckpt::apps {
 
-/// Blocks SIGINT and SIGTERM in this thread and those that it starts, so that a wait can receive them. They stay
-/// blocked: one that comes when the verdict is out must not end the process with another status.
+/// Blocks SIGINT and SIGTERM in this thread and those that it starts, so that a wait can receive them. They
+/// stay blocked: a signal after the verdict must not end the process with another status.
 class signal_guard {
 public:
   signal_guard();
@@ -36,7 +36,7 @@ private:
   mutable std::atomic<bool> has_come_ = false;
 };
 
-/// Calls `come` at the first signal, on a thread of its own, as long as it lives.
+/// While it lives, waits for the first signal on a thread of its own, and calls `come` there.
 class signal_watch {
 public:
   /// `signals` outlives it.
@@ -46,12 +46,12 @@ public:
   ~signal_watch() noexcept;
 
 private:
-  io::fd stop_; ///< readable once it is over
+  io::fd stop_; ///< readable once the watch ends
   std::thread thread_;
 };
 
-/// On a terminal it rewrites one line (bytes, rate, time left), elsewhere it logs a line every few seconds.
-/// The first signal calls `interrupt`, the second `abandon`: wait for nothing more.
+/// Shows the progress: rewrites one line on a terminal (bytes, rate, time left), elsewhere logs a line every ten
+/// seconds. The first signal calls `interrupt`. Each later one calls `abandon`: nothing is to be waited for.
 class attendant {
 public:
   using end_handler = std::function<void(actors::cause)>;

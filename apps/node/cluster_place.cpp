@@ -42,7 +42,7 @@ std::string check_address(std::string_view name, std::string address) {
   return address;
 }
 
-/// Variables that have to be there and to hold numbers, with the reason for the message when one is not.
+/// Reads variables that must be set. `because` tells in messages why one that is not set is needed.
 class variables {
 public:
   variables(const environment& look_up, std::string because)
@@ -166,7 +166,7 @@ cluster_place place_by_slurm(const environment& look_up, bool needs_address) {
   return place;
 }
 
-/// torchrun's own agent listens on MASTER_PORT for as long as the processes run, if it says so: number 0
+/// torchrun's agent may listen on MASTER_PORT as long as the processes run. A variable says so; host 0 then
 /// takes the next port.
 std::uint16_t torchrun_port(const environment& look_up) {
   const auto value = look_up("MASTER_PORT");

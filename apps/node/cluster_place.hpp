@@ -43,9 +43,9 @@ struct cluster_place {
   std::string source = "one host";         ///< "flags", "Slurm", "torchrun", "one host": for the log
 };
 
-/// Order of precedence: --nnodes; torchrun where it runs as a task of Slurm; Slurm; torchrun; one host.
-/// --master-addr and --master-port override a launcher's values. Throws std::invalid_argument with a sentence
-/// that names the flag or the variable.
+/// Order of precedence: --nnodes; torchrun itself, also inside a Slurm step; Slurm; RANK and WORLD_SIZE
+/// alone; one host. --master-addr and --master-port override a launcher's values. Throws
+/// std::invalid_argument with a sentence that names the flag or the variable.
 [[nodiscard]] cluster_place find_place(const cluster_flags& flags, const environment& look_up);
 
 } // namespace ckpt::apps

@@ -46,7 +46,7 @@ Examples:
   srun --ntasks-per-node=1 ckpt-actor-node --checkpoint-path /models/Qwen3-8B --inference-parallel-size 8 \
                   --tls-ca ca.pem --tls-cert node.pem --tls-key node.key)";
 
-/// Larger sizes are minus signs, and would overflow what is computed with them.
+/// Larger sizes are negative numbers by mistake, and would overflow in computations.
 constexpr std::uint64_t size_max = std::uint64_t{1} << 50;
 
 void require_size(std::uint64_t bytes, const char* flag) {
@@ -105,7 +105,7 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
   return peers;
 }
 
-/// Who else is there. Devices are counted per host: all hosts have as many.
+/// The layout of the cluster. All hosts have the same number of devices.
 [[nodiscard]] actors::cluster_layout lay_out(const raw_options& raw, const cluster_place& place) {
   actors::cluster_layout layout;
   layout.hosts = place.hosts;
@@ -121,8 +121,8 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
   return layout;
 }
 
-/// The servers of the engines that this host leads, out of one for each of them or one for each of the
-/// cluster.
+/// The servers of the engines that this host leads. --endpoint names one for each of these, or one for each
+/// engine of the cluster.
 [[nodiscard]] std::vector<io::http_endpoint> choose_endpoints(const raw_options& raw,
                                                               const actors::cluster_layout& layout) {
   if (!raw.uds.empty() && raw.endpoints.size() > 1)
@@ -163,7 +163,7 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
 }
 
 [[nodiscard]] std::chrono::milliseconds milliseconds(double seconds) {
-  if (!std::isfinite(seconds)) // It passes every check of a range.
+  if (!std::isfinite(seconds)) // NaN passes every range check.
     throw std::invalid_argument{"a time has to be a number of seconds"};
   return std::chrono::milliseconds{static_cast<std::int64_t>(seconds * 1000)};
 }
@@ -244,7 +244,7 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
   return options;
 }
 
-/// An empty value is a variable that was not set, and must not turn off what was asked for.
+/// An empty value comes from a shell variable that is not set. It must not turn the flag off.
 void refuse_empty_files(const CLI::App& app) {
   for (const auto* flag : {"--report", "--prove-against", "--api-key-file", "--tls-ca", "--tls-cert",
                            "--tls-key", "--save-metas-file", "--load-metas-file"})

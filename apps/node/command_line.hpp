@@ -32,12 +32,12 @@ struct network_options {
   [[nodiscard]] bool is_encrypted() const { return !tls_ca.empty(); }
 };
 
-/// Weights in the memory of hosts, for hosts that join.
+/// Weights that move from the memory of hosts to hosts that join.
 struct peer_options {
-  std::optional<report_file> save_metas_file;  ///< offer them, and write this
-  std::optional<io::metas> sources;            ///< of --load-metas-file: take them from there
-  std::string address;                         ///< where to offer them; empty: found out
-  std::uint64_t send_bytes_per_second_max = 0; ///< 0: as fast as it goes
+  std::optional<report_file> save_metas_file;  ///< set: this host offers its weights, and writes this
+  std::optional<io::metas> sources;            ///< from --load-metas-file: take the weights from there
+  std::string address;                         ///< of the offer; empty: peers.cpp finds it
+  std::uint64_t send_bytes_per_second_max = 0; ///< 0: no limit
 
   [[nodiscard]] bool is_used() const { return save_metas_file.has_value() || sources.has_value(); }
 };
@@ -56,7 +56,7 @@ struct node_options {
   std::optional<report_file> report;
   std::filesystem::path prove_against; ///< an earlier report; empty: none
   bool doctor = false;                 ///< examine the engines, see doctor.hpp
-  bool is_answered = false;            ///< the user has agreed that this interrupts serving
+  bool is_answered = false;            ///< --yes: the user agrees that serving is interrupted
   bool dry_run = false;
   peer_options peers;
   std::optional<service_options> service; ///< set for a process that stays and makes many updates
@@ -64,11 +64,11 @@ struct node_options {
 };
 
 struct command_line {
-  std::optional<node_options> options; ///< nothing when there is nothing to run: help, version or a mistake
+  std::optional<node_options> options; ///< absent after --help, --version or a mistake
   int exit_status = 0;
 };
 
-/// Parses and checks the arguments; prints help, version or what is wrong itself.
+/// Parses and checks the arguments. Prints help, version or the mistake.
 [[nodiscard]] command_line parse_command_line(int argc, const char* const* argv);
 
 } // namespace ckpt::apps

@@ -25,13 +25,13 @@ namespace {
   return actors::tls_identity{network.tls_ca, network.tls_cert, network.tls_key};
 }
 
-/// CAF's own actor for its protocol between processes. It is told of connections in the way in which CAF's
-/// middleman, and its tests, tell it.
+/// CAF's actor for its protocol between processes. It gets connections in the messages that CAF's own
+/// middleman, and CAF's tests, send it.
 [[nodiscard]] caf::actor broker_of(caf::actor_system& system) {
   return system.middleman().named_broker<caf::io::basp_broker>(caf::atom("BASP"));
 }
 
-/// Whoever is let in gets `whom`.
+/// Hands a connection to CAF, which offers it `whom`.
 [[nodiscard]] actors::gate::let_in show(caf::actor_system& system, const caf::strong_actor_ptr& whom,
                                         std::uint16_t port) {
   return [&system, broker = broker_of(system), port, whom](io::fd guest) {
@@ -74,8 +74,8 @@ void control_network::publish(caf::actor_system& system, const caf::strong_actor
     try {
       gate_ = std::make_unique<actors::gate>(gate, let_in);
     } catch (const std::exception&) {
-      // The address that others know this host by need not be one of its own. Unprotected ports stay where
-      // they are.
+      // Others may know this host by an address that it does not have: then it listens at all that it has. A
+      // loopback address is never replaced: its port may lack TLS.
       if (io::is_loopback(place.master_addr))
         throw;
       gate.address.clear();

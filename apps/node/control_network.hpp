@@ -20,18 +20,19 @@ class control_network {
 public:
   explicit control_network(const node_options& options) : options_{options} {}
 
-  /// On host 0: lets the other hosts reach `whom`, a coordinator or a roster. Throws when it cannot listen.
+  /// On host 0: lets the other hosts reach `whom`, a coordinator or a roster. Throws std::runtime_error when it
+  /// cannot listen.
   void publish(caf::actor_system& system, const caf::strong_actor_ptr& whom);
 
-  /// Lets hosts that join reach `source` at a port of `address`, one of this host's, as long as the gate is there. Throws
-  /// when it cannot listen.
+  /// Lets hosts that join reach `source`, until the gate is destroyed: at a free port of `address`, which is one of this
+  /// host's. Throws std::runtime_error when it cannot listen.
   [[nodiscard]] std::unique_ptr<actors::gate>
   offer(caf::actor_system& system, const caf::strong_actor_ptr& source, const std::string& address) const;
 
-  /// How it connects to other hosts.
+  /// The way to connect to other hosts.
   [[nodiscard]] actors::outside_line outside_line(caf::actor_system& system);
 
-  /// Accepts nobody any more, and drops its references to actors. Call it before the actor system ends.
+  /// Lets no more hosts in, and ends connections within a second. Call it before the actor system ends.
   void close();
 
 private:

@@ -36,7 +36,7 @@ void require(const io::engine_answer& answer) {
     throw std::runtime_error{answer.why};
 }
 
-/// What the parameters of one rank say after the update.
+/// The parameters of one rank that are not proved right after the update.
 struct findings {
   std::vector<std::string_view> unreached; ///< as random as before
   std::vector<std::string_view> otherwise; ///< not as the engine sets them itself
@@ -63,7 +63,7 @@ struct findings {
   return found;
 }
 
-/// Both kinds of what is wrong; empty when nothing is.
+/// Names the parameters that are wrong, of both kinds; empty when none is.
 [[nodiscard]] std::string describe_wrong(const findings& found) {
   std::string text;
   if (!found.unreached.empty())
@@ -73,7 +73,7 @@ struct findings {
   return text;
 }
 
-/// What is wrong with an engine's parameters, and what cannot be told. Both in words, or empty.
+/// The result for one engine, in words: wrong parameters, and unknown ones. Each may be empty.
 struct summary {
   std::string wrong;
   std::string unknown;
@@ -93,7 +93,7 @@ struct summary {
     if (const auto text = describe_wrong(found); !text.empty())
       wrong.add(rank, text);
     known += loaded[rank].size() - found.untouched.size();
-    // A few buffers may be left out; where it is most of it, nothing worth the name is proved.
+    // A few buffers may be left out. When most parameters are, nothing is proved.
     if (found.untouched.size() * 2 > loaded[rank].size())
       wrong.add(rank, "the engine did not overwrite " + std::to_string(found.untouched.size()) + " of "
                           + std::to_string(loaded[rank].size())
@@ -144,7 +144,7 @@ cause doctor::begin() {
   return {};
 }
 
-/// Everything that can fail while the engines still have their weights.
+/// Does everything that can fail, while the engines still have their weights.
 void doctor::examine() {
   for (std::size_t engine = 0; engine < engines_.size(); ++engine)
     try {
@@ -158,14 +158,14 @@ void doctor::examine() {
     pause(engine);
 }
 
-/// From here on only an update helps: what fails is said, and the rest goes on.
+/// From here on only an update helps, so a failure is logged, and the other engines go on.
 void doctor::overwrite() {
   may_be_interrupted_ = false;
   for (std::size_t engine = 0; engine < engines_.size(); ++engine) {
     auto& one = engines_[engine];
     const auto& url = options_.update.endpoints[engine].url;
     try {
-      one.is_overwritten = true; // Whatever it answers.
+      one.is_overwritten = true; // Whatever it answers: some weights may be gone.
       spdlog::info("engine {}: overwriting {} parameters with random numbers", url,
                    io::count_parameters(one.loaded));
       require(one.api->judge_overwrite(ask(engine, one.api->overwrite_request().value())));
@@ -186,7 +186,7 @@ void doctor::pause(std::size_t engine) {
   require(one.api->judge_pause(ask(engine, *request)));
 }
 
-/// It has begun nothing that must not go on.
+/// The engines still have their weights, so they can serve again.
 void doctor::resume() noexcept {
   for (std::size_t engine = 0; engine < engines_.size(); ++engine)
     try {

@@ -32,8 +32,8 @@ public:
   /// Both outlive it.
   doctor(const node_options& options, const signal_guard& signals);
 
-  /// Pauses the engines and overwrites their weights, so that only an update helps. On failure before that it
-  /// resumes them and returns the cause.
+  /// Pauses the engines and overwrites their weights: from then on only an update helps. On failure before
+  /// the first overwrite it resumes them and returns the cause.
   [[nodiscard]] actors::cause begin();
 
   /// Adds to the verdict the parameters that the update has not reached, or has set to something else.
@@ -45,7 +45,7 @@ private:
     bool is_paused = false;
     bool is_overwritten = false;
     io::engine_checksums loaded;      ///< by the engine itself
-    io::engine_checksums overwritten; ///< empty when it did not say
+    io::engine_checksums overwritten; ///< empty when the engine did not report it
   };
 
   void examine();

@@ -2,8 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The flags of ckpt-actor-node, their defaults, and what --help says of them. command_line.cpp checks what they say
-// together.
+// The flags of ckpt-actor-node, their defaults and their --help. command_line.cpp checks them together.
 
 #include "apps/node/cluster_place.hpp"
 #include "apps/node/command_line.hpp"
@@ -20,7 +19,7 @@ class App;
 
 namespace ckpt::apps {
 
-/// What the flags say before it is checked as a whole.
+/// The flags as given, each checked alone.
 struct raw_options {
   std::string update_method = "broadcast";
   std::string checkpoint_path;

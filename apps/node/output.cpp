@@ -58,7 +58,7 @@ void output::print(std::string_view result) const { results_->info("{}", result)
 bool output::finish() noexcept {
   if (!writer_)
     return true;
-  // The last owner of the writer waits for it: for ever, if nobody reads. On the heap: it outlives this call then.
+  // The writer's last owner waits for it, for ever if nobody reads: on the heap, it may outlive this call.
   auto* const kept = new (std::nothrow) std::shared_ptr{std::exchange(writer_, nullptr)};
   if (kept == nullptr)
     return false;
@@ -70,7 +70,7 @@ bool output::finish() noexcept {
       written.set_value();
     }}.detach();
     return end.wait_for(finish_max) == std::future_status::ready;
-  } catch (const std::system_error&) { // No thread: whoever asks ends the process at once.
+  } catch (const std::system_error&) { // No thread: the caller ends the process at once.
     return false;
   }
 }

@@ -28,8 +28,8 @@ public:
 
   void print(std::string_view result) const;
 
-  /// Waits up to two seconds until everything is written: false when somebody does not read. No output after
-  /// that.
+  /// Waits up to two seconds until everything is written. False when a reader does not read. Call it last: no
+  /// output after it.
   [[nodiscard]] bool finish() noexcept;
 
 private:

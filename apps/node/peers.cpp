@@ -37,7 +37,7 @@ using actors::ec;
 /// For messages.
 constexpr auto name_of_table = "the table of the hosts of --load-metas-file";
 
-/// How long it is tried to reach sources without which there is no joining: a network may have been away for a moment.
+/// How long to retry sources whose bytes nobody else has: a network may be away for a moment.
 constexpr auto unreachable_max = std::chrono::seconds{5};
 constexpr auto ask_again_wait = std::chrono::milliseconds{500};
 
@@ -47,30 +47,30 @@ constexpr auto describe_max = std::chrono::seconds{60};
 [[nodiscard]] gpu::fabric_options network_for(bool is_local) {
   gpu::fabric_options network;
   if (is_local)
-    network.network_devices = "lo"; // Nobody else needs to find a port.
+    network.network_devices = "lo"; // No port is open to others.
   network.report_stranger = [](const std::string& what) { spdlog::info("{}", what); };
   return network;
 }
 
-/// Where hosts that join reach this one.
+/// The address at which hosts that join reach this one.
 [[nodiscard]] std::string own_address(const node_options& options) {
   if (!options.peers.address.empty())
     return options.peers.address;
   if (options.place.hosts == 1)
-    return "127.0.0.1"; // Nobody else, unless told otherwise.
+    return "127.0.0.1"; // Open to nobody else without --peer-address.
   if (options.place.host == 0)
     return options.place.master_addr;
   return io::address_towards(options.place.master_addr, options.place.master_port);
 }
 
-/// A source that said what it has, or the sentence why it is not one.
+/// A source that described its share, or the reason why it cannot be one.
 struct answer {
   std::optional<actors::known_source> source;
   actors::weights_table table; ///< empty unless it was asked for
   std::string why;
 };
 
-/// What is wrong with what a source says of itself; usually nothing.
+/// The reason not to take weights from a source, by its own description; usually empty.
 [[nodiscard]] std::string doubt(const actors::peer_share& share, const io::metas& metas,
                                 const io::metas_host& host) {
   if (share.failed.code != ec::none)
@@ -81,7 +81,7 @@ struct answer {
   return {};
 }
 
-/// Waits until `deadline`, or until this process is told to end.
+/// Asks one source for its share. Waits until `deadline`, or until this process is told to end.
 [[nodiscard]] answer ask(caf::scoped_actor& self, const actors::outside_line& line, const io::metas& metas,
                          const io::metas_host& host, bool wants_table,
                          actors::meter::clock::time_point deadline) {
@@ -102,7 +102,7 @@ struct answer {
   self->receive_while([&] { return !is_over; })(
       [&](actors::peer_share& share) {
         if (self->current_sender() == nullptr || self->current_sender()->address() != actor.address())
-          return; // Of one that was given up.
+          return; // From a source that was given up.
         is_over = true;
         result.why = doubt(share, metas, host);
         if (!result.why.empty())
@@ -130,7 +130,7 @@ void require_sane_sizes(const actors::weights_table& table) {
     throw io::checkpoint_error{name_of_table, "has sizes of buckets or chunks that cannot be"};
 }
 
-/// What the sources' files hold, and the plan for this cluster. Throws what is wrong with it.
+/// Makes a version from the sources' tables, with the plan for this cluster. Throws when the tables are unsound.
 [[nodiscard]] actors::weights_version plan_from(actors::weights_table table, const io::metas& metas,
                                                 node_options& options) {
   actors::weights_version version;
@@ -144,7 +144,7 @@ void require_sane_sizes(const actors::weights_table& table) {
     known.path = version.checkpoint.path / std::filesystem::path{file.name}.filename();
     known.bytes = file.bytes;
     known.data_offset = file.data_offset;
-    known.content_digest = content; // So hosts of one cluster that were given different files find out.
+    known.content_digest = content; // Shows that hosts of one cluster were given different metas files.
   }
   version.checkpoint.tensors = std::move(table.tensors);
   version.checkpoint.tensor_bytes = table.tensor_bytes;
@@ -165,7 +165,7 @@ void require_sane_sizes(const actors::weights_table& table) {
   return version;
 }
 
-/// Where the first bytes are that none of the sources has; usually empty.
+/// File and offset of the first bytes that no source has; usually empty.
 [[nodiscard]] std::string missing_bytes(const actors::weights_version& version,
                                         const std::vector<actors::known_source>& sources,
                                         const actors::cluster_layout& layout) {
@@ -188,7 +188,7 @@ public:
       : line_{runtime.network().outside_line(runtime.system())}, metas_{metas}, deadline_{deadline},
         why_(metas.hosts.size()), is_there_(metas.hosts.size()) {}
 
-  /// Asks those that are not there yet. Returns early when this process is told to end.
+  /// Asks the hosts that have not answered yet. Returns early when this process is told to end.
   void ask_the_missing(caf::scoped_actor& self, const signal_guard& signals) {
     for (std::size_t index = 0; index < metas_.hosts.size() && !signals.has_come(); ++index) {
       if (is_there_[index])
@@ -208,7 +208,7 @@ public:
   [[nodiscard]] const actors::weights_table& table() const noexcept { return table_; }
   [[nodiscard]] bool are_all_there() const { return std::ranges::all_of(is_there_, std::identity{}); }
 
-  /// "; node1 at 10.0.0.1:4711: Connection refused", for each that is not there.
+  /// "; node1 at 10.0.0.1:4711: Connection refused", for each host that has not answered.
   [[nodiscard]] std::string describe_missing() const {
     std::string text;
     for (std::size_t index = 0; index < metas_.hosts.size(); ++index)
@@ -228,7 +228,7 @@ private:
   std::vector<bool> is_there_;
 };
 
-/// For what this host takes, which it offers afterwards.
+/// Memory for this host's share, which it offers after the update.
 [[nodiscard]] std::shared_ptr<io::resident_chunks> room_for(const actors::weights_version& version,
                                                             const std::vector<actors::known_source>& sources,
                                                             const actors::cluster_layout& layout) {

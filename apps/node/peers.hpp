@@ -22,17 +22,17 @@ namespace ckpt::apps {
 /// Offers this host's share of a version while it lives.
 class share_offer {
 public:
-  /// `version` has its `resident`. Listens; nobody gets anything before know() is called. Throws
+  /// `version` has its `resident`. Listens, but gives nobody anything before know() is called. Throws
   /// std::runtime_error when it cannot listen.
   share_offer(actor_runtime& runtime, const node_options& options, const actors::version_ptr& version);
   share_offer(const share_offer&) = delete;
   share_offer& operator=(const share_offer&) = delete;
   ~share_offer() noexcept;
 
-  /// Where it is, and what: for the metas file.
+  /// The address and the digests of the share, for the metas file.
   [[nodiscard]] const actors::peer_offer& described() const noexcept { return described_; }
 
-  /// From now on, whoever knows `secret` is let in. Any thread.
+  /// From now on, a host that knows `secret` gets weights. Any thread.
   void know(std::string secret) { secret_->set(std::move(secret)); }
   [[nodiscard]] std::string secret() const { return secret_->get(); }
 
@@ -43,12 +43,12 @@ private:
   actors::peer_offer described_;
 };
 
-/// What host 0 writes to the file of --save-metas-file after a successful update.
+/// The content of --save-metas-file after a successful update, on host 0. Throws when a host offers nothing.
 [[nodiscard]] io::metas metas_of(const node_options& options, const actors::update_verdict& verdict,
                                  const std::string& secret);
 
-/// Reaches the hosts of `options.peers.sources`, and plans what this host takes from them. Puts the sizes of their plan
-/// into `options`. Takes at most --timeout. Throws nothing.
+/// Reaches the hosts of `options.peers.sources`, and plans from their tables. Puts their path, sizes and patterns into
+/// `options`. Takes about --timeout at most. Errors are in the result.
 [[nodiscard]] opened_version join(actor_runtime& runtime, node_options& options, const signal_guard& signals);
 
 } // namespace ckpt::apps

@@ -42,7 +42,7 @@ private:
   cause why_;
 };
 
-/// Runs `work`; what it throws ends the run with code `otherwise`, unless the exception says better.
+/// Runs `work`. An exception ends the run, with code `otherwise` unless the exception has a better one.
 template <class Function>
 auto step(ec otherwise, Function work) {
   try {
@@ -76,7 +76,7 @@ auto step(ec otherwise, Function work) {
   return locks;
 }
 
-/// Hosts compare what is in their files; meanwhile devices are opened. Nothing where there is one host.
+/// Samples the files' content, which hosts compare, while devices are opened. Does nothing on one host.
 [[nodiscard]] std::future<std::vector<std::uint64_t>> begin_sampling(const node_options& options,
                                                                      const io::checkpoint& checkpoint) {
   if (options.layout.hosts == 1)
@@ -86,7 +86,7 @@ auto step(ec otherwise, Function work) {
   });
 }
 
-/// Waits for them. Throws early_end.
+/// Waits for the samples. Throws early_end.
 void take_samples(std::future<std::vector<std::uint64_t>> content, io::checkpoint& checkpoint) {
   if (!content.valid())
     return;
@@ -95,12 +95,12 @@ void take_samples(std::future<std::vector<std::uint64_t>> content, io::checkpoin
     checkpoint.files[file].content_digest = digests[file];
 }
 
-/// Beside rings and staging memory.
+/// The memory of a run beside rings and staging memory.
 constexpr std::uint64_t memory_of_all = 64 << 20;
 
 [[nodiscard]] needed_resources needs_of(const node_options& options, const io::checkpoint& checkpoint,
                                         const io::bucket_plan& plan) {
-  // Counted in the program; a few more do no harm.
+  // Counted in the running program; a few too many do no harm.
   constexpr std::uint64_t threads_of_all = 19, threads_of_device = 3;
   constexpr std::uint64_t descriptors_of_all = 40, descriptors_of_file = 3, descriptors_of_device = 6;
   const std::uint64_t devices = options.layout.devices_per_host;
@@ -116,7 +116,7 @@ constexpr std::uint64_t memory_of_all = 64 << 20;
     needs.threads += 2; // for connections, and for the resolver
     needs.descriptors += 8;
   }
-  if (options.layout.hosts > 1 && options.layout.host == 0) { // Where the others come to: see network_thread.
+  if (options.layout.hosts > 1 && options.layout.host == 0) { // The others connect to it: see network_thread.
     needs.descriptors +=
         actors::gate_for_hosts(options.layout.hosts).strangers_max + 3 * options.layout.hosts;
     needs.memory_bytes += (128u << 10) * std::uint64_t{options.layout.hosts};
@@ -129,7 +129,7 @@ constexpr std::uint64_t memory_of_all = 64 << 20;
   return needs;
 }
 
-/// Time since it was asked the last time.
+/// The time since the last call of seconds().
 class stopwatch {
 public:
   [[nodiscard]] double seconds() {
@@ -141,7 +141,7 @@ private:
   actors::meter::clock::time_point last_ = actors::meter::clock::now();
 };
 
-/// What is in the files, and the order in which it travels. Throws early_end.
+/// Reads the headers, and plans the order in which the tensors travel. Throws early_end.
 [[nodiscard]] actors::weights_version read_headers(const node_options& options) {
   actors::weights_version read;
   read.checkpoint = step(ec::checkpoint_invalid, [&] {
@@ -157,10 +157,10 @@ private:
   return read;
 }
 
-/// What is kept in memory may have been there for days: compared while engines still serve. Throws early_end.
+/// Compares kept memory, maybe days old, with its checksums, while engines still serve. Throws early_end.
 void require_intact(const actors::weights_version& kept) {
   constexpr auto trusted_time = 1min;
-  if (!kept.resident || kept.source) // What comes from other hosts is compared when it comes.
+  if (!kept.resident || kept.source) // Bytes from other hosts are compared when they come.
     return;
   if (actors::meter::clock::now() - kept.resident->intact_at() < trusted_time)
     return;
@@ -184,7 +184,7 @@ void describe(const actors::weights_version& read) {
                checkpoint.files.size(), read.plan.buckets.size());
 }
 
-/// Too little memory is no usage error. Throws early_end.
+/// Opens devices, rings and staging memory. Too little memory is no usage error. Throws early_end.
 [[nodiscard]] actors::startup_report begin_run(const node_options& options, const io::bucket_plan& plan,
                                                std::shared_ptr<actors::host_resources>& resources) {
   stopwatch watch;
@@ -242,7 +242,7 @@ void pin_kept(actors::weights_version& version, const std::shared_ptr<actors::ho
   const auto chunks = version.resident;
   if (!chunks || chunks->memory().empty() || !resources->pin(chunks->memory()))
     return;
-  // Unpinned before it is unmapped.
+  // The last owner unpins the memory before it is unmapped.
   version.resident = {
       chunks.get(), [chunks, resources](const io::resident_chunks*) { resources->unpin(chunks->memory()); }};
 }

@@ -23,11 +23,11 @@ struct prepared_update {
   actors::cause failed; ///< set: `update` cannot run, and only serves the report
 };
 
-/// For a process that makes one update. Throws nothing: errors are in the result. A dry run writes the plan
-/// to standard output and returns no update. `stop` ends the reading of a share that is to be offered.
+/// Prepares the only update of a process. Errors are in the result. A dry run writes the plan to standard
+/// output and returns no update. `stop` ends the reading of a share that is to be offered.
 [[nodiscard]] prepared_update prepare(const node_options& options, const std::stop_token& stop = {});
 
-/// Opens the devices unless they are open. Returns why they cannot be had, or ec::none.
+/// Opens the devices unless they are open. Returns the reason if they cannot be opened, else ec::none.
 [[nodiscard]] actors::cause open_resources(const node_options& options,
                                            std::shared_ptr<actors::host_resources>& resources);
 
@@ -35,10 +35,10 @@ struct prepared_update {
 void keep_in_memory(actors::weights_version& version, const node_options& options,
                     std::uint64_t bytes_per_second_max, const std::stop_token& stop);
 
-/// Pins what `version` keeps in memory, if it does, for as long as it is kept: the devices copy from there.
+/// Pins the memory of `version`, if it keeps any, until that is freed: the devices copy from there.
 void pin_kept(actors::weights_version& version, const std::shared_ptr<actors::host_resources>& resources);
 
-/// One that says why there is none.
+/// A result without an update. Logs `why`.
 [[nodiscard]] prepared_update nothing_prepared(const node_options& options, const actors::cause& why);
 
 /// A version that several updates may use; or why there is none.
@@ -47,11 +47,11 @@ struct opened_version {
   actors::cause failed{};
 };
 
-/// Reads all headers, and plans. Throws nothing.
+/// Reads all headers, plans, and with several hosts samples the content. Errors are in the result.
 [[nodiscard]] opened_version open_version(const node_options& options);
 
-/// For a process that makes several updates, one at a time: an update to `version` with `resources`, which
-/// are opened if they are null. Throws nothing.
+/// Prepares one of several updates of a process, to `version`. Opens `resources` if they are null. Compares
+/// kept memory with its checksums, unless that was done within the last minute. Errors are in the result.
 [[nodiscard]] prepared_update prepare(const node_options& options, const actors::version_ptr& version,
                                       std::shared_ptr<actors::host_resources>& resources);
 

@@ -26,8 +26,8 @@ using namespace actors; // All of it is about them.
   return json::object{{"mode", account.pause}, {"seconds", account.pause_seconds}};
 }
 
-/// Null when there is none. Of engines that other hosts lead the checksums are
-/// not known here: this host names its own ones first, and this is engine number `index`.
+/// Null when there is none. Checksums are known only for the engines that this host leads. The verdict has
+/// those first, so `index` is their number here.
 [[nodiscard]] json::value describe_proof(const engine_proof& proof, std::size_t index,
                                          const update& context) {
   if (proof.parameters == 0)
@@ -85,7 +85,7 @@ using namespace actors; // All of it is about them.
   return stages;
 }
 
-/// Of the host that took longest: the others waited for it.
+/// The longest time of any host for each step: the others waited for it.
 [[nodiscard]] json::object describe_startup(const std::vector<host_verdict>& hosts) {
   startup_report slowest;
   for (const auto& host : hosts) {
@@ -175,7 +175,7 @@ void make_valid(json::value& part) {
   return "\n  paused (" + account.pause + ") for " + text;
 }
 
-/// A failure that says nothing of the engines here.
+/// True for a failure that no engine of the verdict had.
 [[nodiscard]] bool is_elsewhere(const update_verdict& verdict) {
   return verdict.first_cause.code != ec::none
          && std::ranges::all_of(verdict.engines, [](const auto& engine) { return engine.why.empty(); });

@@ -27,13 +27,13 @@ namespace fs = std::filesystem;
   throw std::invalid_argument{std::string{flag} + " " + path.string() + ": " + why};
 }
 
-/// The way to what this process has open already: somebody else's file, if it is one.
+/// True for the path of an open descriptor. A file behind it is somebody else's: never replace it.
 [[nodiscard]] bool is_an_open_descriptor(const fs::path& path) {
   const auto text = path.lexically_normal().string();
   return text.starts_with("/proc/") || text.starts_with("/dev/fd/") || text.starts_with("/dev/std");
 }
 
-/// A name that nobody else has: processes in containers have the same numbers.
+/// A random name beside `path`. A process id would not do: containers reuse the same ids.
 [[nodiscard]] fs::path beside(const fs::path& path) {
   std::random_device random;
   std::array<char, 24> text{};
@@ -41,7 +41,7 @@ namespace fs = std::filesystem;
   return path.string() + text.data();
 }
 
-/// Where links lead to, also where nothing is yet; no further than to what this process has open.
+/// Follows links, also to a file that is not there yet, but not through an open descriptor.
 [[nodiscard]] fs::path behind_links(fs::path path) {
   constexpr int links_max = 40;
   std::error_code none;
@@ -50,7 +50,7 @@ namespace fs = std::filesystem;
   return path;
 }
 
-/// A pipe is full: whoever reads from it gets a while.
+/// Gives the reader of a full pipe ten seconds.
 void wait_for_reader(int file, const fs::path& path) {
   constexpr int patience_ms = 10'000;
   pollfd pipe{file, POLLOUT, 0};
@@ -70,7 +70,7 @@ void write_all(int file, std::string_view text, const fs::path& path) {
   }
 }
 
-/// Written beside and renamed: a reader sees a whole report or none.
+/// Writes a new file and renames it: a reader sees a whole report or none.
 void replace(const fs::path& path, std::string_view text, mode_t mode) {
   const auto other = beside(path);
   try {
@@ -78,7 +78,7 @@ void replace(const fs::path& path, std::string_view text, mode_t mode) {
     if (!file)
       throw io::system_failure(errno, "create", other.native());
     write_all(file.number(), text, other);
-    if (::fsync(file.number()) != 0 && errno != EINVAL) // Full disks far away show no earlier.
+    if (::fsync(file.number()) != 0 && errno != EINVAL) // A full network disk shows only here.
       throw io::system_failure(errno, "write", other.native());
     if (::rename(other.c_str(), path.c_str()) != 0)
       throw io::system_failure(errno, "rename to", path.native());

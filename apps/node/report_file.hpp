@@ -15,7 +15,7 @@ namespace ckpt::apps {
 class report_file {
 public:
   /// Throws std::invalid_argument, naming `flag`, when nothing can be written to `path`. Does not change it yet. A
-  /// file that is created gets `mode`, less the umask.
+  /// file that write() creates or replaces gets `mode`, less the umask.
   explicit report_file(std::filesystem::path path, std::string_view flag = "--report", mode_t mode = 0666);
 
   [[nodiscard]] const std::string& flag() const noexcept { return flag_; }

@@ -25,7 +25,7 @@ namespace {
 
 using actors::describe_bytes;
 
-/// Whether so much more address space could be had now (ulimit -v).
+/// True when this much more address space can be had now (ulimit -v).
 [[nodiscard]] bool has_room_for(std::uint64_t bytes) {
   void* const room = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (room == MAP_FAILED)
@@ -34,8 +34,8 @@ using actors::describe_bytes;
   return true;
 }
 
-/// All of them at a time, each with the address space that the C library keeps for its allocations (it is used
-/// again by those that come later), and beside them room for `memory_bytes`.
+/// Starts all of them at once. Each takes the address space that the C library keeps for a thread's
+/// allocations; later threads use it again. Beside them there must be room for `memory_bytes`.
 void require_threads(std::uint64_t count, std::uint64_t memory_bytes) {
   std::latch end{1};
   std::latch begun{static_cast<std::ptrdiff_t>(count)};
@@ -57,7 +57,7 @@ void require_threads(std::uint64_t count, std::uint64_t memory_bytes) {
   } catch (const std::bad_alloc&) {
     failed = std::make_error_code(std::errc::not_enough_memory);
   }
-  end.count_down(); // Whatever happened: they are joined when they are destroyed.
+  end.count_down(); // In any case: their destructors join them.
   if (failed)
     throw std::runtime_error{"an update needs " + std::to_string(count)
                              + " threads here, and the kernel gives no more than "

@@ -12,12 +12,11 @@ namespace ckpt::apps {
 struct needed_resources {
   std::uint64_t threads = 0;
   std::uint64_t descriptors = 0;
-  std::uint64_t memory_bytes =
-      0; ///< private memory, and files in /dev/shm, whose own limit shows when they are made
+  std::uint64_t memory_bytes = 0; ///< private memory and files in /dev/shm, which has a limit of its own
 };
 
-/// Throws std::runtime_error that says what is missing, how much there is, and which limit to raise. It
-/// starts that many threads for a moment: only the kernel knows whether they can be had.
+/// Throws std::runtime_error that says what is missing, how much there is, and which limit to raise. Starts
+/// that many threads for a moment: only the kernel knows whether they can be had.
 void require_resources(const needed_resources& needed);
 
 /// Raises the soft limit to the hard one: big checkpoints have hundreds of files open, twice.

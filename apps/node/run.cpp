@@ -33,10 +33,10 @@ namespace {
 using actors::cause;
 using actors::ec;
 
-/// The file of the checkpoint that `written` would take the place of; usually none.
+/// The file of the checkpoint that `written` would replace; usually none.
 [[nodiscard]] std::filesystem::path weights_in_place_of(const report_file& written,
                                                         const std::filesystem::path& checkpoint) {
-  std::error_code none; // What cannot be looked at is found out when it is opened.
+  std::error_code none; // What cannot be read fails when it is opened.
   if (written.replaces(checkpoint))
     return checkpoint;
   for (const auto& entry : std::filesystem::directory_iterator{checkpoint, none})
@@ -46,7 +46,7 @@ using actors::ec;
   return {};
 }
 
-/// Why a file that this run would write must not be there; usually empty.
+/// Why this run must not write a file where it is told to; usually empty.
 [[nodiscard]] std::string misplaced_file(const node_options& options) {
   const auto& metas = options.peers.save_metas_file;
   for (const auto* written : {options.report ? &*options.report : nullptr, metas ? &*metas : nullptr})
@@ -95,7 +95,7 @@ using actors::ec;
                           options.layout, options.update.weight_version);
 }
 
-/// What an update of this process stands on, and what it was.
+/// The only update of this process. An update that is stuck still uses its parts.
 struct one_update {
   explicit one_update(const node_options& asked) : options{asked} {}
 
@@ -106,7 +106,7 @@ struct one_update {
   std::unique_ptr<share_offer> offer;
 };
 
-/// Whatever this host's update stands on: its files, or the memory of other hosts.
+/// Prepares the update from this host's files, or from the memory of other hosts.
 [[nodiscard]] prepared_update prepare_once(one_update& kept, const signal_guard& signals) {
   const cause before_anything{ec::interrupted, "interrupted before any engine was asked for anything"};
   auto& options = kept.options;
@@ -135,7 +135,7 @@ struct one_update {
   return prepared;
 }
 
-/// Returns why it cannot, if so.
+/// Returns the reason if it cannot, else ec::none.
 [[nodiscard]] cause begin_offer(one_update& kept) {
   try {
     if (!kept.runtime)
@@ -191,7 +191,7 @@ struct one_update {
   return {actors::exit_status(planned.failed.code), !said.finish()};
 }
 
-/// On host 0, or elsewhere.
+/// `Service` is `service` on host 0, and `follower` on all others.
 template <class Service>
 [[nodiscard]] ending serve(const node_options& asked, const signal_guard& signals) {
   const auto kept = std::make_shared<Service>(asked, signals);
@@ -215,7 +215,7 @@ ending run(const node_options& options) {
     return {actors::exit_status(ec::usage)};
   }
   raise_open_file_limit();
-  // Whoever reads the log may go away, and files may be limited in size: writing then fails, and says so.
+  // The log's reader may go away, and files may be limited in size: write() then returns an error.
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);
   if (options.doctor && !options.dry_run && !is_wanted(options)) // Before signals are kept for later.

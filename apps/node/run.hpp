@@ -15,15 +15,15 @@ namespace ckpt::apps {
 struct ending {
   int exit_status = 0;
   bool at_once = false; ///< without destructors: something is stuck, and they would wait for it
-  std::shared_ptr<void> kept = nullptr; ///< must not be destroyed then
+  std::shared_ptr<void> kept = nullptr; ///< with `at_once`: must not be destroyed
 };
 
-/// What serves to find the rings goes away, also when this process ends without destructors. Where parts of the run
-/// are `left`, the marks of its devices stay: workers may wait for whoever comes next.
+/// Removes the names by which workers find the rings; a process that ends without destructors needs this, too. When
+/// parts of the run are `left`, marks its devices as abandoned: the next run frees workers that still wait.
 void withdraw_exports(const actors::update& update, bool left);
 
-/// Plans, updates (unless it is a dry run), prints the verdict and writes the report. As a service it repeats
-/// that until it is told to end.
+/// Plans, updates (unless it is a dry run), prints the verdict and writes the report. As a service it makes
+/// updates until it is told to end.
 [[nodiscard]] ending run(const node_options& options);
 
 } // namespace ckpt::apps

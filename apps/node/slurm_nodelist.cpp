@@ -17,7 +17,7 @@ constexpr std::size_t name_characters_max = 253; // DNS allows no longer one.
 constexpr std::size_t digits_max = 18;           // Fits 64 bits.
 constexpr std::size_t quoted_characters_max = 200;
 
-/// What is wrong, without the list: expand_nodelist() adds it.
+/// Thrown with the mistake alone; expand_nodelist() adds the list.
 struct malformed {
   std::string why;
 };

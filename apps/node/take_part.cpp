@@ -29,7 +29,7 @@ using actors::cause;
 using actors::ec;
 using actors::update_verdict;
 
-/// Everything that all hosts have to be started with alike.
+/// The settings that must be the same on all hosts.
 [[nodiscard]] std::vector<std::pair<std::string, std::string>> settings_of(const node_options& options) {
   const auto number = [](std::uint64_t value) { return value == 0 ? std::string{} : std::to_string(value); };
   std::string kept_together;
@@ -65,8 +65,8 @@ using actors::update_verdict;
   return introduction;
 }
 
-/// What every engine has to hold after the update: what an earlier report says, or what one of this host's
-/// engines says.
+/// The checksums that every engine must have after the update: those of an earlier report, or of one of this
+/// host's engines.
 [[nodiscard]] actors::expected_proof expected_proof_of(const actors::update& update) {
   if (update.expected_checksums)
     return {*update.expected_checksums, "the earlier report", false};

@@ -18,24 +18,24 @@ namespace ckpt::apps {
 
 class share_offer;
 
-/// For take_part(). For a run of a resident node it is made beforehand: the other hosts learn of it with their order.
+/// Makes the coordinator of an update. A resident node does so before take_part(): its orders name the coordinator.
 [[nodiscard]] actors::coordinator_actor spawn_coordinator(actor_runtime& runtime, const node_options& options,
                                                           const actors::update_ptr& update);
 
-/// `failed_before` says why this host cannot take part, if so: the others are told. Returns once the update
-/// is over on all hosts, or its outcome cannot be learned. If the verdict says that parts are left, do not
-/// destroy `runtime` or what the update refers to: that would wait for those parts. `offer`, if there is one, learns
-/// the secret of the version, and goes into the verdict. Without `known`, the coordinator is made, or looked for at host 0.
+/// Returns once the update is over on all hosts, or its outcome cannot be learned. If `failed_before` says why this host
+/// cannot take part, it only tells the others. If the verdict says that parts are left, do not destroy `runtime` or what
+/// the update refers to: that would wait for those parts. An `offer` learns the secret of the version, and goes into the
+/// verdict. Without `known`, host 0 makes the coordinator, and the other hosts connect to it.
 [[nodiscard]] actors::update_verdict take_part(actor_runtime& runtime, const node_options& options,
                                                const actors::update_ptr& update,
                                                const actors::cause& failed_before,
                                                const signal_guard& signals, share_offer* offer = nullptr,
                                                const actors::coordinator_actor& known = {});
 
-/// Where this process runs, for messages.
+/// Host name and process id, which tell this process from others and name it in messages.
 [[nodiscard]] std::string host_name();
 
-/// This host, as it introduces itself to others: without a plan.
+/// This host's introduction to the others, without a plan.
 [[nodiscard]] actors::join_request describe_host(const node_options& options);
 
 } // namespace ckpt::apps

@@ -33,7 +33,7 @@ using context = std::unique_ptr<SSL_CTX, freer<SSL_CTX_free>>;
   throw std::invalid_argument{std::string{flag} + " " + file + ": " + why};
 }
 
-/// The last thing that OpenSSL complained of; its queue is left empty.
+/// OpenSSL's last error. Empties OpenSSL's queue of errors.
 [[nodiscard]] std::string last_complaint() {
   const char* reason = ::ERR_reason_error_string(::ERR_peek_last_error());
   const std::string text = reason != nullptr ? reason : "no reason given";

@@ -9,8 +9,8 @@
 
 namespace ckpt::apps {
 
-/// Throws std::invalid_argument that names the file and what is wrong with it: it cannot be read, is no
-/// certificate or key, has run out, or the key is another certificate's.
+/// Throws std::invalid_argument that names the file and its fault: it cannot be read, is no certificate or
+/// key, has expired, is not valid yet, or the key is another certificate's.
 void require_usable(const network_options& network);
 
 } // namespace ckpt::apps

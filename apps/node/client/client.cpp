@@ -34,7 +34,7 @@ constexpr std::array<std::string_view, 10> commands{"engines", "hosts",  "metas"
 /// How long a node may take to answer what it can answer at once.
 constexpr auto answer_time = 30s;
 
-/// How long one question for the end of an update may stay open.
+/// How long the node may hold a request that waits for the end of an update.
 constexpr auto poll_seconds = 30;
 
 struct client_flags {
@@ -50,7 +50,7 @@ struct client_flags {
   bool is_forced = false;
 };
 
-/// The node has said no, or is not there; carries the exit status.
+/// The node refuses, or cannot be reached; carries the code for the exit status.
 class refusal : public std::runtime_error {
 public:
   refusal(const std::string& what, actors::ec code) : runtime_error{what}, code_{code} {}
@@ -106,7 +106,7 @@ private:
   std::string key_;
 };
 
-/// What a one-shot update would have ended with.
+/// The exit status that a single update would have had.
 [[nodiscard]] int exit_status_of(const json::object& update) {
   if (update.at("state").as_string() == "updated" || update.at("waits_for_commit").as_bool())
     return 0;

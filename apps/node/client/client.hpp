@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The client commands of a resident node: engines, publish, commit, status, versions, rollback, drop.
+// The commands that ask a resident node: publish, commit, cancel, rollback, drop, status, versions, engines,
+// hosts, metas.
 
 namespace ckpt::apps {
 
