@@ -62,7 +62,7 @@ constexpr route lmdeploy_routes[] = {
     {"POST", "/wakeup", key::api, action::wake_up},
 };
 
-/// The only value that the engine can use as the map from device to address.
+/// Reads the map from device to address. Throws for a value that an engine could not use.
 std::vector<io::device_channel> read_devices(const json::value* value, const std::string& what) {
   if (value == nullptr || !value->is_object())
     throw std::invalid_argument{what + " is not a JSON object"};

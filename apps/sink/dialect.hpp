@@ -22,7 +22,7 @@ using exchange = io::http_exchange;
 
 /// The action of a route.
 enum class action : std::uint8_t {
-  nothing, ///< 200
+  nothing, ///< answers 200
   ping,
   health,
   model_info,
@@ -59,7 +59,7 @@ struct route {
 /// Reads the body of an update request. Throws std::invalid_argument that says what is wrong with it.
 [[nodiscard]] update_request read_update_request(io::engine_kind engine, const question& asked);
 
-/// The answer to an update that all workers have come through.
+/// The answer to an update that succeeded on all workers.
 [[nodiscard]] answer update_succeeded(io::engine_kind engine, const update_outcome& outcome);
 
 /// The answer when workers were started, or should have been, and the update failed.

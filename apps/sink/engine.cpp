@@ -73,7 +73,7 @@ int engine::exit_status() const {
 
 void engine::handle(const question& asked, const std::shared_ptr<exchange>& waiting) {
   if (enough_)
-    end_when_quiet(); // The client may still want to see that all is well.
+    end_when_quiet(); // The client may still ask how the update went.
   const auto routes = routes_of(options_.engine);
   const auto on_path = [&](const route& each) {
     return each.path == asked.path && (each.in == age::all || options_.ready != readiness::old)
@@ -95,7 +95,8 @@ void engine::handle(const question& asked, const std::shared_ptr<exchange>& wait
     waiting->respond(perform(matched->does, asked));
 }
 
-/// Whatever has to do with requests for tokens is answered when the gate says so. False for other actions.
+/// Passes requests for tokens, and what pauses them, to the gate, which decides when they are answered. False
+/// for other actions.
 bool engine::pass_gate(action does, const question& asked, const std::shared_ptr<exchange>& waiting) {
   try {
     switch (does) {
@@ -137,8 +138,7 @@ void engine::pause(const question& asked, const std::shared_ptr<exchange>& waiti
 }
 
 std::optional<answer> engine::deny(const route& matched, const question& asked) const {
-  // Where only an API key is configured it opens the admin routes too; where both are, only the admin key
-  // does.
+  // An API key alone opens the admin routes, too. If there is also an admin key, only that opens them.
   const auto& admin = options_.admin_api_key.empty() ? options_.api_key : options_.admin_api_key;
   const auto& wanted = matched.needs == key::admin ? admin : options_.api_key;
   if (matched.needs != key::none && !wanted.empty() && asked.authorization != "Bearer " + wanted) {
@@ -146,7 +146,7 @@ std::optional<answer> engine::deny(const route& matched, const question& asked) 
         !options_.api_key.empty() && asked.authorization == "Bearer " + options_.api_key;
     return is_other_key ? plain_error(403, "Forbidden") : plain_error(401, "Unauthorized");
   }
-  // While it starts, LMDeploy says so in its own words; the others have nobody who could answer.
+  // While it starts, LMDeploy has an answer about its state. All other routes get 503.
   if (starting() && matched.does != action::update_state)
     return plain_error(503, "the engine is starting");
   return std::nullopt;
@@ -210,7 +210,7 @@ answer engine::model_info() const {
                            {"load_format", load_format(options_)}});
 }
 
-/// How it was started, which no update changes.
+/// The options of its start, which no update changes.
 answer engine::server_info() const {
   return json_answer(200,
                      {{"model_path", "ckpt-sink"},
@@ -218,7 +218,7 @@ answer engine::server_info() const {
                       {"checkpoint_engine_wait_weights_before_ready", options_.ready != readiness::serves}});
 }
 
-/// What SGLang answers, for workers that keep what they are sent.
+/// SGLang's answers about the copies that workers keep (--consume hold).
 answer engine::check_weights(const question& asked) {
   if (current_)
     return update_refused(options_.engine, "an update is under way");

@@ -30,10 +30,10 @@ public:
          std::shared_ptr<const expectation> expected, report& log);
   ~engine();
 
-  /// Answers now, or later when it starts an update.
+  /// Answers now; updates, pauses and requests for tokens may be answered later.
   void handle(const question& asked, const std::shared_ptr<exchange>& waiting);
 
-  /// 0, unless an update has failed or fewer than --updates came.
+  /// With --updates: 1 when an update failed or fewer came. Else 0.
   [[nodiscard]] int exit_status() const;
 
 private:

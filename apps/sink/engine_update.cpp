@@ -8,8 +8,8 @@
 //                                      └── never to be answered: ────┴── until the client has gone, or the
 //                                                                        deadline
 //
-// From start to conclude the gate is the update's. Engines that are told to be unforgiving keep it until the
-// workers have ended, whatever becomes of the client.
+// From start to conclude the update holds the gate. With --unforgiving it does so until the workers have
+// ended, whatever becomes of the client.
 
 #include "apps/sink/generation_dialect.hpp"
 #include "apps/sink/running_update.hpp"
@@ -23,7 +23,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// After the last of --updates: how long no request has to come before the program ends. Clients ask for the
+/// After the last of --updates the program ends once no request has come for this long. Clients ask for the
 /// version or wake the engine up after an update.
 constexpr auto quiet_time = 1s;
 
@@ -41,15 +41,15 @@ void engine::begin_update(const question& asked, const std::shared_ptr<exchange>
   admit(std::move(request), waiting);
 }
 
-/// When the client of the update before has gone or has its answer, what is left of that ends by itself, and
-/// the next one waits for it.
+/// Refuses an update while the client of another waits, but not with --unforgiving. If that client has gone or
+/// has its answer, the other update ends by itself, and this one waits for it.
 void engine::admit(update_request request, const std::shared_ptr<exchange>& waiting) {
   if (!options_.unforgiving && current_ && current_->waiting->is_waiting())
     return waiting->respond(update_refused(options_.engine, "another update is under way"));
   gate_->update([this, request = std::move(request), waiting] { take_turn(request, waiting); });
 }
 
-/// Nothing is under way now.
+/// Called by the gate when no other update is under way.
 void engine::take_turn(update_request request, const std::shared_ptr<exchange>& waiting) {
   if (!options_.unforgiving && !waiting->is_waiting())
     return gate_->update_ended();
@@ -143,7 +143,7 @@ void engine::workers_ended(std::uint64_t serial, const update_outcome& outcome) 
     if (!now.faults.only_gateway_fails_after())
       error = words;
   }
-  // The report first: whoever has the answer finds the update in it.
+  // The report first: a client that has the answer finds the update in it.
   const auto waiting = now.waiting;
   conclude(error, outcome);
   waiting->respond(reply);

@@ -38,10 +38,10 @@ struct fault_plan {
   std::uint64_t lists_before_trouble = 1; ///< for status_during and drops_connection: lists answered before
   std::optional<unsigned> early_status;   ///< sent before the workers start, which start all the same
   bool answers_early = false;
-  bool has_no_pause = false; ///< whatever update it is
+  bool has_no_pause = false; ///< also beyond --fault-updates
   bool starts_no_workers = false;
-  bool overwrites_nothing = false; ///< whatever update it is
-  bool has_no_checksums = false;   ///< whatever update it is
+  bool overwrites_nothing = false; ///< also beyond --fault-updates
+  bool has_no_checksums = false;   ///< also beyond --fault-updates
   bool tells_wrong_version = false;
   bool answers_garbage = false;
   bool drops_connection = false;

@@ -39,7 +39,7 @@ std::string read_key(const std::string& path) {
   return key;
 }
 
-/// What CLI11 fills in before it is checked.
+/// The flags as given, not yet checked.
 struct raw_options {
   sink_options parsed;
   std::string engine = "sglang";
@@ -59,7 +59,7 @@ std::chrono::milliseconds milliseconds(double seconds) {
   return std::chrono::milliseconds{std::llround(seconds * 1000)};
 }
 
-// CLI11 has let only the names pass that are known.
+// CLI11 lets only known names pass.
 consumption parse_consumption(const std::string& name) {
   return name == "copy"    ? consumption::copy
          : name == "touch" ? consumption::touch
@@ -137,7 +137,7 @@ void declare(CLI::App& app, raw_options& raw) {
 
 sink_options check(raw_options raw) {
   auto options = std::move(raw.parsed);
-  options.engine = *io::parse_engine_kind(raw.engine); // CLI11 has let only these names pass.
+  options.engine = *io::parse_engine_kind(raw.engine); // CLI11 lets only known names pass.
   options.consume = parse_consumption(raw.consume);
   options.ready = parse_readiness(raw.ready);
   if (raw.dummy_after_seconds)

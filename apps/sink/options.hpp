@@ -27,8 +27,8 @@ enum class consumption : std::uint8_t {
   held_views, ///< copies, but reads some tensors only when their other half comes
 };
 
-/// When the engine reports ready, and what it reports of itself. Only SGLang has all of them; the others are
-/// always healthy.
+/// The time at which the engine reports ready, and its description of itself. Only SGLang has all of them; the
+/// others are always healthy.
 enum class readiness : std::uint8_t {
   pings_at_once, ///< SGLang up to 0.5.21: /ping is 200 at once, /health after the first weights
   waits,         ///< SGLang 0.5.23: both after the first weights
@@ -41,12 +41,12 @@ struct sink_options {
   unsigned workers = 1;                     ///< on this host
   bool worker_processes = false;            ///< each of them is a process of its own
   std::optional<unsigned> as_worker;        ///< this process is only that worker
-  std::string program = "/proc/self/exe";   ///< what worker processes are started with
-  std::vector<std::string> arguments;       ///< and the arguments of this command line
-  std::vector<io::http_endpoint> followers; ///< with as many workers each
+  std::string program = "/proc/self/exe";   ///< the executable of worker processes
+  std::vector<std::string> arguments;       ///< of this command line, for worker processes
+  std::vector<io::http_endpoint> followers; ///< each with as many workers
   std::string host = "127.0.0.1";
   std::uint16_t port = 0;
-  std::string unix_socket_path; ///< when set, takes the place of host and port
+  std::string unix_socket_path; ///< if set, used instead of host and port
   std::string port_file;
   std::string verify_path;
   std::string report_path;

@@ -23,10 +23,10 @@ public:
     std::string what;
   };
 
-  /// Whether the checkpoint has a tensor of that name.
+  /// True when the checkpoint has a tensor of that name.
   using expected_query = std::function<bool(std::string_view name)>;
 
-  /// Whether the bytes of that tensor still lie at `offset` in the shared buffer.
+  /// True when the bytes of that tensor still lie at `offset` in the shared buffer.
   using intact_query = std::function<bool(std::string_view name, std::uint64_t offset)>;
 
   explicit pair_check(consumption how) : how_{how} {}

@@ -53,7 +53,7 @@ void reader_writer_lock::released() {
   boost::asio::post(io_, changed_);
 }
 
-/// Lets in whoever may come in now.
+/// Gives the lock to all that may have it now.
 void reader_writer_lock::grant() {
   if (is_writing_)
     return;

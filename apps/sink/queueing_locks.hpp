@@ -21,7 +21,7 @@ class turnstile {
 public:
   explicit turnstile(boost::asio::io_context& io) : io_{io} {}
 
-  /// `then` is called when its turn has come, never from inside enter(), and ends it with leave().
+  /// Calls `then` when its turn has come, never from inside enter(). The holder ends its turn with leave().
   void enter(continuation then);
   void leave();
 
@@ -35,7 +35,7 @@ private:
 /// goes before all waiting readers: one update after another, and no request in between.
 class reader_writer_lock {
 public:
-  /// `changed` is called, as a handler, after the lock has been given back by the last reader or a writer.
+  /// Posts `changed` to the io_context each time the last reader or a writer gives the lock back.
   reader_writer_lock(boost::asio::io_context& io, continuation changed)
       : io_{io}, changed_{std::move(changed)} {}
 

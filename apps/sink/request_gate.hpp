@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Who waits for whom in an engine: requests for tokens, weight updates, pauses and resumes. A gate handles no
-// HTTP and no weights; it decides who may go on. It belongs to the thread that runs the io_context, and calls
-// back from there, never from inside a call to it.
+// Decides in which order requests for tokens, weight updates, pauses and resumes go on in an engine. A gate
+// handles no HTTP and no weights. It belongs to the thread that runs the io_context. `done` and `start` are
+// called there, never from inside the call that they were given to, except by ask_whether_paused().
 
 #include "apps/sink/queueing_locks.hpp"
 #include "io/engine/engine_api.hpp"
@@ -33,7 +33,7 @@ public:
   [[nodiscard]] virtual bool has_ended() const = 0;
 };
 
-/// What happens to running requests when an engine is paused.
+/// The fate of running requests when an engine is paused.
 enum class pause_mode : std::uint8_t {
   abort,   ///< they end
   hold,    ///< they stay where they are: SGLang's in_place, vLLM's keep
@@ -55,7 +55,7 @@ public:
   virtual void pause(pause_mode mode, continuation done) = 0;
   virtual void resume(continuation done) = 0;
 
-  /// `done` is told whether the engine is paused.
+  /// Tells `done` whether the engine is paused, perhaps at once.
   virtual void ask_whether_paused(std::function<void(bool)> done) = 0;
 
   /// `start` is called when the update may begin; update_ended() has to follow. It cannot be cancelled.
@@ -66,7 +66,7 @@ public:
   [[nodiscard]] virtual bool can_flush_cache() const = 0;
 };
 
-/// The gate of that kind of engine. LMDeploy gets vLLM's: the routes here do not tell them apart.
+/// The gate of that kind of engine. LMDeploy gets vLLM's: no route here shows a difference.
 [[nodiscard]] std::unique_ptr<request_gate> make_request_gate(io::engine_kind engine,
                                                               boost::asio::io_context& io);
 

@@ -15,7 +15,7 @@ void sglang_gate::admit(std::shared_ptr<generation> request) {
   door_lock_.enter([this, request = std::move(request)] { pass_door(request); });
 }
 
-/// With the door's lock.
+/// Called with the door's lock held.
 void sglang_gate::pass_door(const std::shared_ptr<generation>& request) {
   if (is_paused_)
     at_door_.push_back(request);
@@ -24,7 +24,7 @@ void sglang_gate::pass_door(const std::shared_ptr<generation>& request) {
   door_lock_.leave();
 }
 
-/// With the reader's lock, which it keeps until it has ended.
+/// Called with the reader's lock held. The request keeps it until it has ended.
 void sglang_gate::schedule(const std::shared_ptr<generation>& request) {
   if (request->has_ended())
     return model_lock_.end_read();
@@ -37,7 +37,7 @@ void sglang_gate::ended(const generation& request) {
   const auto found = std::find_if(scheduled_.begin(), scheduled_.end(),
                                   [&](const scheduled& each) { return each.request.get() == &request; });
   if (found == scheduled_.end())
-    return; // On its way: it finds out that it has ended when its turn comes.
+    return; // Not scheduled yet: dropped when its turn comes.
   scheduled_.erase(found);
   model_lock_.end_read();
 }
@@ -64,15 +64,15 @@ void sglang_gate::pause_scheduler(pause_mode mode) {
   }
 }
 
-/// Of a scheduler that is paused already the batch stays as it is: its requests would end with the next
-/// step, and there is none.
+/// Leaves the batch of a paused scheduler as it is: its requests would end with the next step, and there is
+/// none.
 void sglang_gate::abort_all() {
   for (const auto& each : std::vector{scheduled_})
     if (!scheduler_paused_ || !each.is_in_batch)
       each.request->abort();
 }
 
-/// What holds the lock may be an update or a request that got in just now: looked at whenever it is given
+/// An update, or a request that got in just now, may hold the lock. So this is called whenever it is given
 /// back.
 void sglang_gate::check_abort() {
   if (!aborting_)
@@ -93,7 +93,7 @@ void sglang_gate::resume(continuation done) {
       each.is_in_batch = true;
       each.request->run();
     }
-    // They look again when they have the lock, which others may have before them.
+    // Each looks again when it has the lock, which others may get first.
     for (const auto& request : std::exchange(at_door_, {}))
       if (!request->has_ended())
         admit(request);

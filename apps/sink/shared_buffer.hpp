@@ -24,7 +24,7 @@ public:
 
   [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
 
-  /// Loads the bytes at `place`, which lies inside, as an engine would; on a GPU that runs on until settle().
+  /// Loads the bytes at `place`, which lies inside, as an engine would. A GPU may copy until settle().
   virtual void load(io::extent place, consumer& work) = 0;
 
   /// The bytes at `place`, which lies inside. Throws std::logic_error for GPU memory.

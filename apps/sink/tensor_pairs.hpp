@@ -16,7 +16,7 @@
 
 namespace ckpt::apps::sink {
 
-/// The ends of the two names, which are the same up to there.
+/// The ends of the two names. Before them the names are the same.
 struct tensor_pair {
   std::string_view one;
   std::string_view other;

@@ -48,7 +48,7 @@ update::update(worker_resources& resources, bool is_faulty, const update_request
   running_ = options.workers + static_cast<unsigned>(options.followers.size());
   signals_.die = [] { ::kill(::getpid(), SIGKILL); };
   signals_.list_answered = [this, &options, on_list = std::move(on_list)](std::uint64_t lists) {
-    // Frozen here and now: on the way over the HTTP side some workers would answer one more list.
+    // Freezes at once: by way of the HTTP side some workers would answer one more list.
     if (is_faulty_ && options.faults.freezes_after(lists))
       signals_.frozen = true;
     on_list(lists);

@@ -40,7 +40,7 @@ struct update_outcome {
   /// The errors that the engine hid from its client; empty when there are none.
   [[nodiscard]] std::string hidden_error() const;
 
-  /// False when some worker was sent something other than the checkpoint; absent without --verify.
+  /// True when every worker here was sent exactly the checkpoint, to the end; absent without --verify.
   [[nodiscard]] std::optional<bool> verified() const;
 };
 

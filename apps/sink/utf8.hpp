@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Whether bytes are well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates). Pure; any thread.
+// Checks for well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates). Pure; any thread.
 
 #include <cstddef>
 #include <cstdint>

@@ -36,7 +36,7 @@ void vllm_gate::ended(const generation& request) {
   answer_pauses();
 }
 
-/// Lets everybody run who may.
+/// Runs all requests that may run.
 void vllm_gate::run_all() {
   if (paused_ == pausing::all || is_updating_)
     return;
@@ -66,7 +66,7 @@ void vllm_gate::pause(pause_mode mode, continuation done) {
     paused_ = mode == pause_mode::hold ? pausing::all : pausing::new_requests;
     if (paused_ == pausing::all)
       hold_all();
-    run_all(); // Those that an earlier pause has frozen, if this one drains.
+    run_all(); // A pause that drains lets those run that an earlier one froze.
     pauses_.push_back(std::move(done));
     answer_pauses();
     loop_.leave();

@@ -18,7 +18,7 @@ using clock = std::chrono::steady_clock;
 
 constexpr double gib = 1 << 30;
 
-/// In the form in which Python tells of an exception.
+/// Has the form of a Python traceback.
 constexpr auto refusal_text = "Traceback (most recent call last):\n"
                               "  File \"worker.py\", line 7, in take\n"
                               "    model.load(tensors)\n"

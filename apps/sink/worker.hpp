@@ -24,7 +24,7 @@
 
 namespace ckpt::apps::sink {
 
-/// Shared by the workers of one update and whoever started them.
+/// Shared by the workers of one update and the code that started them.
 struct update_signals {
   std::atomic<bool> stop{false};                          ///< the sink is ending
   std::atomic<bool> frozen{false};                        ///< answer no more messages

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The result of a worker.
+// The result of a worker's update.
 
 #include <cstdint>
 #include <optional>

@@ -167,7 +167,7 @@ worker_outcome worker_process::run(const worker_order& order, update_signals& si
   } catch (const worker_gone& gone) {
     return failed(order, gone.what() + (" (" + end(reap_wait) + ")"));
   } catch (const std::exception& error) {
-    static_cast<void>(end({})); // Whatever it is doing, its next update begins afresh.
+    static_cast<void>(end({})); // Whatever it is doing: the next update starts a new process.
     return failed(order, error.what());
   }
 }

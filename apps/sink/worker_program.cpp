@@ -18,7 +18,7 @@ namespace {
 
 void say(const worker_line& line) { std::cout << write_line(line) << std::flush; }
 
-/// What the sink that started this process has not lived to do itself.
+/// Kills the sink, and then this process, which a dead sink cannot kill any more.
 [[noreturn]] void die_with_the_sink() {
   ::kill(::getppid(), SIGKILL);
   ::kill(::getpid(), SIGKILL);
@@ -31,7 +31,7 @@ int serve_as_worker(const sink_options& options, std::shared_ptr<const expectati
                     unsigned number) {
   consumer work{options.consume};
   zmq::context_t context{1};
-  std::unique_ptr<update_signals> signals; // Of the present update; the thread that uses it goes first.
+  std::unique_ptr<update_signals> signals; // Of the present update; outlives the thread that uses it.
   std::jthread updating;
   for (std::string text; std::getline(std::cin, text);) {
     const auto line = read_line(text);
@@ -42,7 +42,7 @@ int serve_as_worker(const sink_options& options, std::shared_ptr<const expectati
     }
     const auto& order = std::get<worker_order>(line);
     if (updating.joinable())
-      updating.join(); // It has said its outcome.
+      updating.join(); // It has reported its outcome.
     say(order_taken{});
     const auto faults = order.faulty ? options.faults.for_worker(number) : fault_plan{};
     signals = std::make_unique<update_signals>();

@@ -87,7 +87,7 @@ std::string worker_socket::receive() {
     std::array<zmq::pollitem_t, 2> items{
         {{peer_.handle(), 0, ZMQ_POLLIN, 0}, {monitor_.handle(), 0, ZMQ_POLLIN, 0}}};
     zmq::poll(items, slice);
-    // What was sent before the pusher closed may still be on its way through the library: look once more.
+    // A message sent before the pusher closed may still be on its way through the library: look once more.
     if (items[0].revents == 0 && pusher_is_gone())
       zmq::poll(items.data(), 1, grace);
   }

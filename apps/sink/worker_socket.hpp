@@ -4,7 +4,7 @@
 
 // The worker's end of the weight channel: a ZeroMQ REP socket whose waits end when the sink ends. With a
 // timeout they also end at that deadline and when the pusher is gone. Without one it is like a real worker:
-// it waits for ever, and accepts whoever binds the same address next as its pusher. One thread uses a socket.
+// it waits for ever, and the next process that binds the address becomes its pusher. One thread uses a socket.
 
 #include <atomic>
 #include <chrono>
