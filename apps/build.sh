@@ -9,8 +9,8 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# A translation unit with CAF or Boost.Beast takes up to this much; the compiler of two of them at a time is what
-# small machines run out of memory with.
+# Memory that a translation unit with CAF or Boost.Beast may take to compile. Two at a time can be too much for small
+# machines.
 readonly job_kib=$((900 * 1024))
 
 # Cores that this process may use: its affinity, and the quota of its control group.

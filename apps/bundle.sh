@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Packs the built programs with every library that they need into one archive, which runs from any folder, as any user,
-# on Linux with a C library that is as new as this machine's. What belongs to the host is not in it: the C library, and
-# what speaks to hardware (the CUDA driver, NCCL, libibverbs). CMake's target `bundle` calls this.
+# on Linux with a C library that is as new as this machine's. The host's own libraries are not in it: the C library, and
+# those that speak to hardware (the CUDA driver, NCCL, libibverbs). CMake's target `bundle` calls this.
 #
 #   apps/bundle.sh [BUILD FOLDER [ARCHIVE]]
 set -euo pipefail

@@ -56,9 +56,9 @@ fi
 
 echo "Installing ${#missing[@]} packages: ${missing[*]}"
 export DEBIAN_FRONTEND=noninteractive
-# A mirror of somebody else's that is down must not stop this; a missing package stops the next line.
+# A mirror of another project that is down must not stop this; a missing package stops the next line.
 apt-get update -qq || echo "$0: apt-get update reported errors; going on with what it got" >&2
-# The tests start daemons of their own: those of Debian's packages, Slurm's among them, are not to run.
+# The tests start daemons of their own, so those of Debian's packages, such as Slurm's, must not run.
 policy=/usr/sbin/policy-rc.d
 if [[ ! -e $policy ]]; then
   printf '#!/bin/sh\nexit 101\n' >$policy

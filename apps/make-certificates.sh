@@ -2,8 +2,8 @@
 # SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 # SPDX-License-Identifier: Apache-2.0
 #
-# Makes what the hosts of a cluster prove themselves to each other with: an authority, and from it one certificate and
-# key for each host. Whoever holds such a key can take part in updates; the network alone is then not enough.
+# Makes the certificates by which the hosts of a cluster authenticate each other: an authority, and from it one
+# certificate and key for each host. Only a host with such a key can take part in updates.
 #
 #   apps/make-certificates.sh [--days N] DIRECTORY [HOST[,ALIAS...]...]
 #
@@ -52,7 +52,7 @@ hosts=("${positional[@]:1}")
 ((${#hosts[@]} > 0)) || hosts=(node)
 readonly directory authority=$directory/authority
 
-# Everything is checked before anything is written. A name becomes a file's and stands in the certificate's text.
+# Everything is checked before anything is written. A name becomes the name of a file, and is put into the certificate.
 declare -A seen=()
 for host in "${hosts[@]}"; do
   [[ $host != *, ]] || fail "'$host' ends with a comma"

@@ -3,9 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # The whole way once, on any machine with Debian 12: installs, builds, writes a sharded checkpoint of about 1 GiB, starts
-# ckpt-sink in place of an inference engine with two workers, and moves the checkpoint into it: for the rate, and with
-# every byte compared. Needs no GPU. Leaves
-# nothing behind but the build in build/.
+# ckpt-sink in place of an inference engine with two workers, and moves the checkpoint into it twice: once for the rate,
+# once with every byte compared. Needs no GPU. Leaves nothing behind but the build in build/.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
