@@ -121,7 +121,7 @@ class Client:
         return self.call("GET", "/v1/versions")
 
     def drop(self, version: str) -> None:
-        """Forgets a version that no engine serves."""
+        """Forgets a version that no engine serves, and cancels its updates; not while one is committing."""
         self.call("DELETE", "/v1/versions/" + urllib.parse.quote(version, safe=""))
 
     def call(self, method: str, target: str, body: dict[str, typing.Any] | None = None, wait: float = 0) -> typing.Any:

@@ -283,13 +283,7 @@ io::http_answer routes::metas() const {
 io::http_answer routes::about_version(const io::http_question& asked, const std::string& name) {
   if (asked.method != "DELETE")
     return refuse(405, "DELETE");
-  const auto dropped = service_.drop(name);
-  if (dropped == version_shelf::dropped::is_served)
-    return refuse(409, "version " + name + " is what engines serve");
-  service_.updates().forget(name); // Also what is still being read under this name.
-  if (dropped == version_shelf::dropped::yes)
-    return reply(200, json::object{});
-  return refuse(404, "no version " + name + " is known");
+  return reply(service_.drop(name));
 }
 
 } // namespace ckpt::apps

@@ -41,6 +41,11 @@ constexpr auto others_wait = std::chrono::seconds{30};
   return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(now).count());
 }
 
+/// Of the last versions that --keep leaves: one that is not known any more is none of them either.
+[[nodiscard]] bool may_be_forgotten(const std::optional<update_book::refusal>& refused) {
+  return !refused || refused->http_status == 404;
+}
+
 } // namespace
 
 service::service(const node_options& options, const signal_guard& signals)
@@ -215,10 +220,8 @@ bool service::publish(const seen_version& seen) {
   watched_.push_back(request.version);
   const auto kept_max = options_.service->kept_versions_max;
   while (kept_max != 0 && watched_.size() > kept_max && !book_.is_waiting(watched_.front())
-         && drop(watched_.front()) != version_shelf::dropped::is_served) {
-    book_.forget(watched_.front());
+         && may_be_forgotten(drop(watched_.front())))
     watched_.erase(watched_.begin());
-  }
   return true;
 }
 
@@ -282,12 +285,22 @@ json::array service::absent_hosts(const std::vector<std::uint32_t>& hosts) const
   return absent;
 }
 
-version_shelf::dropped service::drop(const std::string& version) {
+std::optional<update_book::refusal> service::drop(const std::string& version) {
+  const update_book::refusal is_served{409, "version " + version + " is what engines serve"};
+  if (versions().served() == version) // Before anything is cancelled.
+    return is_served;
+  const auto cancelled = book_.forget(version);
+  if (!cancelled)
+    return update_book::refusal{409, "an update to version " + version + " is under way"};
   const auto dropped = versions().drop(version);
+  if (dropped == version_shelf::dropped::is_served)
+    return is_served;
   if (dropped == version_shelf::dropped::yes && fleet_)
     fleet_->drop(version);
   versions().release_dropped();
-  return dropped;
+  if (dropped == version_shelf::dropped::unknown && *cancelled == 0)
+    return update_book::refusal{404, "no version " + version + " is known"};
+  return std::nullopt;
 }
 
 std::string service::metrics() const {

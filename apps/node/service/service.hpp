@@ -53,7 +53,10 @@ public:
 
   [[nodiscard]] update_book& updates() noexcept { return book_; }
   [[nodiscard]] version_shelf& versions() noexcept { return host_.versions(); }
-  [[nodiscard]] version_shelf::dropped drop(const std::string& version);
+
+  /// Forgets a version, and cancels its updates that are not over. Returns why not, if it cannot: engines serve
+  /// it, one of its updates is committing, or it is not known.
+  [[nodiscard]] std::optional<update_book::refusal> drop(const std::string& version);
   [[nodiscard]] std::string metrics() const;
   [[nodiscard]] boost::json::array engines() const { return engines_.describe(known_hosts()); }
   [[nodiscard]] boost::json::array hosts() const;

@@ -98,10 +98,25 @@ update_book::filed update_book::file(const update_request& asked, const known_ve
   return {std::move(id), true, std::nullopt};
 }
 
-void update_book::forget(const std::string& version) {
-  const std::lock_guard lock{mutex_};
-  for (auto& one : entries_)
-    one.is_forgotten |= one.asked.version == version;
+std::optional<std::size_t> update_book::forget(const std::string& version) {
+  std::size_t cancelled = 0;
+  {
+    const std::lock_guard lock{mutex_};
+    const auto is_of_it = [&](const entry& one) { return one.asked.version == version; };
+    if (std::ranges::any_of(entries_, [&](const entry& one) {
+          return is_of_it(one) && one.state == update_state::committing;
+        }))
+      return std::nullopt;
+    for (auto& one : entries_ | std::views::filter(is_of_it)) {
+      one.is_forgotten = true;
+      if (is_over(one.state))
+        continue;
+      cancel(one, "version " + version + " was dropped");
+      ++cancelled;
+    }
+  }
+  changed_();
+  return cancelled;
 }
 
 void update_book::forget_oldest() {
@@ -136,9 +151,7 @@ std::optional<update_book::refusal> update_book::cancel(const std::string& id) {
       return std::nullopt;
     if (one->state >= update_state::committing)
       return refusal{409, "update " + id + " cannot be cancelled any more: " + std::string{name(one->state)}};
-    set(*one, update_state::cancelled);
-    one->version.reset();
-    one->why.code = actors::ec::interrupted;
+    cancel(*one, {});
   }
   changed_();
   return std::nullopt;
@@ -272,6 +285,13 @@ const update_book::entry* update_book::find(const std::string& id) const {
 void update_book::set(entry& which, update_state state) {
   which.state = state;
   which.since = std::chrono::system_clock::now();
+}
+
+void update_book::cancel(entry& which, std::string why) {
+  set(which, update_state::cancelled);
+  which.version.reset();
+  which.why.code = actors::ec::interrupted;
+  which.why.what = std::move(why);
 }
 
 } // namespace ckpt::apps

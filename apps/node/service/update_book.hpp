@@ -9,6 +9,7 @@
 #include "io/engine/engine_api.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <filesystem>
@@ -77,8 +78,9 @@ public:
   /// cancelled; or it is done, and engines serve something else by now or `asked` is forced or a roll-back.
   [[nodiscard]] filed file(const update_request& asked, const known_version& known);
 
-  /// `version` may mean other content from now on.
-  void forget(const std::string& version);
+  /// `version` may mean other content from now on: updates to it that are not over are cancelled. Returns how
+  /// many; nothing when one of them is committing, and then changes nothing.
+  [[nodiscard]] std::optional<std::size_t> forget(const std::string& version);
 
   /// Allows an update to be committed as soon as it is prepared. Returns the reason if it is unknown, has
   /// failed or was cancelled.
@@ -136,6 +138,7 @@ private:
   [[nodiscard]] entry* find(const std::string& id);
   [[nodiscard]] const entry* find(const std::string& id) const;
   void set(entry& which, update_state state);
+  void cancel(entry& which, std::string why);
   void forget_oldest();
 
   mutable std::mutex mutex_;  ///< guards what follows
