@@ -52,6 +52,25 @@ TEST_F(resident_cluster_test, goes_on_without_a_host_that_left_and_with_it_once_
   EXPECT_EQ(absent_hosts(), 0u);
 }
 
+TEST_F(resident_cluster_test, serves_what_all_that_took_part_have_though_a_host_joined_meanwhile) {
+  start_resident_cluster({2, 1, 1}, slow_engines);
+  for (const auto* const version : {"v0", "v1"})
+    ASSERT_EQ(publish(0, version), 0) << said_ << all_logs();
+  kill_service(1);
+  ASSERT_TRUE(eventually([&] { return hosts_here() == 1; }, patience));
+  const auto id = publish_and_reach_the_middle("v2");
+  engines_[0][0]->send_signal(SIGSTOP); // It cannot answer before the host is there.
+  start_service(1);
+  EXPECT_TRUE(eventually([&] { return hosts_here() == 2; }, patience)) << all_logs();
+  engines_[0][0]->send_signal(SIGCONT);
+  ASSERT_EQ(ask(0, "status", {id, "--wait"}), 0) << answer_ << all_logs();
+  ASSERT_EQ(ask(0, "versions"), 0);
+  for (const auto& version : answer_.as_array())
+    EXPECT_EQ(version.at("served").as_bool(), version.at("version") == "v2") << answer_;
+  ASSERT_EQ(ask(0, "rollback", {"--wait"}), 0) << said_ << all_logs();
+  expect_served("v1", {0, 1});
+}
+
 TEST_F(resident_cluster_test, divides_what_is_prepared_anew_when_a_host_has_left) {
   start_resident_cluster({3, 1, 1});
   ASSERT_EQ(publish(0, "v1", {"--prepare", "--wait"}), 0) << said_ << all_logs();

@@ -144,7 +144,7 @@ void service::commit(const update_book::work& next) {
   const auto& verdict = pushed.verdict;
   const bool is_updated = verdict.first_cause.code == ec::none;
   was_interrupted_ = verdict.first_cause.code == ec::interrupted;
-  if (is_updated && is_served(next.asked.version)) { // By all engines, not only by those named.
+  if (is_updated && (next.asked.engines.empty() || do_all_serve(next.asked.version, kept.version->hosts))) {
     versions().serve(next.asked.version, next.asked.is_rollback);
     do_engines_differ_ = false;
   }
@@ -179,7 +179,7 @@ resident_host::pushed service::push(const std::string& id, const update_request&
   if (is_updated && asked.engines.empty() && !spares_silent)
     keep(pushed.metas);
   engines_.note(pushed.verdict, asked.version, known_hosts(), options_.layout, version->hosts);
-  if (is_served(versions().served()))
+  if (do_all_serve(versions().served(), version->hosts))
     do_engines_differ_ = false;
   if (fleet_)
     pushed.report["absent_hosts"] = absent_hosts(version->hosts);
@@ -255,12 +255,20 @@ std::vector<actors::known_host> service::known_hosts() const {
 }
 
 bool service::is_served(const std::string& version, const std::vector<std::string>& engines) const {
-  auto known = known_hosts();
+  const auto known = known_hosts();
+  if (!engines.empty())
+    return engines_.is_served(version, known, engine_states::find_all(engines, known));
   const auto reached = actors::hosts_of_whole_engines(
       options_.layout, [&](std::uint32_t host) { return known[host].is_here; });
+  return do_all_serve(version, reached);
+}
+
+/// All engines of these hosts. After an update only the hosts that took part count: others may have joined.
+bool service::do_all_serve(const std::string& version, const std::vector<std::uint32_t>& hosts) const {
+  auto known = known_hosts();
   for (std::uint32_t host = 0; host < known.size(); ++host)
-    known[host].is_here = std::ranges::binary_search(reached, host);
-  return engines_.is_served(version, known, engine_states::find_all(engines, known));
+    known[host].is_here = std::ranges::binary_search(hosts, host);
+  return engines_.is_served(version, known);
 }
 
 json::array service::hosts() const {

@@ -93,6 +93,7 @@ private:
                                                            actors::version_ptr version);
   [[nodiscard]] boost::json::object roll_back_after_failure(const update_book::work& failed,
                                                             const actors::update_verdict& verdict);
+  [[nodiscard]] bool do_all_serve(const std::string& version, const std::vector<std::uint32_t>& hosts) const;
   [[nodiscard]] std::vector<actors::known_host> known_hosts() const;
   [[nodiscard]] boost::json::array absent_hosts(const std::vector<std::uint32_t>& hosts) const;
   void stop_preparing();
