@@ -57,6 +57,7 @@ struct push_order {
   std::uint64_t edition = 0;
   std::string pause;          ///< io::name() of a pause mode
   bool spares_silent = false; ///< leaves out engines whose servers do not answer
+  bool is_offered = false;    ///< all engines serve it afterwards: hosts that join are to get it
   std::vector<std::uint32_t> hosts;
   std::vector<std::pair<std::uint32_t, std::uint32_t>>
       engines; ///< leading host, and number there; empty: all
@@ -113,7 +114,7 @@ typename Inspector::result_type inspect(Inspector& f, prepare_order& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, push_order& x) {
   return f(caf::meta::type_name("push_order"), x.number, x.version, x.edition, x.pause, x.spares_silent,
-           x.hosts, x.engines, x.coordinator);
+           x.is_offered, x.hosts, x.engines, x.coordinator);
 }
 
 template <class Inspector>

@@ -128,4 +128,9 @@ void report_file::write(std::string_view text) const {
   write_all(file.number(), text, path_);
 }
 
+void report_file::remove() const {
+  if (is_replaced_ && ::unlink(path_.c_str()) != 0 && errno != ENOENT)
+    throw io::system_failure(errno, "remove", path_.native());
+}
+
 } // namespace ckpt::apps

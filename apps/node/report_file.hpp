@@ -28,6 +28,9 @@ public:
   /// else (a pipe, /dev/stdout, a device) is written to and never replaced. Throws std::system_error.
   void write(std::string_view text) const;
 
+  /// What write() would replace is removed, if it is there. Throws std::system_error.
+  void remove() const;
+
 private:
   std::filesystem::path path_; ///< links followed
   std::string flag_;

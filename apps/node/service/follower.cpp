@@ -206,6 +206,7 @@ cause follower::obey(const actors::push_order& order) {
       return {ec::unspecified, "version " + order.version + " has been forgotten here"};
     run.pause = io::parse_pause_mode(options_.update.engine, order.pause);
     run.spares_silent = order.spares_silent;
+    run.is_offered = order.is_offered;
     run.engines = order.engines;
     run.meet = [&](const node_options&, const actors::update_ptr&) { return order.coordinator; };
     const auto verdict = host_.push(run).verdict;

@@ -140,11 +140,11 @@ resident_host::pushed resident_host::push(const run& what) {
         {actors::untouched(prepared.failed, options.layout, actors::endpoint_urls(options.update))},
         options.layout, options.update.weight_version);
   else {
-    const bool is_for_all = what.engines.empty() && !what.spares_silent;
-    auto offer = is_for_all && prepared.failed.code == ec::none ? make_offer(options, what.version) : nullptr;
+    auto offer =
+        what.is_offered && prepared.failed.code == ec::none ? make_offer(options, what.version) : nullptr;
     verdict = take_part(runtime_, options, prepared.update, prepared.failed, signals_, offer.get(),
                         what.meet(options, prepared.update));
-    if (verdict.first_cause.code == ec::none && is_for_all) {
+    if (verdict.first_cause.code == ec::none && what.is_offered) {
       if (offer && options.layout.host == 0)
         result.metas = describe_offers(options, verdict, *offer);
       earlier_offer_ = std::exchange(offer_, std::move(offer));

@@ -64,6 +64,7 @@ public:
     std::string name;
     io::pause_mode pause = io::pause_mode::none;
     bool spares_silent = false; ///< leaves out engines whose servers do not answer
+    bool is_offered = false;    ///< all engines serve it afterwards: hosts that join are to get it
     std::vector<std::pair<std::uint32_t, std::uint32_t>> engines =
         {}; ///< leading host, and number there; empty: all
 
@@ -94,7 +95,7 @@ private:
   actor_runtime runtime_;
   std::unique_ptr<share_offer> offer_; ///< of the version that engines serve
   std::unique_ptr<share_offer>
-      earlier_offer_; ///< of the version before: hosts that take it have until the next update
+      earlier_offer_; ///< of the version before: hosts that take it have until the next offer
   // Of a run that is stuck; must not be destroyed.
   prepared_update left_;
   std::unique_ptr<share_offer> left_offer_;

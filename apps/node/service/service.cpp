@@ -140,13 +140,15 @@ void service::commit(const update_book::work& next) {
     end(next.id, kept.failed);
     return;
   }
-  auto pushed = push(next.id, next.asked, kept.version);
+  const auto reached = reach_of(next.asked, kept.version->hosts);
+  auto pushed = push(next.id, next.asked, kept.version, reached);
   const auto& verdict = pushed.verdict;
   const bool is_updated = verdict.first_cause.code == ec::none;
   was_interrupted_ = verdict.first_cause.code == ec::interrupted;
-  if (is_updated && (next.asked.engines.empty() || do_all_serve(next.asked.version, kept.version->hosts))) {
+  if (is_updated && reached == reach::all) {
     versions().serve(next.asked.version, next.asked.is_rollback);
     do_engines_differ_ = false;
+    keep(pushed.metas);
   }
   if (!is_updated && options_.service->rolls_back)
     pushed.report["rollback"] = roll_back_after_failure(next, verdict);
@@ -154,16 +156,20 @@ void service::commit(const update_book::work& next) {
 }
 
 resident_host::pushed service::push(const std::string& id, const update_request& asked,
-                                    const actors::version_ptr& version, bool spares_silent) {
-  resident_host::run run{version, asked.version, asked.pause.value_or(options_.update.pause), spares_silent,
+                                    const actors::version_ptr& version, reach reached) {
+  resident_host::run run{version,
+                         asked.version,
+                         asked.pause.value_or(options_.update.pause),
+                         reached == reach::those_that_live,
+                         reached == reach::all,
                          engine_states::find_all(asked.engines, known_hosts())};
   std::optional<std::uint64_t> order;
   run.meet = [&](const node_options& options, const actors::update_ptr& update) {
     auto coordinator = spawn_coordinator(host_.runtime(), options, update);
     if (fleet_)
-      order =
-          fleet_->begin(actors::push_order{0, run.name, version->edition, std::string{io::name(run.pause)},
-                                           spares_silent, version->hosts, run.engines, coordinator});
+      order = fleet_->begin(actors::push_order{0, run.name, version->edition,
+                                               std::string{io::name(run.pause)}, run.spares_silent,
+                                               run.is_offered, version->hosts, run.engines, coordinator});
     return coordinator;
   };
   run.begins = [&](const actors::update_ptr& update) { book_.now_runs(id, update); };
@@ -176,8 +182,6 @@ resident_host::pushed service::push(const std::string& id, const update_request&
         return engine.serves == actors::served_weights::unchanged;
       }))
     do_engines_differ_ = true;
-  if (is_updated && asked.engines.empty() && !spares_silent)
-    keep(pushed.metas);
   engines_.note(pushed.verdict, asked.version, known_hosts(), options_.layout, version->hosts);
   if (do_all_serve(versions().served(), version->hosts))
     do_engines_differ_ = false;
@@ -225,19 +229,21 @@ bool service::publish(const seen_version& seen) {
   return true;
 }
 
-/// Engines serve another version now: the old metas are wrong, even if the new version is not offered.
+/// Engines serve another version now: the old metas are wrong. If the new version is not offered, the file is removed.
 void service::keep(const std::optional<io::metas>& metas) {
   const auto text = metas ? io::serialize(*metas) : std::string{};
   {
     const std::lock_guard lock{mutex_};
     metas_ = text;
   }
-  const auto& file = options_.peers.save_metas_file;
-  if (file && !metas)
-    spdlog::warn("{}: hosts cannot join with this version: it is not in memory", file->path().string());
-  else if (file)
+  if (const auto& file = options_.peers.save_metas_file)
     try {
-      file->write(text);
+      if (metas) {
+        file->write(text);
+      } else {
+        spdlog::warn("{}: hosts cannot join with this version: it is not offered", file->path().string());
+        file->remove();
+      }
     } catch (const std::exception& error) {
       spdlog::error("--save-metas-file: {}", error.what());
     }
@@ -252,23 +258,6 @@ std::vector<actors::known_host> service::known_hosts() const {
   if (fleet_)
     return fleet_->hosts();
   return {{true, true, host_name(), actors::endpoint_urls(options_.update)}};
-}
-
-bool service::is_served(const std::string& version, const std::vector<std::string>& engines) const {
-  const auto known = known_hosts();
-  if (!engines.empty())
-    return engines_.is_served(version, known, engine_states::find_all(engines, known));
-  const auto reached = actors::hosts_of_whole_engines(
-      options_.layout, [&](std::uint32_t host) { return known[host].is_here; });
-  return do_all_serve(version, reached);
-}
-
-/// All engines of these hosts. After an update only the hosts that took part count: others may have joined.
-bool service::do_all_serve(const std::string& version, const std::vector<std::uint32_t>& hosts) const {
-  auto known = known_hosts();
-  for (std::uint32_t host = 0; host < known.size(); ++host)
-    known[host].is_here = std::ranges::binary_search(hosts, host);
-  return engines_.is_served(version, known);
 }
 
 json::array service::hosts() const {

@@ -75,6 +75,13 @@ public:
   }
 
 private:
+  /// Which engines serve the version after a push that succeeds.
+  enum class reach : std::uint8_t {
+    all,            ///< all that there are: the version is offered to hosts that join
+    those_named,    ///< others may serve something else
+    those_that_live ///< of those named, or of all: without those whose servers do not answer
+  };
+
   void work(const update_book::work& next);
   void prepare_update(const update_book::work& next);
   void prepare_rollback(const update_book::work& next);
@@ -88,11 +95,12 @@ private:
   [[nodiscard]] kept_version divide_anew(const std::string& id, const update_request& asked,
                                          const actors::version_ptr& version);
   [[nodiscard]] resident_host::pushed push(const std::string& id, const update_request& asked,
-                                           const actors::version_ptr& version, bool spares_silent = false);
+                                           const actors::version_ptr& version, reach reached);
   [[nodiscard]] boost::json::object push_to_those_that_can(const std::string& id, update_request asked,
                                                            actors::version_ptr version);
   [[nodiscard]] boost::json::object roll_back_after_failure(const update_book::work& failed,
                                                             const actors::update_verdict& verdict);
+  [[nodiscard]] reach reach_of(const update_request& asked, const std::vector<std::uint32_t>& hosts) const;
   [[nodiscard]] bool do_all_serve(const std::string& version, const std::vector<std::uint32_t>& hosts) const;
   [[nodiscard]] std::vector<actors::known_host> known_hosts() const;
   [[nodiscard]] boost::json::array absent_hosts(const std::vector<std::uint32_t>& hosts) const;

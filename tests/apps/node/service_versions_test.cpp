@@ -38,7 +38,22 @@ protected:
     return which;
   }
 
+  /// Starts an engine more; endpoint_ is its.
+  void start_another_engine() {
+    others_.push_back(std::move(engine_));
+    start_engine(checkpoint_, {"--readiness", "serving"});
+  }
+
+  /// The version that hosts that join get; empty when the file is not there.
+  [[nodiscard]] std::string offered_version() const {
+    if (!fs::exists(metas_))
+      return {};
+    return std::string{boost::json::parse(read_file(metas_)).at("weight_version").as_string()};
+  }
+
   fs::path checkpoint_;
+  fs::path metas_ = scratch_.path() / "metas.json";
+  std::vector<std::unique_ptr<program>> others_; ///< engines
 };
 
 TEST_F(resident_versions_test, commits_nothing_that_was_dropped) {
@@ -79,6 +94,40 @@ TEST_F(resident_versions_test, drops_nothing_that_is_committing) {
   EXPECT_EQ(state(), "updated");
   ASSERT_EQ(ask_node("versions"), 0);
   EXPECT_TRUE(answer().at(0).at("served").as_bool()) << answer_;
+}
+
+TEST_F(resident_versions_test, offers_what_one_engine_after_the_other_was_given) {
+  start_serving(checkpoint_);
+  const auto first = endpoint_;
+  start_another_engine();
+  start_service({"--endpoint", first, "--resident-memory", "200MiB", "--save-metas-file", metas_});
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  ASSERT_EQ(publish(copy("second"), "v2", {"--engine", first, "--wait"}), 0) << said_;
+  EXPECT_EQ(offered_version(), "v1") << "one engine serves it";
+  const auto before = read_file(metas_);
+  ASSERT_EQ(publish(checkpoint_, "v1", {"--engine", first, "--wait"}), 0) << said_;
+  EXPECT_EQ(read_file(metas_), before) << "what was served, and is again";
+  for (const auto& engine : {first, endpoint_})
+    ASSERT_EQ(publish(scratch_.path() / "second", "v2", {"--engine", engine, "--wait"}), 0) << said_;
+  EXPECT_EQ(offered_version(), "v2");
+  ASSERT_EQ(ask_node("metas"), 0) << said_;
+  EXPECT_EQ(answer(), boost::json::parse(read_file(metas_)));
+  start_another_engine();
+  program joining{joining_command(metas_, scratch_.path() / "join.json",
+                                  {"--inference-parallel-size", "1", "--endpoint", endpoint_}),
+                  scratch_.path() / "join.log"};
+  EXPECT_EQ(joining.wait(patience), 0) << joining.output() << node_->output();
+  EXPECT_EQ(served_version(), "v2");
+}
+
+TEST_F(resident_versions_test, offers_no_version_that_engines_serve_no_longer) {
+  start_serving(checkpoint_);
+  start_service({"--resident-memory", "40MiB", "--save-metas-file", metas_}); // One version of 24 MiB.
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  EXPECT_EQ(offered_version(), "v1");
+  ASSERT_EQ(publish(copy("second"), "v2"), 0) << said_;
+  EXPECT_EQ(offered_version(), "") << "the new one is not in memory";
+  EXPECT_EQ(ask_node("metas"), 2);
 }
 
 } // namespace
