@@ -10,7 +10,7 @@ namespace ckpt::apps {
 
 namespace json = boost::json;
 
-void engine_states::note(const actors::update_verdict& verdict, const std::string& version,
+void engine_states::note(const actors::update_verdict& verdict, const named_content& version,
                          const hosts& known, const actors::cluster_layout& cluster,
                          const std::vector<std::uint32_t>& took_part) {
   const auto layout = actors::among(cluster, took_part);
@@ -24,7 +24,7 @@ void engine_states::note(const actors::update_verdict& verdict, const std::strin
     const auto leader = layout.leader_of_engine(index);
     const auto host = took_part.at(leader);
     engines_[{host, index - layout.engines_led_by(leader).begin}] = {
-        engine.serves, is_whole ? version : std::string{}, known.at(host).name,
+        engine.serves, is_whole ? version.version : std::string{}, version.number, known.at(host).name,
         std::chrono::system_clock::now()};
   }
 }
@@ -41,14 +41,14 @@ void engine_states::forget(const std::vector<engine_key>& these) {
     engines_.erase(one);
 }
 
-bool engine_states::is_served(const std::string& version, const hosts& known,
+bool engine_states::is_served(const named_content& version, const hosts& known,
                               const std::vector<engine_key>& these) const {
   const std::lock_guard lock{mutex_};
   const auto serves = [&](std::uint32_t host, std::uint32_t number) {
     const auto* served = find(known[host], host, number);
-    return served != nullptr && served->version == version;
+    return served != nullptr && served->version == version.version && served->content == version.number;
   };
-  if (version.empty())
+  if (version.version.empty())
     return false;
   if (!these.empty())
     return std::ranges::all_of(these, [&](const engine_key& one) { return serves(one.first, one.second); });

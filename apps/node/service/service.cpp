@@ -182,7 +182,7 @@ resident_host::pushed service::push(const std::string& id, const update_request&
         return engine.serves == actors::served_weights::unchanged;
       }))
     do_engines_differ_ = true;
-  engines_.note(pushed.verdict, asked.version, known_hosts(), options_.layout, version->hosts);
+  engines_.note(pushed.verdict, content_of(asked.version), known_hosts(), options_.layout, version->hosts);
   if (do_all_serve(versions().served(), version->hosts))
     do_engines_differ_ = false;
   if (fleet_)

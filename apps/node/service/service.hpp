@@ -102,6 +102,7 @@ private:
                                                             const actors::update_verdict& verdict);
   [[nodiscard]] reach reach_of(const update_request& asked, const std::vector<std::uint32_t>& hosts) const;
   [[nodiscard]] bool do_all_serve(const std::string& version, const std::vector<std::uint32_t>& hosts) const;
+  [[nodiscard]] engine_states::named_content content_of(const std::string& version) const;
   [[nodiscard]] std::vector<actors::known_host> known_hosts() const;
   [[nodiscard]] boost::json::array absent_hosts(const std::vector<std::uint32_t>& hosts) const;
   void stop_preparing();

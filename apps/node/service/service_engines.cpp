@@ -15,10 +15,15 @@ namespace ckpt::apps {
 bool service::is_served(const std::string& version, const std::vector<std::string>& engines) const {
   const auto known = known_hosts();
   if (!engines.empty())
-    return engines_.is_served(version, known, engine_states::find_all(engines, known));
+    return engines_.is_served(content_of(version), known, engine_states::find_all(engines, known));
   const auto reached = actors::hosts_of_whole_engines(
       options_.layout, [&](std::uint32_t host) { return known[host].is_here; });
   return do_all_serve(version, reached);
+}
+
+/// What the name means now: an engine that was given it before it was dropped serves something else.
+engine_states::named_content service::content_of(const std::string& version) const {
+  return {version, host_.versions().content_number(version)};
 }
 
 /// All engines of these hosts. After an update only the hosts that took part count: others may have joined.
@@ -26,7 +31,7 @@ bool service::do_all_serve(const std::string& version, const std::vector<std::ui
   auto known = known_hosts();
   for (std::uint32_t host = 0; host < known.size(); ++host)
     known[host].is_here = std::ranges::binary_search(hosts, host);
-  return engines_.is_served(version, known);
+  return engines_.is_served(content_of(version), known);
 }
 
 /// Where the others serve the version already, an update of some engines makes it that of all. Not where all
@@ -41,7 +46,7 @@ service::reach service::reach_of(const update_request& asked, const std::vector<
     for (std::uint32_t number = 0; number < known[host].endpoints.size(); ++number)
       if (std::ranges::find(named, std::pair{host, number}) == named.end())
         others.emplace_back(host, number);
-  const bool do_others_serve = others.empty() || engines_.is_served(asked.version, known, others);
+  const bool do_others_serve = others.empty() || engines_.is_served(content_of(asked.version), known, others);
   return do_others_serve && asked.version != host_.versions().served() ? reach::all : reach::those_named;
 }
 

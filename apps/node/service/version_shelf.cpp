@@ -63,16 +63,22 @@ bool version_shelf::make_room(std::uint64_t bytes) {
 std::function<std::string()> version_shelf::change_of(const std::string& name,
                                                       const std::filesystem::path& path) const {
   const std::lock_guard lock{mutex_};
-  const auto known = std::ranges::find(contents_, name, &std::pair<std::string, content>::first);
+  const auto known = std::ranges::find(contents_, name, &known_content::name);
   if (known == contents_.end())
     return [] { return std::string{}; };
-  return [before = known->second, path] { return compare(before, path); };
+  return [before = known->files, path] {
+    return std::filesystem::exists(path) ? compare(before, content_of(io::open_checkpoint(path)))
+                                         : std::string{};
+  };
 }
 
-std::string version_shelf::compare(const content& before, const std::filesystem::path& path) {
-  if (!std::filesystem::exists(path))
-    return {};
-  const auto now = content_of(io::open_checkpoint(path));
+std::uint64_t version_shelf::content_number(const std::string& name) const {
+  const std::lock_guard lock{mutex_};
+  const auto known = std::ranges::find(contents_, name, &known_content::name);
+  return known == contents_.end() ? 0 : known->number;
+}
+
+std::string version_shelf::compare(const content& before, const content& now) {
   for (const auto& [file, stamp] : before) {
     const auto same = now.find(file);
     if (same == now.end())
@@ -88,11 +94,15 @@ std::string version_shelf::compare(const content& before, const std::filesystem:
 void version_shelf::put(const std::string& name, actors::version_ptr version) {
   std::list<entry> gone; // Freed after the mutex: that takes a while.
   const std::lock_guard lock{mutex_};
-  const auto is_it = [&](const auto& one) { return one.first == name; };
-  std::erase_if(contents_, is_it);
+  known_content made{name, content_of(version->checkpoint), 0};
+  const auto before = std::ranges::find(contents_, name, &known_content::name);
+  const bool is_the_same = before != contents_.end() && compare(before->files, made.files).empty();
+  made.number = is_the_same ? before->number : ++contents_count_;
+  if (before != contents_.end())
+    contents_.erase(before);
   if (contents_.size() >= names_max)
     contents_.pop_front();
-  contents_.emplace_back(name, content_of(version->checkpoint));
+  contents_.push_back(std::move(made));
   for (auto each = entries_.begin(); each != entries_.end();) {
     const auto one = each++;
     if (one->name == name || (bytes_of(one->version) == 0 && !is_needed(*one)))
@@ -134,7 +144,7 @@ version_shelf::dropped version_shelf::drop(const std::string& name) {
   const std::lock_guard lock{mutex_};
   if (name == served_before(0))
     return dropped::is_served;
-  const auto known = std::erase_if(contents_, [&](const auto& one) { return one.first == name; });
+  const auto known = std::erase_if(contents_, [&](const auto& one) { return one.name == name; });
   if (const auto found = std::ranges::find(entries_, name, &entry::name); found != entries_.end())
     dropped_.splice(dropped_.end(), entries_, found);
   std::erase(history_, name);

@@ -39,6 +39,9 @@ public:
   [[nodiscard]] std::function<std::string()> change_of(const std::string& name,
                                                        const std::filesystem::path& path) const;
 
+  /// Other content under the same name has another number. 0 for a name that is not known.
+  [[nodiscard]] std::uint64_t content_number(const std::string& name) const;
+
   /// Replaces a version of the same name. Versions that are not in memory are removed, unless they are served, were
   /// served before, or an update needs them: their open files take room on disk even when they were removed.
   void put(const std::string& name, actors::version_ptr version);
@@ -70,18 +73,25 @@ private:
   /// The files that a version was made of.
   using content = std::map<std::filesystem::path, io::file_stamp>;
 
+  struct known_content {
+    std::string name;
+    content files;
+    std::uint64_t number = 0;
+  };
+
   [[nodiscard]] static content content_of(const io::checkpoint& checkpoint);
-  [[nodiscard]] static std::string compare(const content& before, const std::filesystem::path& path);
+  [[nodiscard]] static std::string compare(const content& before, const content& now);
   [[nodiscard]] bool is_needed(const entry& one) const;
   [[nodiscard]] std::string served_before(std::size_t steps) const;
   [[nodiscard]] std::uint64_t bytes_in_memory() const;
 
   std::uint64_t memory_bytes_max_;
-  mutable std::mutex mutex_;                            ///< guards what follows
-  std::list<entry> entries_;                            ///< the least recently used first
-  std::list<entry> dropped_;                            ///< their memory is still to be given back
-  std::list<std::pair<std::string, content>> contents_; ///< of all names; the oldest is forgotten first
-  std::vector<std::string> history_;                    ///< of versions served; the present one last
+  mutable std::mutex mutex_;          ///< guards what follows
+  std::list<entry> entries_;          ///< the least recently used first
+  std::list<entry> dropped_;          ///< their memory is still to be given back
+  std::list<known_content> contents_; ///< of all names; the oldest is forgotten first
+  std::uint64_t contents_count_ = 0;
+  std::vector<std::string> history_; ///< of versions served; the present one last
 };
 
 } // namespace ckpt::apps

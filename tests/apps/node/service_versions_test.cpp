@@ -130,5 +130,25 @@ TEST_F(resident_versions_test, offers_no_version_that_engines_serve_no_longer) {
   EXPECT_EQ(ask_node("metas"), 2);
 }
 
+TEST_F(resident_versions_test, takes_other_content_of_the_same_name_for_another_version) {
+  start_serving(checkpoint_);
+  const auto first = endpoint_;
+  start_another_engine();
+  start_service({"--endpoint", first, "--resident-memory", "200MiB"});
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  ASSERT_EQ(publish(copy("second"), "v2", {"--engine", first, "--wait"}), 0) << said_;
+  ASSERT_EQ(ask_node("drop", {"v2"}), 0) << said_;
+  const auto third = copy("third");
+  ASSERT_EQ(publish(third, "v2", {"--engine", endpoint_, "--wait"}), 0) << said_;
+  ASSERT_EQ(ask_node("versions"), 0);
+  const auto versions = answer().as_array();
+  for (const auto& version : versions)
+    EXPECT_EQ(version.at("served").as_bool(), version.at("version") == "v1") << answer_;
+  ASSERT_EQ(publish(third, "v2", {"--engine", first, "--wait"}), 0) << said_;
+  EXPECT_EQ(updates_of_engine(), 3u) << "it is not what the engine has under this name";
+  ASSERT_EQ(ask_node("versions"), 0);
+  EXPECT_TRUE(answer().as_array().back().at("served").as_bool()) << answer_;
+}
+
 } // namespace
 } // namespace ckpt::tests

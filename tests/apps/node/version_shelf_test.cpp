@@ -1,0 +1,64 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+
+// The versions that a resident node knows, and the memory that they may take.
+
+#include "apps/node/service/version_shelf.hpp"
+
+#include "io/checkpoint/checkpoint.hpp"
+#include "tests/support/safetensors_text.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+#include <memory>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace ckpt::apps {
+namespace {
+
+constexpr std::uint64_t tensor_bytes = 20'000;
+
+class version_shelf_test : public testing::Test {
+protected:
+  version_shelf_test() { write('a'); }
+
+  /// The one file of the checkpoint, full of this letter.
+  void write(char letter) {
+    const auto size = std::to_string(tensor_bytes);
+    directory_.write(
+        "model.safetensors",
+        tests::file_text('{' + tests::entry("t", "U8", '[' + size + ']', "[0," + size + ']') + '}', 0)
+            + std::string(tensor_bytes, letter));
+  }
+
+  [[nodiscard]] std::shared_ptr<actors::weights_version> version() const {
+    auto made = std::make_shared<actors::weights_version>();
+    made->checkpoint = io::open_checkpoint(directory_.path());
+    return made;
+  }
+
+  tests::temporary_directory directory_{std::filesystem::current_path()};
+  version_shelf shelf_{64 << 10};
+};
+
+TEST_F(version_shelf_test, numbers_the_content_that_a_name_means) {
+  EXPECT_EQ(shelf_.content_number("v1"), 0u) << "nobody knows it";
+  shelf_.put("v1", version());
+  const auto first = shelf_.content_number("v1");
+  EXPECT_NE(first, 0u);
+  shelf_.put("v1", version());
+  EXPECT_EQ(shelf_.content_number("v1"), first) << "read anew, and the same";
+  write('b');
+  EXPECT_NE(shelf_.change_of("v1", directory_.path())(), "");
+  shelf_.put("v1", version());
+  const auto second = shelf_.content_number("v1");
+  EXPECT_NE(second, first) << "other content";
+  EXPECT_EQ(shelf_.drop("v1"), version_shelf::dropped::yes);
+  EXPECT_EQ(shelf_.content_number("v1"), 0u);
+  shelf_.put("v1", version());
+  EXPECT_NE(shelf_.content_number("v1"), second) << "whatever it was before it was dropped";
+}
+
+} // namespace
+} // namespace ckpt::apps
