@@ -45,6 +45,14 @@ bool version_shelf::is_needed(const entry& one) const {
   return one.name == served_before(0) || one.name == served_before(1) || one.version.use_count() > 1;
 }
 
+/// Takes an entry off the shelf.
+void version_shelf::leave(std::list<entry>& to, std::list<entry>::iterator one) {
+  std::erase_if(leftovers_, [](const leftover& each) { return each.memory.expired(); });
+  if (const auto& memory = one->version->resident)
+    leftovers_.push_back({memory, bytes_of(one->version)});
+  to.splice(to.end(), entries_, one);
+}
+
 bool version_shelf::make_room(std::uint64_t bytes) {
   release_dropped();
   std::list<entry> evicted; // Freed after the mutex: that takes a while.
@@ -106,12 +114,12 @@ void version_shelf::put(const std::string& name, actors::version_ptr version) {
   for (auto each = entries_.begin(); each != entries_.end();) {
     const auto one = each++;
     if (one->name == name || (bytes_of(one->version) == 0 && !is_needed(*one)))
-      gone.splice(gone.end(), entries_, one);
+      leave(gone, one);
   }
   for (auto each = entries_.begin(); each != entries_.end() && entries_.size() >= versions_max;) {
     const auto one = each++;
     if (!is_needed(*one))
-      gone.splice(gone.end(), entries_, one);
+      leave(gone, one);
   }
   entries_.push_back({name, std::move(version)});
 }
@@ -146,7 +154,7 @@ version_shelf::dropped version_shelf::drop(const std::string& name) {
     return dropped::is_served;
   const auto known = std::erase_if(contents_, [&](const auto& one) { return one.name == name; });
   if (const auto found = std::ranges::find(entries_, name, &entry::name); found != entries_.end())
-    dropped_.splice(dropped_.end(), entries_, found);
+    leave(dropped_, found);
   std::erase(history_, name);
   return known > 0 ? dropped::yes : dropped::unknown;
 }
@@ -182,6 +190,8 @@ std::uint64_t version_shelf::bytes_in_memory() const {
   std::uint64_t bytes = 0;
   for (const auto& one : entries_)
     bytes += bytes_of(one.version);
+  for (const auto& one : leftovers_)
+    bytes += one.memory.expired() ? 0 : one.bytes;
   return bytes;
 }
 

@@ -30,7 +30,8 @@ public:
   [[nodiscard]] actors::version_ptr find(const std::string& name) const;
 
   /// Makes room in memory for `bytes`: evicts the least recently used versions, but never one that is served,
-  /// that was served before, or that an update still needs. False when there is not enough.
+  /// that was served before, or that an update still needs. False when there is not enough. What has left the
+  /// shelf counts while somebody has it: an update, or hosts that join.
   [[nodiscard]] bool make_room(std::uint64_t bytes);
 
   /// Returns a function that tells how the checkpoint at `path` differs from the files that version `name` was made of:
@@ -84,11 +85,19 @@ private:
   [[nodiscard]] bool is_needed(const entry& one) const;
   [[nodiscard]] std::string served_before(std::size_t steps) const;
   [[nodiscard]] std::uint64_t bytes_in_memory() const;
+  void leave(std::list<entry>& to, std::list<entry>::iterator one);
+
+  /// The memory of a version that is not on the shelf any more.
+  struct leftover {
+    std::weak_ptr<const io::resident_chunks> memory;
+    std::uint64_t bytes = 0;
+  };
 
   std::uint64_t memory_bytes_max_;
-  mutable std::mutex mutex_;          ///< guards what follows
-  std::list<entry> entries_;          ///< the least recently used first
-  std::list<entry> dropped_;          ///< their memory is still to be given back
+  mutable std::mutex mutex_; ///< guards what follows
+  std::list<entry> entries_; ///< the least recently used first
+  std::list<entry> dropped_; ///< their memory is still to be given back
+  std::list<leftover> leftovers_;
   std::list<known_content> contents_; ///< of all names; the oldest is forgotten first
   std::uint64_t contents_count_ = 0;
   std::vector<std::string> history_; ///< of versions served; the present one last

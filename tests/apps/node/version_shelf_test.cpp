@@ -6,11 +6,17 @@
 #include "apps/node/service/version_shelf.hpp"
 
 #include "io/checkpoint/checkpoint.hpp"
+#include "io/plan/bucket_plan.hpp"
+#include "io/read/resident_chunks.hpp"
 #include "tests/support/safetensors_text.hpp"
 #include "tests/support/temporary_directory.hpp"
 
+#include <cstdint>
 #include <memory>
+#include <numeric>
+#include <stop_token>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -38,6 +44,16 @@ protected:
     return made;
   }
 
+  [[nodiscard]] actors::version_ptr version_in_memory() const {
+    auto made = version();
+    made->plan = io::plan_buckets(made->checkpoint, {16 << 10, 8 << 10});
+    std::vector<std::uint32_t> all(made->plan.chunks.size());
+    std::iota(all.begin(), all.end(), 0);
+    made->resident = std::make_shared<io::resident_chunks>(made->checkpoint, made->plan, all,
+                                                           io::resident_options{}, std::stop_token{});
+    return made;
+  }
+
   tests::temporary_directory directory_{std::filesystem::current_path()};
   version_shelf shelf_{64 << 10};
 };
@@ -58,6 +74,27 @@ TEST_F(version_shelf_test, numbers_the_content_that_a_name_means) {
   EXPECT_EQ(shelf_.content_number("v1"), 0u);
   shelf_.put("v1", version());
   EXPECT_NE(shelf_.content_number("v1"), second) << "whatever it was before it was dropped";
+}
+
+TEST_F(version_shelf_test, counts_what_has_left_it_while_somebody_has_it) {
+  shelf_.put("v1", version_in_memory());
+  const auto bytes = shelf_.memory_bytes();
+  ASSERT_GE(bytes, tensor_bytes);
+  const auto room = (64 << 10) - bytes;
+  EXPECT_TRUE(shelf_.make_room(room)) << "beside it";
+  auto held = shelf_.find("v1"); // As an offer to hosts that join does.
+  EXPECT_EQ(shelf_.drop("v1"), version_shelf::dropped::yes);
+  EXPECT_EQ(shelf_.memory_bytes(), bytes);
+  EXPECT_FALSE(shelf_.make_room(room + 1));
+  held.reset();
+  EXPECT_TRUE(shelf_.make_room(64 << 10));
+  EXPECT_EQ(shelf_.memory_bytes(), 0u);
+  shelf_.put("v2", version_in_memory());
+  held = shelf_.find("v2");
+  shelf_.put("v2", version_in_memory()); // In place of the other one.
+  EXPECT_EQ(shelf_.memory_bytes(), 2 * bytes);
+  held.reset();
+  EXPECT_EQ(shelf_.memory_bytes(), bytes);
 }
 
 } // namespace
