@@ -59,7 +59,9 @@ update_book::update_book() : prefix_{id_prefix()} {}
 update_book::filed update_book::file(const update_request& asked, const known_version& of_it) {
   std::unique_lock lock{mutex_};
   for (auto& known : entries_ | std::views::reverse) {
-    if (known.asked.version != asked.version || asked.is_rollback != known.asked.is_rollback
+    // Not so where an engine is healed: it may have gone again since.
+    const bool is_named_so = known.named == asked.version && !asked.is_heal;
+    if ((known.asked.version != asked.version && !is_named_so) || asked.is_rollback != known.asked.is_rollback
         || asked.is_heal != known.asked.is_heal)
       continue;
     const bool is_for_others = known.asked.engines != asked.engines;
@@ -90,6 +92,7 @@ update_book::filed update_book::file(const update_request& asked, const known_ve
   auto& made = entries_.emplace_back();
   made.id = prefix_ + std::to_string(++count_);
   made.asked = asked;
+  made.named = asked.version;
   made.may_commit = !asked.waits_for_commit;
   made.since = std::chrono::system_clock::now();
   auto id = made.id;

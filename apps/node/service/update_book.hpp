@@ -76,6 +76,7 @@ public:
 
   /// Files a request. An equal one (version, path, engines) is the same update, unless that failed or was
   /// cancelled; or it is done, and engines serve something else by now or `asked` is forced or a roll-back.
+  /// A roll-back that names no version is equal to an earlier one that named none.
   [[nodiscard]] filed file(const update_request& asked, const known_version& known);
 
   /// `version` may mean other content from now on: updates to it that are not over are cancelled. Returns how
@@ -125,6 +126,7 @@ private:
   struct entry {
     std::string id;
     update_request asked;
+    std::string named; ///< the version as the client named it: empty for the one before
     update_state state = update_state::queued;
     bool may_commit = true;
     bool is_forgotten = false;   ///< its version may mean other content by now

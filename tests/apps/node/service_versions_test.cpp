@@ -96,6 +96,23 @@ TEST_F(resident_versions_test, drops_nothing_that_is_committing) {
   EXPECT_TRUE(answer().at(0).at("served").as_bool()) << answer_;
 }
 
+TEST_F(resident_versions_test, goes_back_once_when_it_is_asked_twice) {
+  start_serving(checkpoint_, "sglang", {"--worker-seconds-per-gib", "100"});
+  start_service({"--resident-memory", "200MiB"});
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  for (const auto* const version : {"v2", "v3"})
+    ASSERT_EQ(publish(copy(version), version), 0) << said_;
+  ASSERT_EQ(ask_node("rollback"), 0) << said_;
+  const auto first = id();
+  ASSERT_TRUE(
+      eventually([&] { return ask_node("status", {first}) == 0 && state() == "committing"; }, patience));
+  ASSERT_EQ(ask_node("rollback", {"--wait"}), 0) << said_;
+  EXPECT_EQ(id(), first);
+  EXPECT_EQ(served_version(), "v2");
+  ASSERT_EQ(ask_node("rollback", {"--wait"}), 0) << said_;
+  EXPECT_EQ(served_version(), "v1") << "the first is over: this is another one";
+}
+
 TEST_F(resident_versions_test, offers_what_one_engine_after_the_other_was_given) {
   start_serving(checkpoint_);
   const auto first = endpoint_;
