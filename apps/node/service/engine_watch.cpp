@@ -3,10 +3,13 @@
 
 #include "apps/node/service/engine_watch.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <iterator>
 #include <memory>
 #include <mutex>
+#include <thread>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -17,6 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto answer_max = 5s;
+constexpr auto poll_every = 5ms;
 
 /// No engine restarts faster than that.
 constexpr auto look_every = 1s;
@@ -32,12 +36,16 @@ std::vector<std::error_code> ask_for_life(const std::vector<io::http_endpoint>& 
   for (const auto& endpoint : endpoints)
     calls.push_back(std::make_unique<io::http_call>(
         endpoint, io::http_request{io::http_request::verb::get, "/v1/models", {}}, key, answer_max));
+  // In turn: each works only while it is waited for, and one that hangs would use up the time of the others.
+  const auto are_over = [&] {
+    return std::ranges::count_if(calls, [](const auto& call) { return call->wait(0ms); })
+           == std::ssize(calls);
+  };
+  while (!are_over())
+    std::this_thread::sleep_for(poll_every);
   std::vector<std::error_code> errors;
-  for (const auto& call : calls) {
-    while (!call->wait(answer_max)) {
-    }
+  for (const auto& call : calls)
     errors.push_back(call->error());
-  }
   return errors;
 }
 
