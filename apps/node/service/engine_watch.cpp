@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <condition_variable>
+#include <exception>
 #include <iterator>
 #include <memory>
 #include <mutex>
@@ -25,8 +26,13 @@ constexpr auto poll_every = 5ms;
 /// No engine restarts faster than that.
 constexpr auto look_every = 1s;
 
-/// A server that is slow to answer was not restarted.
-[[nodiscard]] bool is_away(std::error_code why) { return why && why != std::errc::timed_out; }
+/// A server that is slow to answer was not restarted. Nor was one that this host has no descriptor or memory
+/// left to ask with.
+[[nodiscard]] bool is_away(std::error_code why) {
+  return why && why != std::errc::timed_out && why != std::errc::too_many_files_open
+         && why != std::errc::too_many_files_open_in_system && why != std::errc::not_enough_memory
+         && why != std::errc::no_buffer_space;
+}
 
 } // namespace
 
@@ -51,21 +57,33 @@ std::vector<std::error_code> ask_for_life(const std::vector<io::http_endpoint>& 
 
 engine_watch::engine_watch(std::vector<io::http_endpoint> endpoints, std::string key,
                            std::function<bool(std::uint32_t)> is_back)
-    : thread_{[endpoints = std::move(endpoints), key = std::move(key),
-               is_back = std::move(is_back)](const std::stop_token& stop) {
-        std::vector<bool> was_away(endpoints.size(), false);
+    : endpoints_{std::move(endpoints)}, key_{std::move(key)}, is_back_{std::move(is_back)},
+      was_away_(endpoints_.size(), false), thread_{[this](const std::stop_token& stop) {
+        std::string last_why;
         std::mutex mutex;
         std::condition_variable_any nobody_wakes;
         std::unique_lock lock{mutex};
         do {
-          const auto errors = ask_for_life(endpoints, key);
-          for (std::uint32_t number = 0; number < errors.size(); ++number) {
-            if (is_away(errors[number]) && !was_away[number])
-              spdlog::warn("engine {} is away: {}", endpoints[number].url, errors[number].message());
-            was_away[number] =
-                is_away(errors[number]) || (was_away[number] && (errors[number] || !is_back(number)));
+          std::string why;
+          try {
+            look();
+          } catch (const std::exception& error) { // For lack of descriptors, say: the next look may do.
+            why = error.what();
           }
+          if (!why.empty() && why != last_why)
+            spdlog::warn("--heal: {}", why);
+          last_why = why;
         } while (!nobody_wakes.wait_for(lock, stop, look_every, [&] { return stop.stop_requested(); }));
       }} {}
+
+void engine_watch::look() {
+  const auto errors = ask_for_life(endpoints_, key_);
+  for (std::uint32_t number = 0; number < errors.size(); ++number) {
+    if (is_away(errors[number]) && !was_away_[number])
+      spdlog::warn("engine {} is away: {}", endpoints_[number].url, errors[number].message());
+    was_away_[number] =
+        is_away(errors[number]) || (was_away_[number] && (errors[number] || !is_back_(number)));
+  }
+}
 
 } // namespace ckpt::apps

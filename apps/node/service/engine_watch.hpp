@@ -28,7 +28,13 @@ public:
                std::function<bool(std::uint32_t)> is_back);
 
 private:
-  std::jthread thread_;
+  void look();
+
+  std::vector<io::http_endpoint> endpoints_;
+  std::string key_;
+  std::function<bool(std::uint32_t)> is_back_;
+  std::vector<bool> was_away_;
+  std::jthread thread_; ///< last: it uses everything above
 };
 
 } // namespace ckpt::apps

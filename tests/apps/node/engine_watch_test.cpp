@@ -6,11 +6,19 @@
 #include "apps/node/service/engine_watch.hpp"
 
 #include "tests/support/scripted_server.hpp"
+#include "tests/support/temporary_directory.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <thread>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 namespace ckpt::apps {
 namespace {
+
+using namespace std::chrono_literals;
 
 void answer_well(tests::connection& client) {
   static_cast<void>(client.read_request());
@@ -24,6 +32,28 @@ TEST(ask_for_life, takes_an_engine_for_alive_whose_neighbour_hangs) {
       ask_for_life({io::parse_endpoint(hung.url(), {}), io::parse_endpoint(alive.url(), {})}, {});
   EXPECT_EQ(errors.at(0), std::errc::timed_out);
   EXPECT_FALSE(errors.at(1)) << errors.at(1).message();
+}
+
+TEST(engine_watch, goes_on_once_there_are_descriptors_again) {
+  const tests::temporary_directory directory;
+  const auto socket = (directory.path() / "engine.sock").string();
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit none{0, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  std::atomic<int> came_back = 0;
+  const engine_watch watch{{io::parse_endpoint("http://localhost", socket)}, {}, [&](std::uint32_t) {
+                             ++came_back;
+                             return true;
+                           }};
+  std::this_thread::sleep_for(1500ms); // It looks once a second.
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  std::this_thread::sleep_for(2500ms); // Nothing listens there yet.
+  EXPECT_EQ(came_back, 0);
+  const tests::scripted_server engine{socket, answer_well};
+  for (int looks = 0; came_back == 0 && looks < 100; ++looks)
+    std::this_thread::sleep_for(100ms);
+  EXPECT_EQ(came_back, 1);
 }
 
 } // namespace
