@@ -59,6 +59,12 @@ bool engine_states::is_served(const named_content& version, const hosts& known,
   return true;
 }
 
+bool engine_states::is_whole(const engine_key& one, const hosts& known) const {
+  const std::lock_guard lock{mutex_};
+  const auto* served = find(known.at(one.first), one.first, one.second);
+  return served != nullptr && !served->version.empty();
+}
+
 std::vector<engine_states::engine_key> engine_states::find_all(const std::vector<std::string>& names,
                                                                const hosts& known) {
   std::vector<engine_key> found;

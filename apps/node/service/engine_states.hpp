@@ -53,6 +53,9 @@ public:
   [[nodiscard]] bool is_served(const named_content& version, const hosts& known,
                                const std::vector<engine_key>& these = {}) const;
 
+  /// Whether it is known to serve some version, as a whole.
+  [[nodiscard]] bool is_whole(const engine_key& one, const hosts& known) const;
+
   [[nodiscard]] boost::json::array describe(const hosts& known) const;
 
   /// The time for which engines were paused: the sum over all engines and updates.

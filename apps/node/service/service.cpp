@@ -100,7 +100,7 @@ int service::run() {
       work(*next);
       is_ending_ = is_ending_ || signals_.has_come(); // An update may have ended well in spite of a signal.
     }
-    if (!is_ending_ && signals_.wait(look_every, wakeup.number()) != 0)
+    if (!is_ending_ && signals_.wait(std::min(look_every, heal_again()), wakeup.number()) != 0)
       is_ending_ = true;
   }
   spdlog::info("ending");
@@ -188,16 +188,6 @@ resident_host::pushed service::push(const std::string& id, const update_request&
   if (fleet_)
     pushed.report["absent_hosts"] = absent_hosts(version->hosts);
   return pushed;
-}
-
-std::optional<update_book::filed> service::heal(const std::vector<std::string>& engines) {
-  engines_.forget(engine_states::find_all(engines, known_hosts()));
-  if (versions().served().empty())
-    return std::nullopt;
-  update_request request;
-  request.is_rollback = request.is_heal = true;
-  request.engines = engines;
-  return book_.file(request, {});
 }
 
 /// On the watcher's thread. Throws when it is to be tried again.

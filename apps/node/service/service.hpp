@@ -18,8 +18,10 @@
 #include "apps/node/service/resident_host.hpp"
 #include "apps/node/service/update_book.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -47,8 +49,9 @@ public:
 
   // For the HTTP side; any thread.
 
-  /// For engines that were restarted: files an update to the version that they are to serve. Nothing if no version is
-  /// known to be served. Throws std::invalid_argument for unknown engines.
+  /// For engines that were restarted: files an update to the version that they are to serve, and another one after each
+  /// that fails, until they serve a version. Nothing if no version is known to be served. Throws std::invalid_argument
+  /// for unknown engines.
   [[nodiscard]] std::optional<update_book::filed> heal(const std::vector<std::string>& engines);
 
   [[nodiscard]] update_book& updates() noexcept { return book_; }
@@ -106,8 +109,17 @@ private:
   [[nodiscard]] std::vector<actors::known_host> known_hosts() const;
   [[nodiscard]] boost::json::array absent_hosts(const std::vector<std::uint32_t>& hosts) const;
   void stop_preparing();
+  [[nodiscard]] update_book::filed file_healing(const std::vector<std::string>& engines);
+  [[nodiscard]] std::chrono::milliseconds heal_again();
   void keep(const std::optional<io::metas>& metas);
   [[nodiscard]] bool publish(const seen_version& seen);
+
+  /// An engine that was started again and serves no version yet.
+  struct ailing {
+    std::string id; ///< of the update that is to heal it; empty between two of them
+    std::chrono::steady_clock::time_point next; ///< then the next one is filed
+    std::chrono::seconds wait;                  ///< after the next one that fails
+  };
 
   const node_options& options_;
   const signal_guard& signals_;
@@ -126,6 +138,7 @@ private:
   mutable std::mutex mutex_; ///< guards what follows
   std::string preparing_;    ///< id of the update that is being prepared
   std::stop_source stop_preparing_;
+  std::map<engine_states::engine_key, ailing> ailing_;
   std::uint64_t updated_ = 0;
   std::uint64_t failed_ = 0;
   std::string metas_;

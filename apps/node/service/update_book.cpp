@@ -269,6 +269,12 @@ bool update_book::is_waiting(const std::string& version) const {
       entries_, [&](const entry& one) { return one.asked.version == version && !is_over(one.state); });
 }
 
+std::optional<update_state> update_book::state_of(const std::string& id) const {
+  const std::lock_guard lock{mutex_};
+  const auto* one = find(id);
+  return one == nullptr ? std::nullopt : std::optional{one->state};
+}
+
 bool update_book::is_cancelled(const std::string& id) const {
   const std::lock_guard lock{mutex_};
   const auto* one = find(id);

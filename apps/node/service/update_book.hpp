@@ -119,6 +119,9 @@ public:
   /// True while an update to it is not over.
   [[nodiscard]] bool is_waiting(const std::string& version) const;
 
+  /// Nothing for an unknown id.
+  [[nodiscard]] std::optional<update_state> state_of(const std::string& id) const;
+
   /// True when the update was cancelled, or is not in the book any more.
   [[nodiscard]] bool is_cancelled(const std::string& id) const;
 

@@ -93,6 +93,8 @@ TEST_F(engine_states_test, forgets_what_an_engine_served_that_was_started_again)
   states_.forget({{2, 1}});
   EXPECT_FALSE(states_.is_served({"v1"}, hosts_, {{2, 1}}));
   EXPECT_TRUE(states_.is_served({"v1"}, hosts_, {{2, 0}}));
+  EXPECT_FALSE(states_.is_whole({2, 1}, hosts_));
+  EXPECT_TRUE(states_.is_whole({2, 0}, hosts_));
 }
 
 TEST_F(engine_states_test, finds_engines_by_name) {

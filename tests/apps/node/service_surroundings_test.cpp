@@ -1,10 +1,12 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A resident node and its surroundings: directories that it watches, the service manager that started it.
+// A resident node and its surroundings: directories that it watches, engines that are started again, the service manager
+// that started it.
 
 #include "tests/apps/node/service_fixture.hpp"
 
+#include "io/engine/update_lock.hpp"
 #include "io/fd.hpp"
 
 #include <array>
@@ -83,6 +85,24 @@ TEST_F(resident_surroundings_test, takes_a_directory_for_complete_once_it_has_it
   fs::copy(checkpoint_, watched / ".writing");
   fs::rename(watched / ".writing", watched / "step-1");
   EXPECT_TRUE(comes_to("step-1")) << node_->output();
+}
+
+TEST_F(resident_surroundings_test, heals_an_engine_once_more_where_the_first_update_fails) {
+  start_service({"--heal", "--resident-memory", "200MiB"});
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  const auto port = endpoint_.substr(endpoint_.rfind(':') + 1);
+  engine_.reset();
+  ASSERT_TRUE(eventually([&] { return node_->output().find("is away") != std::string::npos; }, patience));
+  {
+    const io::update_lock of_another_node{io::parse_endpoint(endpoint_, "")};
+    start_serving(checkpoint_, "sglang", {"--port", port});
+    EXPECT_TRUE(eventually(
+        [&] { return ask_node("status") == 0 && answer().as_array().back().at("state") == "failed"; },
+        patience))
+        << node_->output();
+  }
+  EXPECT_TRUE(comes_to("v1")) << node_->output();
+  EXPECT_TRUE(has_taken_all());
 }
 
 TEST_F(resident_surroundings_test, tells_its_service_manager_when_it_listens_and_when_it_ends) {
