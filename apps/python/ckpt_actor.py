@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import http.client
 import json
+import math
 import os
 import pathlib
 import socket
@@ -22,6 +23,7 @@ import urllib.parse
 
 _ANSWER_SECONDS = 30.0
 _POLL_SECONDS = 30.0
+_PATIENCE_SECONDS = 60.0  # with a node that is busy, or whose host 0 is away, while somebody waits for an update
 
 
 class NodeError(Exception):
@@ -66,9 +68,18 @@ class Update:
         """Until it is over, or prepared and waits for commit(). Raises UpdateFailed, or TimeoutError after so many
         seconds: the update itself goes on then."""
         deadline = None if timeout is None else time.monotonic() + timeout
+        answered = time.monotonic()
         while True:
             left = _POLL_SECONDS if deadline is None else min(_POLL_SECONDS, deadline - time.monotonic())
-            described = self.client.call("GET", f"/v1/updates/{self.id}?wait={max(left, 0):.3f}", wait=max(left, 0))
+            try:
+                described = self.client.call("GET", f"/v1/updates/{self.id}?wait={max(left, 0):.3f}", wait=max(left, 0))
+                answered = time.monotonic()
+            except NodeError as error:
+                patience_ends = min(answered + _PATIENCE_SECONDS, math.inf if deadline is None else deadline)
+                if error.status not in (429, 503) or time.monotonic() >= patience_ends:
+                    raise
+                time.sleep(1)
+                continue
             if described["waits_for_commit"] or described["state"] == "updated":
                 return described
             if described["over"]:

@@ -17,6 +17,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 
 #include <CLI/CLI.hpp>
 #include <boost/json.hpp>
@@ -50,14 +51,26 @@ struct client_flags {
   bool is_forced = false;
 };
 
-/// The node refuses, or cannot be reached; carries the code for the exit status.
+/// For how long a node may be busy, or host 0 away, while somebody waits for an update.
+constexpr auto patience_max = 60s;
+
+/// The node refuses, with this HTTP status, or cannot be reached: then the status is 0.
 class refusal : public std::runtime_error {
 public:
-  refusal(const std::string& what, actors::ec code) : runtime_error{what}, code_{code} {}
-  [[nodiscard]] actors::ec code() const noexcept { return code_; }
+  explicit refusal(const std::string& what, unsigned http_status = 0)
+      : runtime_error{what}, http_status_{http_status} {}
+
+  /// The same request may do soon.
+  [[nodiscard]] bool is_for_now() const noexcept { return http_status_ == 429 || http_status_ == 503; }
+
+  /// Only where another request is needed, it is one of usage.
+  [[nodiscard]] actors::ec code() const noexcept {
+    return http_status_ >= 400 && http_status_ < 500 && !is_for_now() ? actors::ec::usage
+                                                                      : actors::ec::unspecified;
+  }
 
 private:
-  actors::ec code_;
+  unsigned http_status_;
 };
 
 class client {
@@ -77,24 +90,36 @@ public:
     while (!call.wait(1s)) {
     }
     if (call.error())
-      throw refusal{"the node at " + flags_.node + ": " + call.error().message(), actors::ec::unspecified};
+      throw refusal{"the node at " + flags_.node + ": " + call.error().message()};
     boost::system::error_code error;
     auto answer = json::parse(call.response().body, error);
     if (error)
-      throw refusal{"the node at " + flags_.node + " does not answer in JSON", actors::ec::unspecified};
+      throw refusal{"the node at " + flags_.node + " does not answer in JSON"};
     if (call.response().status >= 300) {
       const auto* why = answer.is_object() ? answer.as_object().if_contains("error") : nullptr;
       throw refusal{why != nullptr && why->is_string() ? std::string{why->as_string()}
                                                        : json::serialize(answer),
-                    actors::ec::usage};
+                    call.response().status};
     }
     return answer;
+  }
+
+  /// For what was asked for already. Goes on where the node is busy for a moment, or host 0 away.
+  [[nodiscard]] json::value ask_patiently(const std::string& target) const {
+    for (const auto until = std::chrono::steady_clock::now() + patience_max;;)
+      try {
+        return ask(verb::get, target);
+      } catch (const refusal& no) {
+        if (!no.is_for_now() || std::chrono::steady_clock::now() >= until)
+          throw;
+        std::this_thread::sleep_for(1s);
+      }
   }
 
   /// The update once it is over, or prepared and waits for its commit.
   [[nodiscard]] json::object wait_for(const std::string& id) const {
     for (;;) {
-      auto update = ask(verb::get, "/v1/updates/" + id + "?wait=" + std::to_string(poll_seconds)).as_object();
+      auto update = ask_patiently("/v1/updates/" + id + "?wait=" + std::to_string(poll_seconds)).as_object();
       if (update.at("over").as_bool() || update.at("waits_for_commit").as_bool())
         return update;
     }
@@ -140,7 +165,7 @@ int publish(const client& node, const client_flags& flags) {
 
 int commit(const client& node, const client_flags& flags) {
   static_cast<void>(node.ask(verb::post, "/v1/updates/" + flags.id + "/commit"));
-  return follow(node, flags, node.ask(verb::get, "/v1/updates/" + flags.id).as_object());
+  return follow(node, flags, node.ask_patiently("/v1/updates/" + flags.id).as_object());
 }
 
 int say_status(const client& node, const client_flags& flags) {
