@@ -39,7 +39,7 @@ struct enrolled {
   bool may_retry = false; ///< the host that has its number may soon be found lost
 };
 
-/// Read this host's share of a version, unless it is there.
+/// Have this host's share of a version: read it, unless it is there.
 struct prepare_order {
   std::uint64_t number = 0;
   std::string version;
@@ -47,7 +47,8 @@ struct prepare_order {
   std::string checkpoint_path;
   std::vector<std::uint32_t> hosts; ///< that take part, sorted; its chunks are divided among them
   std::vector<std::string>
-      needed; ///< other versions that host 0 may ask for: prepared, served, served before
+      needed;          ///< other versions that host 0 may ask for: prepared, served, served before
+  bool has_it = false; ///< host 0 takes it to be there: what is at the path by now is not to be read
 };
 
 /// Take part in the run that brings a version into the engines.
@@ -108,7 +109,7 @@ typename Inspector::result_type inspect(Inspector& f, enrolled& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, prepare_order& x) {
   return f(caf::meta::type_name("prepare_order"), x.number, x.version, x.edition, x.checkpoint_path, x.hosts,
-           x.needed);
+           x.needed, x.has_it);
 }
 
 template <class Inspector>

@@ -5,6 +5,8 @@
 
 #include "tests/cluster/resident_fixture.hpp"
 
+#include <fstream>
+
 namespace ckpt::tests {
 namespace {
 
@@ -79,6 +81,29 @@ TEST_F(resident_cluster_test, divides_what_is_prepared_anew_when_a_host_has_left
   ASSERT_TRUE(eventually([&] { return hosts_here() == 2; }, patience));
   ASSERT_EQ(ask(2, "commit", {id, "--wait"}), 0) << said_ << all_logs();
   expect_served("v1", {0, 2});
+}
+
+TEST_F(resident_cluster_test, does_not_read_other_content_where_a_host_was_started_again) {
+  start_resident_cluster({2, 1, 1});
+  const auto prepare_and_restart_host_1 = [&](const std::string& version) {
+    EXPECT_EQ(publish(0, version, {"--prepare", "--wait"}), 0) << said_ << all_logs();
+    const auto id = std::string{answer_.at("id").as_string()};
+    kill_service(1);
+    EXPECT_TRUE(eventually([&] { return hosts_here() == 1; }, patience));
+    start_service(1);
+    expect_all_here();
+    return id;
+  };
+  ASSERT_EQ(ask(0, "commit", {prepare_and_restart_host_1("v1"), "--wait"}), 0) << said_ << all_logs();
+  expect_served("v1", {0, 1});
+  const auto id = prepare_and_restart_host_1("v2");
+  for (const auto& file : fs::directory_iterator{checkpoints_[0]})
+    if (file.path().extension() == ".safetensors") {
+      std::fstream writing{file.path(), std::ios::in | std::ios::out | std::ios::binary};
+      writing.seekp(static_cast<std::streamoff>(file.file_size() / 3)).put('*'); // Not in the sample.
+    }
+  EXPECT_EQ(ask(1, "commit", {id, "--wait"}), 3) << answer_ << all_logs();
+  EXPECT_THAT(said_, HasSubstr("not what they were"));
 }
 
 TEST_F(resident_cluster_test, finds_together_again_after_host_0_was_killed) {

@@ -194,7 +194,7 @@ cause follower::obey(const actors::prepare_order& order) {
   for (const auto& name : order.needed)
     needed_.push_back(host_.versions().find(name));
   auto [version, failed] =
-      host_.prepare({order.version, order.checkpoint_path, order.hosts, order.edition}, stop);
+      host_.prepare({order.version, order.checkpoint_path, order.hosts, order.edition, order.has_it}, stop);
   needed_.push_back(std::move(version));
   return failed;
 }

@@ -74,6 +74,8 @@ kept_version resident_host::prepare(const wanted_version& wanted, const std::sto
     if (auto known = shelf_.find(wanted.name);
         known && known->edition == wanted.edition && known->hosts == wanted.hosts)
       return {std::move(known)};
+    if (wanted.must_be_there)
+      return {nullptr, {ec::checkpoint_invalid, "version " + wanted.name + " is not here any more"}};
     const auto options = options_for(options_, wanted.checkpoint_path, wanted.name, wanted.hosts);
     if (auto failed = open_resources(options, resources_); failed.code != ec::none)
       return {nullptr, std::move(failed)};

@@ -34,6 +34,7 @@ struct wanted_version {
   std::filesystem::path checkpoint_path;
   std::vector<std::uint32_t> hosts; ///< of the cluster, sorted; host 0 is always one of them
   std::uint64_t edition = 0;        ///< tells it from other content of the same name
+  bool must_be_there = false;       ///< it is not read: what is at the path by now may be something else
 };
 
 /// A version on the shelf; or why there is none.

@@ -41,7 +41,8 @@ void service::stop_preparing() {
 }
 
 /// Prepares on the hosts that are there. If a host leaves meanwhile, the version is divided among the others.
-/// A `known` version that is divided among the same hosts is not read again.
+/// A `known` version is not read again if the same hosts still have it. Otherwise all hosts read it, if its files have
+/// not changed: a host that was restarted would take whatever is at the path by now for its share.
 kept_version service::prepare_everywhere(const std::string& id, const std::string& name,
                                          const std::filesystem::path& path,
                                          const actors::version_ptr& known) {
@@ -58,23 +59,29 @@ kept_version service::prepare_everywhere(const std::string& id, const std::strin
                                const std::lock_guard lock{mutex_};
                                stop_preparing();
                              }};
-    for (auto tries = options_.layout.hosts; tries > 0; --tries) {
+    bool may_be_there = known != nullptr;
+    for (auto tries = options_.layout.hosts + 1; tries > 0; --tries) {
       wanted_version wanted{name, path, {0}, 0};
       if (fleet_)
         wanted.hosts = fleet_->gather(stop);
-      const bool is_divided = known && known->hosts == wanted.hosts;
-      wanted.edition = is_divided ? known->edition : ++edition_;
-      if (known && !is_divided)
+      wanted.must_be_there = may_be_there && known->hosts == wanted.hosts;
+      wanted.edition = wanted.must_be_there ? known->edition : ++edition_;
+      if (known && !wanted.must_be_there)
         if (const auto change = versions().change_of(name, path)(); !change.empty()) {
           kept = {nullptr,
                   {ec::checkpoint_invalid, "version " + name
-                                               + " has to be divided among other hosts, and its "
-                                                 "files are not what they were: "
+                                               + " has to be read once more, because hosts have come "
+                                                 "or gone, and its files are not what they were: "
                                                + change}};
           break;
         }
       std::vector<std::uint32_t> lost;
       kept = try_to_prepare(wanted, stop, lost);
+      if (wanted.must_be_there && !kept.version && kept.failed.code != ec::interrupted
+          && !stop.stop_requested()) {
+        may_be_there = false;
+        continue;
+      }
       if (lost.empty() || kept.failed.code != ec::none)
         break;
       kept = {nullptr, {ec::host_lost, "hosts leave faster than a version is divided among them"}};
@@ -112,8 +119,9 @@ kept_version service::try_to_prepare(const wanted_version& wanted, const std::st
   auto needed = book_.needed_versions();
   for (auto& name : {versions().served(), versions().previous()})
     needed.push_back(name);
-  const auto order = fleet_->begin(actors::prepare_order{
-      0, wanted.name, wanted.edition, wanted.checkpoint_path, wanted.hosts, std::move(needed)});
+  const auto order =
+      fleet_->begin(actors::prepare_order{0, wanted.name, wanted.edition, wanted.checkpoint_path,
+                                          wanted.hosts, std::move(needed), wanted.must_be_there});
   auto opened = host_.prepare(wanted, stop);
   if (!opened.version) { // The others need not go on.
     const std::lock_guard lock{mutex_};
