@@ -3,9 +3,13 @@
 
 #include "actors/cluster/network_thread.hpp"
 
+#include "actors/cluster/message_lengths.hpp"
+
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <future>
+#include <string_view>
 #include <system_error>
 
 #include <boost/asio/local/stream_protocol.hpp>
@@ -33,6 +37,10 @@ constexpr auto linger_max = 1s;
 
 constexpr std::size_t buffer_bytes = 64 << 10;
 
+/// Of a message. The longest has the checksums of an engine's parameters: some 200 bytes for each, and of
+/// each worker.
+constexpr std::uint64_t payload_bytes_max = 64 << 20;
+
 } // namespace
 
 /// Owns a connection and this side of a socket pair. Pending operations own the bridge.
@@ -44,8 +52,8 @@ public:
   /// Calls `ended` once.
   void begin(std::function<void()> ended) {
     ended_ = std::move(ended);
-    pump(*far_, near_, inward_, near_);
-    pump(near_, *far_, outward_, far_->socket());
+    pump(*far_, near_, inward_, near_, [this](std::string_view bytes) { return lengths_.follow(bytes); });
+    pump(near_, *far_, outward_, far_->socket(), [](std::string_view) { return true; });
   }
 
   void close() {
@@ -60,18 +68,23 @@ public:
 private:
   using buffer = std::array<char, buffer_bytes>;
 
-  template <class From, class To, class Socket>
-  void pump(From& from, To& to, buffer& bytes, Socket& onward) {
+  template <class From, class To, class Socket, class May>
+  void pump(From& from, To& to, buffer& bytes, Socket& onward, May may_pass) {
     from.async_read_some(asio::buffer(bytes), [=, this, self = shared_from_this(), &from, &to, &bytes,
                                                &onward](error_code failed, std::size_t count) {
       if (failed)
         return end_of(onward);
+      if (!may_pass({bytes.data(), count})) {
+        spdlog::error("a connection between hosts is ended: a message of more than {} MiB was announced",
+                      payload_bytes_max >> 20);
+        return close();
+      }
       asio::async_write(to, asio::buffer(bytes, count),
                         [=, this, &from, &to, &bytes, &onward](error_code broken, std::size_t) {
                           static_cast<void>(self);
                           if (broken)
                             return end_of(onward);
-                          pump(from, to, bytes, onward);
+                          pump(from, to, bytes, onward, may_pass);
                         });
     });
   }
@@ -97,6 +110,7 @@ private:
   asio::steady_timer linger_;
   std::function<void()> ended_;
   int ways_ended_ = 0;
+  message_lengths lengths_{payload_bytes_max}; ///< inward
   buffer inward_;
   buffer outward_;
 };

@@ -10,7 +10,8 @@
 // side only when the other side has taken the last bytes: back-pressure reaches the slow side's peer. When
 // one side ends, the other gets the end of the stream, and the bridge ends within a second.
 //
-// Bounds: three descriptors and 128 KiB for each bridge; as many bridges as the owner makes.
+// Bounds: three descriptors and 128 KiB for each bridge; as many bridges as the owner makes. CAF allocates
+// memory for one message from each peer: a bridge ends before CAF hears of one longer than 64 MiB.
 
 #include "actors/cluster/secured_stream.hpp"
 #include "io/fd.hpp"

@@ -26,6 +26,14 @@ using namespace std::chrono_literals;
 /// The beginning of a TLS client's first message, of which the rest never comes.
 constexpr std::string_view begun_handshake{"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11};
 
+/// Of a message of CAF's protocol with a payload of so many bytes.
+[[nodiscard]] std::string header_of(std::uint32_t payload_bytes) {
+  std::string header(32, '\0');
+  for (int byte = 0; byte < 4; ++byte)
+    header[4 + static_cast<std::size_t>(byte)] = static_cast<char>(payload_bytes >> (24 - 8 * byte));
+  return header;
+}
+
 [[nodiscard]] std::size_t open_descriptors() {
   std::size_t count = 0;
   for (const auto& entry : std::filesystem::directory_iterator{"/proc/self/fd"})
@@ -103,6 +111,8 @@ TEST_P(any_gate_test, carries_more_than_all_buffers_hold_both_ways_at_once) {
   std::string bytes(20 << 20, '\0');
   for (std::size_t i = 0; i < bytes.size(); ++i)
     bytes[i] = static_cast<char>(i * 7919 >> 5);
+  bytes.replace(0, 32, header_of(20 << 20));
+  bytes.resize(32 + (20 << 20));
   std::thread inward{[&] { EXPECT_TRUE(write_all(*line, bytes)); }};
   std::thread outward{[&] { EXPECT_TRUE(write_all(guest, bytes)); }};
   std::thread at_host_0{[&] { EXPECT_TRUE(read_bytes(guest, bytes.size()) == bytes); }};
@@ -251,6 +261,17 @@ TEST_P(any_gate_test, lets_in_no_more_than_it_is_told_to) {
   }));
 }
 
+TEST_P(any_gate_test, ends_whoever_announces_a_message_that_nobody_has_memory_for) {
+  open_gate();
+  const auto line = come_in();
+  ASSERT_NE(line, nullptr);
+  const auto guest = next_guest();
+  EXPECT_TRUE(write_all(*line, header_of(0xffffffff)));
+  EXPECT_EQ(read_bytes(guest, 1), "") << "CAF must not hear of it";
+  EXPECT_TRUE(is_ended(*line));
+  expect_sound_caller_gets_in();
+}
+
 TEST_P(any_gate_test, lets_nobody_in_once_it_is_closed) {
   open_gate();
   const auto before = stranger();
@@ -266,7 +287,7 @@ TEST_P(any_gate_test, once_it_is_closed_cuts_off_whoever_takes_nothing) {
   ASSERT_NE(line, nullptr);
   const auto guest = next_guest();
   std::thread writer{[&] {
-    const std::string much(256 << 20, 'x');
+    const std::string much(256 << 20, '\0'); // Messages without payload.
     EXPECT_FALSE(write_all(guest, much));
   }};
   gate_->close();
