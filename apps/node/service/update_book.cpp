@@ -19,6 +19,21 @@ constexpr std::size_t waiting_max = 64;
 /// Entries in all. The oldest that is over goes first.
 constexpr std::size_t entries_max = 1'024;
 
+/// Reports that keep the checksums that --prove asked for: some megabytes each.
+constexpr std::size_t proofs_max = 8;
+
+/// Also those of the roll-back that followed.
+void forget_checksums(json::object& report) {
+  if (auto* rollback = report.if_contains("rollback"); rollback != nullptr && rollback->is_object())
+    forget_checksums(rollback->as_object());
+  const auto* engines = report.if_contains("engines");
+  if (engines == nullptr || !engines->is_array())
+    return;
+  for (auto& engine : report["engines"].as_array())
+    if (auto* proof = engine.as_object().if_contains("proof"); proof != nullptr && proof->is_object())
+      proof->as_object()["checksums"] = nullptr;
+}
+
 [[nodiscard]] std::string id_prefix() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   char text[24];
@@ -128,6 +143,15 @@ void update_book::forget_oldest() {
   const auto oldest = std::ranges::find_if(entries_, [](const entry& one) { return is_over(one.state); });
   if (oldest != entries_.end())
     entries_.erase(oldest);
+}
+
+void update_book::forget_old_checksums() {
+  std::size_t count = 0;
+  for (auto& one : entries_ | std::views::reverse)
+    if (one.may_have_checksums && ++count > proofs_max) {
+      forget_checksums(one.report);
+      one.may_have_checksums = false;
+    }
 }
 
 std::optional<update_book::refusal> update_book::commit(const std::string& id) {
@@ -249,6 +273,8 @@ void update_book::end(const std::string& id, update_state state, const actors::c
       one->version.reset();
       one->why = why;
       one->report = std::move(report);
+      one->may_have_checksums = true;
+      forget_old_checksums();
     }
   }
   changed_();
