@@ -5,33 +5,48 @@
 // Asks the file system something with a time limit, because a mount may hang. One thread uses an object.
 
 #include <chrono>
+#include <cstddef>
 #include <functional>
 #include <future>
 #include <optional>
+#include <stop_token>
 #include <thread>
 #include <utility>
+#include <vector>
 
 namespace ckpt::apps {
 
 template <class T>
 class file_system_look {
 public:
-  /// Runs `look` on a detached thread, so `look` must own all that it uses. Returns its result, or nothing
-  /// when it takes more than two seconds or an earlier one still hangs. Throws what `look` throws.
-  [[nodiscard]] std::optional<T> look(std::function<T()> look) {
+  /// So many looks may hang before it gives up at once: others may be at mounts that answer.
+  explicit file_system_look(std::size_t hanging_max = 1) : hanging_max_{hanging_max} {}
+
+  /// Runs `look` on a detached thread, which may outlive this: `look` must own all that it uses. Returns its
+  /// result, or nothing when it takes too long, when it is to stop, or while too many earlier ones still hang.
+  /// Throws what `look` throws.
+  [[nodiscard]] std::optional<T> look(std::function<T()> look,
+                                      std::chrono::milliseconds time_max = std::chrono::seconds{2},
+                                      const std::stop_token& stop = {}) {
     using namespace std::chrono_literals;
-    if (hanging_.valid() && hanging_.wait_for(0s) != std::future_status::ready)
+    std::erase_if(hanging_, [](const auto& one) { return one.wait_for(0s) == std::future_status::ready; });
+    if (hanging_.size() >= hanging_max_)
       return std::nullopt;
     std::packaged_task<T()> task{std::move(look)};
-    hanging_ = task.get_future();
+    auto answer = task.get_future();
     std::thread{std::move(task)}.detach();
-    if (hanging_.wait_for(2s) != std::future_status::ready)
-      return std::nullopt;
-    return hanging_.get();
+    const auto until = std::chrono::steady_clock::now() + time_max;
+    while (answer.wait_for(20ms) != std::future_status::ready)
+      if (stop.stop_requested() || std::chrono::steady_clock::now() >= until) {
+        hanging_.push_back(std::move(answer));
+        return std::nullopt;
+      }
+    return answer.get();
   }
 
 private:
-  std::future<T> hanging_;
+  std::size_t hanging_max_;
+  std::vector<std::future<T>> hanging_;
 };
 
 } // namespace ckpt::apps

@@ -65,11 +65,16 @@ using actors::ec;
 
 } // namespace
 
+cause no_answer_from(const std::filesystem::path& path) {
+  return {ec::timed_out, path.string() + ": the file system does not answer"};
+}
+
 resident_host::resident_host(const node_options& options, const signal_guard& signals)
     : options_{options}, signals_{signals}, shelf_{options.service->resident_memory_bytes}, runtime_{
                                                                                                 options} {}
 
 kept_version resident_host::prepare(const wanted_version& wanted, const std::stop_token& stop) {
+  const cause interrupted{ec::interrupted, "interrupted while version " + wanted.name + " was prepared"};
   try {
     if (auto known = shelf_.find(wanted.name);
         known && known->edition == wanted.edition && known->hosts == wanted.hosts)
@@ -79,7 +84,11 @@ kept_version resident_host::prepare(const wanted_version& wanted, const std::sto
     const auto options = options_for(options_, wanted.checkpoint_path, wanted.name, wanted.hosts);
     if (auto failed = open_resources(options, resources_); failed.code != ec::none)
       return {nullptr, std::move(failed)};
-    auto opened = open_version(options);
+    const auto answer =
+        headers_.look([options] { return open_version(options); }, options.update.timeout, stop);
+    if (!answer)
+      return {nullptr, stop.stop_requested() ? interrupted : no_answer_from(wanted.checkpoint_path)};
+    const auto& opened = *answer;
     if (!opened.version)
       return {nullptr, opened.failed};
     opened.version->hosts = wanted.hosts;
@@ -94,7 +103,7 @@ kept_version resident_host::prepare(const wanted_version& wanted, const std::sto
     if (!stop.stop_requested())
       return {nullptr, actors::to_cause(error)};
   }
-  return {nullptr, {ec::interrupted, "interrupted while version " + wanted.name + " was prepared"}};
+  return {nullptr, interrupted};
 }
 
 /// Without room in memory the version is read when it is pushed.

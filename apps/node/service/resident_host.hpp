@@ -12,6 +12,7 @@
 #include "apps/node/command_line.hpp"
 #include "apps/node/peers.hpp"
 #include "apps/node/prepare.hpp"
+#include "apps/node/service/file_system_look.hpp"
 #include "apps/node/service/version_shelf.hpp"
 #include "io/plan/metas_file.hpp"
 
@@ -42,6 +43,9 @@ struct kept_version {
   actors::version_ptr version;
   actors::cause failed{};
 };
+
+/// A mount hangs.
+[[nodiscard]] actors::cause no_answer_from(const std::filesystem::path& path);
 
 class resident_host {
 public:
@@ -92,6 +96,7 @@ private:
   const node_options& options_;
   const signal_guard& signals_;
   version_shelf shelf_;
+  file_system_look<opened_version> headers_{16};
   std::shared_ptr<actors::host_resources> resources_; ///< opened by the first preparation
   actor_runtime runtime_;
   std::unique_ptr<share_offer> offer_; ///< of the version that engines serve

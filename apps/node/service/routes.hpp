@@ -55,7 +55,7 @@ private:
   [[nodiscard]] io::http_answer about_version(const io::http_question& asked, const std::string& name);
 
   service& service_;
-  file_system_look<std::string> changes_;
+  file_system_look<std::string> changes_{16};
   boost::asio::io_context& context_;
   std::list<waiter> waiters_;
 };

@@ -14,6 +14,7 @@
 #include "apps/node/command_line.hpp"
 #include "apps/node/service/engine_states.hpp"
 #include "apps/node/service/engine_watch.hpp"
+#include "apps/node/service/file_system_look.hpp"
 #include "apps/node/service/fleet.hpp"
 #include "apps/node/service/resident_host.hpp"
 #include "apps/node/service/update_book.hpp"
@@ -108,6 +109,8 @@ private:
   [[nodiscard]] engine_states::named_content content_of(const std::string& version) const;
   [[nodiscard]] std::vector<actors::known_host> known_hosts() const;
   [[nodiscard]] boost::json::array absent_hosts(const std::vector<std::uint32_t>& hosts) const;
+  [[nodiscard]] actors::cause find_change(const std::string& name, const std::filesystem::path& path,
+                                          const std::stop_token& stop);
   void stop_preparing();
   [[nodiscard]] update_book::filed file_healing(const std::vector<std::string>& engines);
   [[nodiscard]] std::chrono::milliseconds heal_again();
@@ -127,6 +130,7 @@ private:
   engine_states engines_;
   resident_host host_;
   std::unique_ptr<fleet> fleet_;                  ///< null where there is one host
+  file_system_look<std::string> changes_{16};     ///< for the service's thread alone
   file_system_look<std::string> watched_changes_; ///< for the watcher's thread alone
   std::string last_watched_;                      ///< likewise: id of the last update that --watch filed
   std::vector<std::string> watched_; ///< likewise: its versions that are remembered, the oldest first

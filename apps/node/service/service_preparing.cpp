@@ -9,7 +9,7 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <tuple>
+#include <string>
 #include <utility>
 
 #include <spdlog/spdlog.h>
@@ -20,12 +20,18 @@ using actors::ec;
 
 /// Reads the version anew, unless its files are unchanged: an earlier try under this name may have had other content.
 void service::prepare_update(const update_book::work& next) {
-  const auto& [version, path] = std::tie(next.asked.version, next.asked.checkpoint_path);
+  const std::string& version = next.asked.version;
+  const std::filesystem::path& path = next.asked.checkpoint_path;
   auto known = next.asked.is_forced ? nullptr : versions().find(version);
-  if (known
-      && (known->checkpoint.path != path || !versions().change_of(version, path)().empty()
-          || !std::filesystem::exists(path)))
+  if (known && known->checkpoint.path != path)
     known = nullptr;
+  if (known) {
+    const auto change = changes_.look([path, compare = versions().change_of(version, path)] {
+      return std::filesystem::exists(path) ? compare() : std::string{"it is not there any more"};
+    });
+    if (!change || !change->empty())
+      known = nullptr;
+  }
   const auto opened = prepare_everywhere(next.id, version, path, known);
   if (opened.version)
     book_.is_prepared(next.id, next.asked.version, opened.version);
@@ -38,6 +44,22 @@ void service::stop_preparing() {
   stop_preparing_.request_stop();
   if (fleet_)
     fleet_->stop();
+}
+
+/// Of a version that has to be read once more: why it cannot be.
+actors::cause service::find_change(const std::string& name, const std::filesystem::path& path,
+                                   const std::stop_token& stop) {
+  const auto change = changes_.look(versions().change_of(name, path), options_.update.timeout, stop);
+  if (!change)
+    return stop.stop_requested() ? actors::cause{ec::interrupted, "interrupted while version " + name
+                                                                      + " was compared with its files"}
+                                 : no_answer_from(path);
+  if (change->empty())
+    return {};
+  return {ec::checkpoint_invalid, "version " + name
+                                      + " has to be read once more, because hosts have come or gone, and "
+                                        "its files are not what they were: "
+                                      + *change};
 }
 
 /// Prepares on the hosts that are there. If a host leaves meanwhile, the version is divided among the others.
@@ -67,12 +89,8 @@ kept_version service::prepare_everywhere(const std::string& id, const std::strin
       wanted.must_be_there = may_be_there && known->hosts == wanted.hosts;
       wanted.edition = wanted.must_be_there ? known->edition : ++edition_;
       if (known && !wanted.must_be_there)
-        if (const auto change = versions().change_of(name, path)(); !change.empty()) {
-          kept = {nullptr,
-                  {ec::checkpoint_invalid, "version " + name
-                                               + " has to be read once more, because hosts have come "
-                                                 "or gone, and its files are not what they were: "
-                                               + change}};
+        if (auto change = find_change(name, path, stop); change.code != ec::none) {
+          kept = {nullptr, std::move(change)};
           break;
         }
       std::vector<std::uint32_t> lost;

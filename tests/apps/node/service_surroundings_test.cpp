@@ -1,13 +1,14 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A resident node and its surroundings: directories that it watches, engines that are started again, the service manager
-// that started it.
+// A resident node and its surroundings: directories that it watches, mounts that hang, engines that are started
+// again, the service manager that started it.
 
 #include "tests/apps/node/service_fixture.hpp"
 
 #include "io/engine/update_lock.hpp"
 #include "io/fd.hpp"
+#include "tests/support/hung_mount.hpp"
 
 #include <array>
 #include <csignal>
@@ -85,6 +86,22 @@ TEST_F(resident_surroundings_test, takes_a_directory_for_complete_once_it_has_it
   fs::copy(checkpoint_, watched / ".writing");
   fs::rename(watched / ".writing", watched / "step-1");
   EXPECT_TRUE(comes_to("step-1")) << node_->output();
+}
+
+TEST_F(resident_surroundings_test, goes_on_with_other_versions_where_a_mount_hangs) {
+  const hung_mount mount;
+  if (!mount.is_mounted())
+    GTEST_SKIP() << "needs the right to mount";
+  start_service();
+  ASSERT_EQ(publish(mount.path() / "step-1", "v1", {}), 0) << said_;
+  const auto hanging = id();
+  ASSERT_TRUE(
+      eventually([&] { return ask_node("status", {hanging}) == 0 && state() == "preparing"; }, patience));
+  EXPECT_EQ(ask_node("cancel", {hanging}), 0) << said_;
+  EXPECT_EQ(publish(checkpoint_, "v2"), 0) << said_;
+  EXPECT_EQ(publish(mount.path() / "step-3", "v3"), 6) << answer_;
+  EXPECT_EQ(publish(checkpoint_, "v4"), 0) << said_;
+  EXPECT_EQ(served_version(), "v4");
 }
 
 TEST_F(resident_surroundings_test, heals_an_engine_once_more_where_the_first_update_fails) {
