@@ -52,6 +52,7 @@ service::service(const node_options& options, const signal_guard& signals)
     : options_{options}, signals_{signals}, host_{options, signals}, edition_{first_edition()} {
   if (options.layout.hosts > 1)
     fleet_ = std::make_unique<fleet>(host_.runtime(), options);
+  releasing_ = std::jthread{[this](const std::stop_token& stop) { release_what_is_dropped(stop); }};
 }
 
 int service::run() {
@@ -284,10 +285,25 @@ std::optional<update_book::refusal> service::drop(const std::string& version) {
     return is_served;
   if (dropped == version_shelf::dropped::yes && fleet_)
     fleet_->drop(version);
-  versions().release_dropped();
+  {
+    const std::lock_guard lock{mutex_};
+    is_some_dropped_ = true;
+  }
+  dropped_.notify_one();
   if (dropped == version_shelf::dropped::unknown && *cancelled == 0)
     return update_book::refusal{404, "no version " + version + " is known"};
   return std::nullopt;
+}
+
+/// On a thread of its own: to unpin memory takes seconds, for which neither callers nor updates wait.
+void service::release_what_is_dropped(const std::stop_token& stop) {
+  std::unique_lock lock{mutex_};
+  while (dropped_.wait(lock, stop, [this] { return is_some_dropped_; })) {
+    is_some_dropped_ = false;
+    lock.unlock();
+    versions().release_dropped();
+    lock.lock();
+  }
 }
 
 std::string service::metrics() const {

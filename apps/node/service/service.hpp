@@ -20,6 +20,7 @@
 #include "apps/node/service/update_book.hpp"
 
 #include <chrono>
+#include <condition_variable>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -28,6 +29,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <boost/json.hpp>
@@ -115,6 +117,7 @@ private:
   [[nodiscard]] update_book::filed file_healing(const std::vector<std::string>& engines);
   [[nodiscard]] std::chrono::milliseconds heal_again();
   void keep(const std::optional<io::metas>& metas);
+  void release_what_is_dropped(const std::stop_token& stop);
   [[nodiscard]] bool publish(const seen_version& seen);
 
   /// An engine that was started again and serves no version yet.
@@ -146,6 +149,9 @@ private:
   std::uint64_t updated_ = 0;
   std::uint64_t failed_ = 0;
   std::string metas_;
+  bool is_some_dropped_ = false; ///< and its memory is still to be given back
+  std::condition_variable_any dropped_;
+  std::jthread releasing_; ///< last: it uses what is above
 };
 
 } // namespace ckpt::apps

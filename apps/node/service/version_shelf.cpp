@@ -160,6 +160,7 @@ version_shelf::dropped version_shelf::drop(const std::string& name) {
 }
 
 void version_shelf::release_dropped() {
+  const std::lock_guard one_at_a_time{releasing_}; // Whoever needs room waits for what is under way.
   std::list<entry> gone;
   const std::lock_guard lock{mutex_};
   gone.swap(dropped_);

@@ -94,6 +94,7 @@ private:
   };
 
   std::uint64_t memory_bytes_max_;
+  std::mutex releasing_;     ///< taken before the next one, and while memory is given back
   mutable std::mutex mutex_; ///< guards what follows
   std::list<entry> entries_; ///< the least recently used first
   std::list<entry> dropped_; ///< their memory is still to be given back

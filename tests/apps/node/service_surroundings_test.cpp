@@ -18,6 +18,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 namespace ckpt::tests {
 namespace {
@@ -39,6 +40,14 @@ protected:
                  && served_version() == version;
         },
         patience);
+  }
+
+  /// Of the node's memory, what is not swapped out.
+  [[nodiscard]] std::uint64_t memory_bytes() const {
+    std::ifstream pages{"/proc/" + std::to_string(node_->pid()) + "/statm"};
+    std::uint64_t all = 0, resident = 0;
+    pages >> all >> resident;
+    return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
   }
 
   fs::path checkpoint_;
@@ -120,6 +129,15 @@ TEST_F(resident_surroundings_test, heals_an_engine_once_more_where_the_first_upd
   }
   EXPECT_TRUE(comes_to("v1")) << node_->output();
   EXPECT_TRUE(has_taken_all());
+}
+
+TEST_F(resident_surroundings_test, gives_the_memory_of_a_version_back_that_is_dropped) {
+  start_service({"--resident-memory", "200MiB"});
+  for (const auto* const version : {"v1", "v2"})
+    ASSERT_EQ(publish(checkpoint_, version), 0) << said_;
+  const auto before = memory_bytes();
+  EXPECT_EQ(ask_node("drop", {"v1"}), 0) << said_;
+  EXPECT_TRUE(eventually([&] { return memory_bytes() + (20 << 20) < before; }, patience)) << memory_bytes();
 }
 
 TEST_F(resident_surroundings_test, tells_its_service_manager_when_it_listens_and_when_it_ends) {
