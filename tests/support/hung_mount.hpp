@@ -6,7 +6,6 @@
 // Needs root.
 
 #include "io/fd.hpp"
-#include "tests/support/temporary_directory.hpp"
 
 #include <filesystem>
 
@@ -14,8 +13,8 @@ namespace ckpt::tests {
 
 class hung_mount {
 public:
-  /// is_mounted() tells whether this machine allows it.
-  hung_mount();
+  /// At this directory, which is made if it is not there. is_mounted() tells whether this machine allows it.
+  explicit hung_mount(std::filesystem::path directory);
   hung_mount(const hung_mount&) = delete;
   hung_mount& operator=(const hung_mount&) = delete;
 
@@ -25,10 +24,10 @@ public:
   [[nodiscard]] bool is_mounted() const noexcept { return is_mounted_; }
 
   /// Whoever asks for anything below it hangs.
-  [[nodiscard]] std::filesystem::path path() const { return scratch_.path() / "hung"; }
+  [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }
 
 private:
-  temporary_directory scratch_{std::filesystem::current_path()};
+  std::filesystem::path path_;
   io::fd device_;
   bool is_mounted_ = false;
 };

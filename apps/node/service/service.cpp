@@ -101,7 +101,10 @@ int service::run() {
       work(*next);
       is_ending_ = is_ending_ || signals_.has_come(); // An update may have ended well in spite of a signal.
     }
-    if (!is_ending_ && signals_.wait(std::min(look_every, heal_again()), wakeup.number()) != 0)
+    if (is_ending_)
+      break;
+    static_cast<void>(write_metas_file());
+    if (signals_.wait(std::min(look_every, heal_again()), wakeup.number()) != 0)
       is_ending_ = true;
   }
   spdlog::info("ending");
@@ -218,31 +221,6 @@ bool service::publish(const seen_version& seen) {
          && may_be_forgotten(drop(watched_.front())))
     watched_.erase(watched_.begin());
   return true;
-}
-
-/// Engines serve another version now: the old metas are wrong. If the new version is not offered, the file is removed.
-void service::keep(const std::optional<io::metas>& metas) {
-  const auto text = metas ? io::serialize(*metas) : std::string{};
-  {
-    const std::lock_guard lock{mutex_};
-    metas_ = text;
-  }
-  if (const auto& file = options_.peers.save_metas_file)
-    try {
-      if (metas) {
-        file->write(text);
-      } else {
-        spdlog::warn("{}: hosts cannot join with this version: it is not offered", file->path().string());
-        file->remove();
-      }
-    } catch (const std::exception& error) {
-      spdlog::error("--save-metas-file: {}", error.what());
-    }
-}
-
-std::string service::metas() const {
-  const std::lock_guard lock{mutex_};
-  return metas_;
 }
 
 std::vector<actors::known_host> service::known_hosts() const {

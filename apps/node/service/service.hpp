@@ -117,6 +117,7 @@ private:
   [[nodiscard]] update_book::filed file_healing(const std::vector<std::string>& engines);
   [[nodiscard]] std::chrono::milliseconds heal_again();
   void keep(const std::optional<io::metas>& metas);
+  [[nodiscard]] bool write_metas_file();
   void release_what_is_dropped(const std::stop_token& stop);
   [[nodiscard]] bool publish(const seen_version& seen);
 
@@ -134,6 +135,8 @@ private:
   resident_host host_;
   std::unique_ptr<fleet> fleet_;                  ///< null where there is one host
   file_system_look<std::string> changes_{16};     ///< for the service's thread alone
+  file_system_look<bool> metas_file_;             ///< likewise; one look: no old write overtakes a new one
+  bool is_metas_file_old_ = false;                ///< likewise: set until its last write has ended
   file_system_look<std::string> watched_changes_; ///< for the watcher's thread alone
   std::string last_watched_;                      ///< likewise: id of the last update that --watch filed
   std::vector<std::string> watched_; ///< likewise: its versions that are remembered, the oldest first

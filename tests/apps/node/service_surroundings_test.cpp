@@ -98,7 +98,7 @@ TEST_F(resident_surroundings_test, takes_a_directory_for_complete_once_it_has_it
 }
 
 TEST_F(resident_surroundings_test, goes_on_with_other_versions_where_a_mount_hangs) {
-  const hung_mount mount;
+  const hung_mount mount{scratch_.path() / "hung"};
   if (!mount.is_mounted())
     GTEST_SKIP() << "needs the right to mount";
   start_service();
@@ -111,6 +111,25 @@ TEST_F(resident_surroundings_test, goes_on_with_other_versions_where_a_mount_han
   EXPECT_EQ(publish(mount.path() / "step-3", "v3"), 6) << answer_;
   EXPECT_EQ(publish(checkpoint_, "v4"), 0) << said_;
   EXPECT_EQ(served_version(), "v4");
+}
+
+TEST_F(resident_surroundings_test, goes_on_where_the_mount_of_the_metas_file_hangs) {
+  const auto directory = scratch_.path() / "metas";
+  const auto metas = directory / "metas.json";
+  fs::create_directory(directory);
+  start_service({"--resident-memory", "200MiB", "--save-metas-file", metas});
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  {
+    const hung_mount mount{directory};
+    if (!mount.is_mounted())
+      GTEST_SKIP() << "needs the right to mount";
+    for (const auto* const version : {"v2", "v3"})
+      EXPECT_EQ(publish(checkpoint_, version), 0) << said_ << node_->output();
+    EXPECT_THAT(node_->output(), testing::HasSubstr(metas.string() + ": the file system does not answer"));
+  }
+  EXPECT_TRUE(
+      eventually([&] { return boost::json::parse(read_file(metas)).at("weight_version") == "v3"; }, patience))
+      << node_->output();
 }
 
 TEST_F(resident_surroundings_test, heals_an_engine_once_more_where_the_first_update_fails) {
