@@ -3,6 +3,7 @@
 
 #include "apps/node/service/watcher.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -26,8 +27,8 @@ constexpr std::size_t names_max = 100'000;
 
 } // namespace
 
-std::optional<seen_version> find_newest(const watch_options& options) {
-  std::optional<seen_version> newest;
+std::vector<seen_version> find_complete(const watch_options& options) {
+  std::vector<seen_version> complete;
   for (const auto& entry : fs::directory_iterator{options.directory}) {
     const auto name = entry.path().filename().string();
     std::error_code gone; // A version may be removed meanwhile.
@@ -35,13 +36,11 @@ std::optional<seen_version> find_newest(const watch_options& options) {
       continue;
     const auto time =
         fs::last_write_time(options.marker.empty() ? entry.path() : entry.path() / options.marker, gone);
-    if (gone)
-      continue;
-    seen_version seen{entry.path(), name, time.time_since_epoch().count()};
-    if (!newest || age_of(seen) > age_of(*newest))
-      newest = std::move(seen);
+    if (!gone)
+      complete.push_back({entry.path(), name, time.time_since_epoch().count()});
   }
-  return newest;
+  std::ranges::sort(complete, {}, age_of);
+  return complete;
 }
 
 /// A version is no news if it is the newest only because a newer one was removed, or it was written into.
@@ -50,16 +49,18 @@ bool watcher::is_news(const seen_version& seen) const {
 }
 
 void watcher::look(const watch_options& options, const std::function<bool(const seen_version&)>& came) {
-  const auto answer = look_.look([options] { return find_newest(options); });
-  if (!answer)
+  const auto complete = look_.look([options] { return find_complete(options); });
+  if (!complete)
     throw std::runtime_error{options.directory.string() + ": the file system does not answer"};
-  const auto& seen = *answer;
-  if (!seen || !is_news(*seen) || !came(*seen))
+  const auto newest = std::ranges::find_if(complete->rbegin(), complete->rend(),
+                                           [&](const auto& seen) { return is_news(seen); });
+  if (newest == complete->rend() || !came(*newest))
     return;
-  last_ = seen;
+  last_ = *newest;
   if (names_.size() >= names_max)
     names_.clear(); // The time alone tells that older ones are no news.
-  names_.insert(seen->name);
+  for (auto known = newest; known != complete->rend(); ++known)
+    names_.insert(known->name); // Those that it overtook are never news again either.
 }
 
 watcher::watcher(watch_options options, std::function<bool(const seen_version&)> came)

@@ -14,6 +14,7 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace ckpt::apps {
 
@@ -29,14 +30,14 @@ struct seen_version {
   std::int64_t completed = 0; ///< time of completion, in units of the file system's clock
 };
 
-/// The newest complete version in the directory, if there is one. Skips names that begin with a dot. Throws
+/// The complete versions in the directory, the newest last. Skips names that begin with a dot. Throws
 /// std::filesystem::filesystem_error.
-[[nodiscard]] std::optional<seen_version> find_newest(const watch_options& options);
+[[nodiscard]] std::vector<seen_version> find_complete(const watch_options& options);
 
 class watcher {
 public:
   /// Calls `came` on the watcher's thread for each version that is newer than all before it, once for each name, and again
-  /// while it throws or returns false. Versions that were overtaken meanwhile are skipped.
+  /// while it throws or returns false. Versions that were overtaken meanwhile are skipped for good.
   watcher(watch_options options, std::function<bool(const seen_version&)> came);
 
 private:
@@ -44,9 +45,9 @@ private:
   void look(const watch_options& options, const std::function<bool(const seen_version&)>& came);
 
   // Used on the watcher's thread alone.
-  file_system_look<std::optional<seen_version>> look_;
+  file_system_look<std::vector<seen_version>> look_;
   std::optional<seen_version> last_; ///< that `came` accepted
-  std::set<std::string> names_;      ///< of all versions that it accepted
+  std::set<std::string> names_;      ///< of all versions that it accepted, or that were overtaken
   std::jthread thread_;
 };
 

@@ -14,6 +14,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <thread>
 
 #include <poll.h>
 #include <sys/socket.h>
@@ -24,6 +25,7 @@ namespace ckpt::tests {
 namespace {
 
 namespace fs = std::filesystem;
+using namespace std::chrono_literals;
 
 class resident_surroundings_test : public service_test {
 protected:
@@ -64,7 +66,10 @@ TEST_F(resident_surroundings_test, publishes_what_is_complete_in_a_directory_tha
   complete("step-1");
   EXPECT_TRUE(comes_to("step-1")) << node_->output();
   add("step-3");
-  complete("step-2");
+  // Complete before step-1 was: it is overtaken, whenever the watcher looks.
+  std::ofstream{watched / "step-2/marker"} << "\n";
+  fs::last_write_time(watched / "step-2/marker", fs::last_write_time(watched / "step-1/STABLE") - 1h);
+  fs::rename(watched / "step-2/marker", watched / "step-2/STABLE");
   complete("step-3");
   EXPECT_TRUE(comes_to("step-3")) << node_->output();
   EXPECT_TRUE(has_taken_all());
@@ -80,6 +85,7 @@ TEST_F(resident_surroundings_test, publishes_what_is_complete_in_a_directory_tha
   EXPECT_TRUE(fs::exists(watched / "step-1")) << "files are the user's";
   fs::remove_all(watched / "step-4"); // Which makes another one the newest.
   complete("step-2");
+  std::this_thread::sleep_for(1200ms); // The watcher looks twice a second.
   add("step-6");
   complete("step-6");
   EXPECT_TRUE(comes_to("step-6")) << node_->output();
