@@ -239,12 +239,14 @@ void keep_in_memory(actors::weights_version& version, const node_options& option
 }
 
 void pin_kept(actors::weights_version& version, const std::shared_ptr<actors::host_resources>& resources) {
-  const auto chunks = version.resident;
+  auto chunks = version.resident;
   if (!chunks || chunks->memory().empty() || !resources->pin(chunks->memory()))
     return;
-  // The last owner unpins the memory before it is unmapped.
-  version.resident = {
-      chunks.get(), [chunks, resources](const io::resident_chunks*) { resources->unpin(chunks->memory()); }};
+  // The last owner unpins the memory before it is unmapped. This function object may live on, with weak pointers.
+  version.resident = {chunks.get(), [chunks, resources](const io::resident_chunks*) mutable {
+                        resources->unpin(chunks->memory());
+                        chunks.reset();
+                      }};
 }
 
 prepared_update prepare(const node_options& options, const std::stop_token& stop) {
