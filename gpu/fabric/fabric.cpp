@@ -51,6 +51,9 @@ config_pointer read_config(const fabric_options& options) {
   // Every message waits at its sender until it is asked for: nothing is buffered at a receiver that is
   // behind.
   set("RNDV_THRESH", "0");
+  // UCX 1.13 crashes when it asks a peer for a sign of life to which the connection has just failed. Hosts give signs of
+  // life to each other over the control network, so UCX need not.
+  set("KEEPALIVE_INTERVAL", "inf");
   if (!options.network_devices.empty())
     set("NET_DEVICES", options.network_devices);
   if (!options.transports.empty())
