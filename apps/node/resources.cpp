@@ -34,12 +34,18 @@ using actors::describe_bytes;
   return true;
 }
 
+/// glibc maps so much for a thread's allocations, and unmaps half of it. A thread for which that fails shares the memory
+/// of another, and says nothing: later, when the address space of the threads here is free again, one more thread would
+/// take it, and leave none for the others.
+constexpr std::uint64_t arena_bytes = 128 << 20;
+
 /// Starts all of them at once. Each takes the address space that the C library keeps for a thread's
 /// allocations; later threads use it again. Beside them there must be room for `memory_bytes`.
 void require_threads(std::uint64_t count, std::uint64_t memory_bytes) {
   std::latch end{1};
   std::latch begun{static_cast<std::ptrdiff_t>(count)};
   std::vector<std::jthread> threads;
+  memory_bytes += arena_bytes; // Room for one more shows that each thread has its own.
   bool has_room = true;
   std::error_code failed;
   try {
