@@ -92,9 +92,10 @@ public:
   virtual std::size_t wait(std::chrono::milliseconds timeout, std::vector<read_result>& results) = 0;
 
   /// Cancels, and waits up to `timeout` until no read can write to memory any more. The requests in flight
-  /// are forgotten: wait() reports none of them. False when some read is stuck (a dead network file system):
-  /// its memory must then never be freed or reused. A destructor drains for up to five seconds.
-  [[nodiscard]] virtual bool drain(std::chrono::milliseconds timeout) = 0;
+  /// are forgotten: wait() reports none of them. False when some read is stuck (a dead network file system),
+  /// or when the reader itself fails: its memory must then never be freed or reused. A destructor drains for
+  /// up to five seconds.
+  [[nodiscard]] virtual bool drain(std::chrono::milliseconds timeout) noexcept = 0;
 };
 
 /// Makes a reader on the calling thread, which becomes its only user. When io_uring is refused, `log` gets

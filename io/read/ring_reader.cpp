@@ -70,15 +70,12 @@ ring_reader::ring_reader(const chunk_reader_options& options)
   free_slots_.reserve(options.in_flight_max);
   for (auto slot = options.in_flight_max; slot > 0; --slot)
     free_slots_.push_back(slot - 1);
-  completions_.reserve(std::size_t{2} * options.in_flight_max);
+  completions_.reserve(options.in_flight_max); // At most one for each slot, so collect() cannot throw.
 }
 
 ring_reader::~ring_reader() noexcept {
-  try {
-    // A caller that has to know that nothing writes any more has called drain() before.
-    std::ignore = drain(destructor_drain_max);
-  } catch (const std::system_error&) {
-  }
+  // A caller that has to know that nothing writes any more has called drain() before.
+  std::ignore = drain(destructor_drain_max);
 }
 
 void ring_reader::bound_workers(unsigned count) {
@@ -112,7 +109,13 @@ bool ring_reader::submit(const read_request& request) {
 
 void ring_reader::prepare(unsigned slot) {
   const auto call = slots_[slot]->next_call();
-  auto* entry = next_entry();
+  io_uring_sqe* entry = nullptr;
+  try {
+    entry = next_entry();
+  } catch (const std::system_error&) {
+    release(slot); // Nothing reads for it, so nobody may wait for it.
+    throw;
+  }
   ::io_uring_prep_read(entry, call.file, call.destination, call.length, call.offset);
   ::io_uring_sqe_set_data64(entry, slot);
   if (call.path != read_path::page_cache || own_copy_ == slot)
@@ -126,7 +129,7 @@ void ring_reader::prepare(unsigned slot) {
   }
 }
 
-void ring_reader::release(unsigned slot) {
+void ring_reader::release(unsigned slot) noexcept {
   slots_[slot].reset();
   free_slots_.push_back(slot);
   --in_flight_;
@@ -139,7 +142,7 @@ io_uring_sqe* ring_reader::next_entry() {
   auto* entry = ::io_uring_get_sqe(&ring_.queue);
   if (entry == nullptr) {
     // The queue has room for one entry per slot. Only cancel requests on top of them can fill it.
-    require(::io_uring_submit(&ring_.queue), "io_uring_enter");
+    enter(std::chrono::steady_clock::now());
     entry = ::io_uring_get_sqe(&ring_.queue);
   }
   if (entry == nullptr)
@@ -157,19 +160,17 @@ void ring_reader::enter(deadline until) {
     throw system_failure(-outcome, "io_uring_enter", "io_uring");
 }
 
-void ring_reader::collect() {
-  // The queue is advanced before its completions are handled: an exception cannot make one come twice.
-  completions_.clear();
-  unsigned head = 0;
+void ring_reader::collect() noexcept {
+  // The queue is advanced before its completions are handled: an exception cannot make one come twice. Those
+  // that an exception has left behind are kept: nobody else knows that these reads are over.
+  unsigned head = 0, count = 0;
   io_uring_cqe* entry = nullptr;
   io_uring_for_each_cqe(&ring_.queue, head, entry) {
+    ++count;
     if (entry->user_data != cancel_tag)
-      completions_.push_back({entry->user_data, entry->res});
-    else
-      completions_.push_back({cancel_tag, 0});
+      completions_.push_back({static_cast<unsigned>(entry->user_data), entry->res});
   }
-  ::io_uring_cq_advance(&ring_.queue, static_cast<unsigned>(completions_.size()));
-  std::erase_if(completions_, [](const completion& done) { return done.slot == cancel_tag; });
+  ::io_uring_cq_advance(&ring_.queue, count);
 }
 
 std::size_t ring_reader::wait(std::chrono::milliseconds timeout, std::vector<read_result>& results) {
@@ -178,14 +179,17 @@ std::size_t ring_reader::wait(std::chrono::milliseconds timeout, std::vector<rea
   while (in_flight_ > 0) {
     enter(until);
     collect();
-    for (const auto& done : completions_) {
+    while (!completions_.empty()) {
+      const auto done = completions_.front();
+      completions_.erase(completions_.begin());
       auto& progress = *slots_[done.slot];
       if (progress.advance(done.outcome) == read_progress::state::unfinished) {
-        prepare(static_cast<unsigned>(done.slot));
+        prepare(done.slot);
         continue;
       }
-      results.push_back(progress.result());
-      release(static_cast<unsigned>(done.slot));
+      const auto result = progress.result();
+      release(done.slot);
+      results.push_back(result);
     }
     if (results.size() > results_before || std::chrono::steady_clock::now() >= until)
       break;
@@ -196,8 +200,31 @@ std::size_t ring_reader::wait(std::chrono::milliseconds timeout, std::vector<rea
   return results.size() - results_before;
 }
 
-bool ring_reader::drain(std::chrono::milliseconds timeout) {
+bool ring_reader::drain(std::chrono::milliseconds timeout) noexcept {
   const auto until = std::chrono::steady_clock::now() + timeout;
+  try {
+    forget_completed();
+    cancel_all();
+    while (in_flight_ > 0) {
+      enter(until);
+      collect();
+      forget_completed();
+      if (in_flight_ > 0 && std::chrono::steady_clock::now() >= until)
+        return false;
+    }
+    return true;
+  } catch (const std::exception&) {
+    return false; // The ring fails: it does not tell whether the reads are over.
+  }
+}
+
+void ring_reader::forget_completed() noexcept {
+  for (const auto& done : completions_)
+    release(done.slot);
+  completions_.clear();
+}
+
+void ring_reader::cancel_all() {
   for (unsigned slot = 0; slot < slots_.size(); ++slot) {
     if (!slots_[slot])
       continue;
@@ -205,15 +232,6 @@ bool ring_reader::drain(std::chrono::milliseconds timeout) {
     ::io_uring_prep_cancel64(entry, slot, 0);
     ::io_uring_sqe_set_data64(entry, cancel_tag);
   }
-  while (in_flight_ > 0) {
-    enter(until);
-    collect();
-    for (const auto& done : completions_)
-      release(static_cast<unsigned>(done.slot));
-    if (in_flight_ > 0 && std::chrono::steady_clock::now() >= until)
-      return false;
-  }
-  return true;
 }
 
 } // namespace ckpt::io

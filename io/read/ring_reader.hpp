@@ -29,13 +29,13 @@ public:
   [[nodiscard]] unsigned in_flight() const noexcept override { return in_flight_; }
   [[nodiscard]] bool submit(const read_request& request) override;
   std::size_t wait(std::chrono::milliseconds timeout, std::vector<read_result>& results) override;
-  [[nodiscard]] bool drain(std::chrono::milliseconds timeout) override;
+  [[nodiscard]] bool drain(std::chrono::milliseconds timeout) noexcept override;
 
 private:
   using deadline = std::chrono::steady_clock::time_point;
 
   struct completion {
-    std::uint64_t slot = 0;
+    unsigned slot = 0;
     int outcome = 0;
   };
 
@@ -50,10 +50,12 @@ private:
   };
 
   void enter(deadline until);
-  void collect();
+  void collect() noexcept;
+  void forget_completed() noexcept;
+  void cancel_all();
   void bound_workers(unsigned count);
   void prepare(unsigned slot);
-  void release(unsigned slot);
+  void release(unsigned slot) noexcept;
   [[nodiscard]] io_uring_sqe* next_entry();
 
   ring ring_;

@@ -142,7 +142,7 @@ std::size_t thread_reader::wait(std::chrono::milliseconds timeout, std::vector<r
   return count;
 }
 
-bool thread_reader::drain(std::chrono::milliseconds timeout) {
+bool thread_reader::drain(std::chrono::milliseconds timeout) noexcept {
   std::unique_lock lock{shared_->mutex};
   shared_->cancelling = true;
   shared_->queue.clear();

@@ -28,7 +28,7 @@ public:
   [[nodiscard]] unsigned in_flight() const noexcept override { return in_flight_; }
   [[nodiscard]] bool submit(const read_request& request) override;
   std::size_t wait(std::chrono::milliseconds timeout, std::vector<read_result>& results) override;
-  [[nodiscard]] bool drain(std::chrono::milliseconds timeout) override;
+  [[nodiscard]] bool drain(std::chrono::milliseconds timeout) noexcept override;
 
 private:
   struct shared;

@@ -175,6 +175,29 @@ TEST_P(chunk_reader_failure_test, draining_gives_up_at_its_deadline_when_a_read_
   EXPECT_EQ(reader->in_flight(), 0U);
 }
 
+/// From here on every call to a ring of this process fails.
+void break_rings() {
+  const fd other{::open("/dev/null", O_RDWR | O_CLOEXEC)};
+  for (const auto& each : std::filesystem::directory_iterator{"/proc/self/fd"}) {
+    std::error_code gone; // The iterator's own descriptor.
+    if (std::filesystem::read_symlink(each.path(), gone) == "anon_inode:[io_uring]")
+      ::dup2(other.number(), std::stoi(each.path().filename()));
+  }
+}
+
+using ring_reader_test = chunk_reader_fixture;
+
+TEST_F(ring_reader_test, whose_ring_fails_does_not_claim_that_nothing_writes_any_more) {
+  write_random_file(path, slab_bytes, 8);
+  const source_file file{describe(path)};
+  const auto reader = make_chunk_reader(options_for({"io_uring", reader_engine::io_uring, false}), {});
+  ASSERT_TRUE(reader->submit(request_for(file, {0, slab_bytes}, 0)));
+  break_rings();
+  std::vector<read_result> results;
+  EXPECT_THROW(reader->wait(std::chrono::milliseconds{1}, results), std::system_error);
+  EXPECT_FALSE(reader->drain(std::chrono::seconds{30}));
+}
+
 using thread_reader_test = chunk_reader_fixture;
 
 TEST_F(thread_reader_test, no_more_than_copying_threads_copy_while_the_others_read_from_the_disk) {
