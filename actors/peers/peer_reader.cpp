@@ -233,7 +233,7 @@ void connect(self_pointer self) {
   return who == nullptr ? std::nullopt : index_of(self->state, who->address());
 }
 
-/// Afterwards nothing writes to slabs any more; if that fails, their memory is never freed.
+/// Afterwards nothing writes to slabs or kept chunks any more; if that fails, their memory is never freed.
 void end(self_pointer self) {
   auto& state = self->state;
   state.failed = true;
@@ -253,6 +253,8 @@ void end(self_pointer self) {
   if (!state.requests.empty()) {
     spdlog::error("weights of other hosts are still arriving; their memory is left alone");
     state.context->slabs->abandon();
+    if (auto* kept = state.sources->kept())
+      kept->abandon();
     static_cast<void>(state.fabric.release());
     for (auto& [transfer, made] : state.requests)
       static_cast<void>(made.release());

@@ -107,7 +107,7 @@ void resident_chunks::make_room(const bucket_plan& plan, std::span<const std::ui
 }
 
 resident_chunks::~resident_chunks() noexcept {
-  if (!memory_.empty())
+  if (!memory_.empty() && !is_abandoned_)
     ::munmap(memory_.data(), memory_.size());
 }
 

@@ -52,6 +52,9 @@ public:
   /// The place for the bytes of `chunk`; null likewise.
   [[nodiscard]] std::byte* room(std::uint32_t chunk) noexcept;
 
+  /// Keeps the memory mapped for ever: a transfer into it that cannot be stopped may still write there.
+  void abandon() noexcept { is_abandoned_ = true; }
+
   /// A chunk whose bytes have changed since they were read, if there is one: faulty memory. Compares all, on
   /// useful_copying_threads().
   [[nodiscard]] std::optional<std::uint32_t> find_changed() const;
@@ -78,6 +81,7 @@ private:
 
   std::vector<kept> places_; ///< by chunk
   std::span<std::byte> memory_;
+  bool is_abandoned_ = false;
   mutable std::atomic<std::chrono::steady_clock::time_point> intact_at_{std::chrono::steady_clock::now()};
 };
 

@@ -9,9 +9,12 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 
+#include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <memory>
 #include <numeric>
 #include <string>
 #include <system_error>
@@ -75,6 +78,16 @@ TEST_F(resident_chunks_test, notice_memory_that_rots) {
   const auto at = kept.find(3) - kept.memory().data() + 77;
   kept.memory()[static_cast<std::size_t>(at)] ^= std::byte{1};
   EXPECT_EQ(kept.find_changed(), 3u);
+}
+
+TEST_F(resident_chunks_test, stay_mapped_where_something_may_still_write_to_them) {
+  auto kept = std::make_unique<resident_chunks>(plan_, all_, std::vector<std::uint64_t>(all_.size()));
+  const auto memory = kept->memory();
+  kept->abandon();
+  kept.reset();
+  std::vector<unsigned char> pages((memory.size() + page_bytes - 1) / page_bytes);
+  EXPECT_EQ(::mincore(memory.data(), memory.size(), pages.data()), 0) << std::strerror(errno);
+  ::munmap(memory.data(), memory.size());
 }
 
 TEST_F(resident_chunks_test, are_not_made_of_a_file_that_has_changed) {
