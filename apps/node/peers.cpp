@@ -293,11 +293,11 @@ io::metas metas_of(const node_options& options, const actors::update_verdict& ve
 
 opened_version join(actor_runtime& runtime, node_options& options, const signal_guard& signals) {
   const auto& metas = *options.peers.sources;
-  caf::scoped_actor self{runtime.system()};
-  const signal_watch watch{signals, [mailbox = caf::actor_cast<caf::actor>(self)] {
-                             caf::anon_send_exit(mailbox, caf::exit_reason::user_shutdown);
-                           }};
   try {
+    caf::scoped_actor self{runtime.system()};
+    const signal_watch watch{signals, [mailbox = caf::actor_cast<caf::actor>(self)] {
+                               caf::anon_send_exit(mailbox, caf::exit_reason::user_shutdown);
+                             }};
     const auto began = actors::meter::clock::now();
     roll_call hosts{runtime, metas, began + options.update.timeout};
     const auto patient_until =

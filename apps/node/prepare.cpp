@@ -76,13 +76,15 @@ auto step(ec otherwise, Function work) {
   return locks;
 }
 
-/// Samples the files' content, which hosts compare, while devices are opened. Does nothing on one host.
+/// Samples the files' content, which hosts compare, while devices are opened. Does nothing on one host. Throws early_end.
 [[nodiscard]] std::future<std::vector<std::uint64_t>> begin_sampling(const node_options& options,
                                                                      const io::checkpoint& checkpoint) {
   if (options.layout.hosts == 1)
     return {};
-  return std::async(std::launch::async, [files = checkpoint.files, timeout = options.update.timeout] {
-    return io::sample_content(files, timeout);
+  return step(ec::unspecified, [&] { // For lack of a thread, say.
+    return std::async(std::launch::async, [files = checkpoint.files, timeout = options.update.timeout] {
+      return io::sample_content(files, timeout);
+    });
   });
 }
 

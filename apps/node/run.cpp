@@ -152,7 +152,11 @@ struct one_update {
   const auto kept = std::make_shared<one_update>(asked);
   const auto& options = kept->options;
   auto& prepared = kept->prepared;
-  prepared = prepare_once(*kept, signals);
+  try {
+    prepared = prepare_once(*kept, signals);
+  } catch (const std::exception& error) { // For lack of a thread, say. The other hosts are told.
+    prepared = nothing_prepared(options, actors::to_cause(error));
+  }
   std::optional<doctor> examination;
   if (options.doctor && prepared.failed.code == ec::none)
     prepared.failed = examination.emplace(options, signals).begin();

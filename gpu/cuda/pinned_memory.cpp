@@ -7,7 +7,9 @@
 #include "gpu/cuda/use_gpu.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -73,17 +75,21 @@ std::vector<part> divide(const std::vector<part>& gaps) {
 /// Runs `work` on every part, on several threads when there are several parts.
 template <class Function>
 void in_parallel(std::vector<part>& parts, int ordinal, Function work) {
-  const auto every = [&](std::size_t first, std::size_t step) {
+  std::atomic<std::size_t> next = 0;
+  const auto take_parts = [&] {
     use_gpu_if_possible(ordinal);
-    for (auto index = first; index < parts.size(); index += step)
+    for (auto index = next++; index < parts.size(); index = next++)
       work(parts[index]);
   };
-  const auto count = std::min(parts.size(), threads_max);
-  std::vector<std::jthread> threads;
-  for (std::size_t thread = 1; thread < count; ++thread)
-    threads.emplace_back(every, thread, count);
-  if (count > 0)
-    every(0, count);
+  std::vector<std::jthread> helpers;
+  try {
+    for (auto more = std::min(parts.size(), threads_max); more > 1; --more)
+      helpers.emplace_back(take_parts);
+  } catch (const std::system_error&) {
+    // No more threads can be started: those that run do the work.
+  }
+  if (!parts.empty())
+    take_parts();
 }
 
 void release(std::vector<part>& parts, int ordinal) {

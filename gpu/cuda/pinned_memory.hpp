@@ -3,7 +3,7 @@
 #pragma once
 
 // Host memory pinned (registered with CUDA) for all GPUs of this process. Registering some gigabytes takes
-// seconds, so it is done by several threads; so is releasing. Hazard: one copy must not touch two
+// seconds, so it is done by several threads where they can be started; so is releasing. Hazard: one copy must not touch two
 // registrations; whoever copies asks copyable() where one ends.
 
 #include <cstddef>
@@ -24,7 +24,7 @@ public:
   ~pinned_memory() noexcept;
 
   /// Registers the pages of `memory` that are not registered yet. Throws cuda_error; then nothing new stays
-  /// registered. Throws std::system_error when no thread can be started; then some pages may stay registered.
+  /// registered.
   void add(std::span<std::byte> memory);
 
   /// Releases the registrations that lie within the pages of `memory`.

@@ -195,8 +195,12 @@ std::optional<std::uint32_t> resident_chunks::find_changed() const {
   };
   {
     std::vector<std::jthread> helpers;
-    for (auto more = useful_copying_threads(); more > 1; --more)
-      helpers.emplace_back(compare);
+    try {
+      for (auto more = useful_copying_threads(); more > 1; --more)
+        helpers.emplace_back(compare);
+    } catch (const std::system_error&) {
+      // No more threads can be started: those that run do the work.
+    }
     compare();
   }
   if (changed != none)

@@ -8,6 +8,7 @@
 #include "gpu/cuda/cuda_error.hpp"
 #include "gpu/cuda/cuda_host.hpp"
 #include "tests/support/mapped_memory.hpp"
+#include "tests/support/refused_threads.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 #include <fcntl.h>
@@ -73,6 +74,24 @@ TEST(pinned_memory_test, has_nothing_of_what_it_could_not_have) {
   pinned_memory pinned{0};
   EXPECT_THROW(pinned.add(file.bytes()), cuda_error) << "it may only be read";
   EXPECT_EQ(pinned.copyable(file.data() + page, 2 * page), 2 * page);
+}
+
+TEST(pinned_memory_test, needs_no_second_thread) {
+  constexpr std::size_t bytes = 64 << 20; // Several threads' work, where there are several.
+  const mapped_memory memory{bytes};
+  {
+    pinned_memory first{0}; // CUDA may start threads of its own when it is first used.
+    first.add(memory.bytes());
+  }
+  tests::where_no_thread_can_be_started([&] {
+    pinned_memory pinned{0};
+    pinned.add(memory.bytes());
+    std::size_t known = 0;
+    while (known < bytes)
+      known += pinned.copyable(memory.data() + known, bytes - known);
+    pinned.remove(memory.bytes().first(bytes / 2));
+    pinned.add(memory.bytes()); // CUDA would refuse what was not released.
+  });
 }
 
 TEST(pinned_memory_test, releases_everything_at_its_end) {

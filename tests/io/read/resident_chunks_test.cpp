@@ -4,6 +4,7 @@
 #include "io/read/resident_chunks.hpp"
 
 #include "io/error.hpp"
+#include "tests/support/refused_threads.hpp"
 #include "tests/support/safetensors_text.hpp"
 #include "tests/support/temporary_directory.hpp"
 
@@ -78,6 +79,12 @@ TEST_F(resident_chunks_test, notice_memory_that_rots) {
   const auto at = kept.find(3) - kept.memory().data() + 77;
   kept.memory()[static_cast<std::size_t>(at)] ^= std::byte{1};
   EXPECT_EQ(kept.find_changed(), 3u);
+}
+
+TEST_F(resident_chunks_test, are_compared_even_where_no_thread_can_be_started) {
+  const resident_chunks kept{source_, plan_, all_, {}, {}};
+  kept.memory().front() ^= std::byte{1};
+  tests::where_no_thread_can_be_started([&] { EXPECT_EQ(kept.find_changed(), 0u); });
 }
 
 TEST_F(resident_chunks_test, stay_mapped_where_something_may_still_write_to_them) {
