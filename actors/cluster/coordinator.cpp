@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 #include "actors/cluster/coordinator_steps.hpp"
+#include "actors/cluster/senders.hpp"
 #include "actors/update/deadlines.hpp"
 #include "actors/update/proofs.hpp"
 
@@ -256,7 +257,8 @@ coordinator_actor::behavior_type coordinator(self_pointer self, coordinator_opti
         return std::make_tuple(protocol_version, std::string{CKPT_VERSION});
       },
       [self](const join_request& request) {
-        on_join(self, caf::actor_cast<node_actor>(self->current_sender()), request);
+        if (self->current_sender() != nullptr)
+          on_join(self, caf::actor_cast<node_actor>(self->current_sender()), request);
       },
       [self](const milestone_reached& reached) {
         from_host(self, [&](std::uint32_t host) {
@@ -291,7 +293,10 @@ coordinator_actor::behavior_type coordinator(self_pointer self, coordinator_opti
         one.here = one.gone = true; // Nobody waits for it.
         ++self->state.here_count;
       },
-      [self](tick_atom) { look(self); },
+      [self](tick_atom) {
+        if (is_of_this_process(self))
+          look(self);
+      },
   };
 }
 

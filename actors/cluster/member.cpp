@@ -4,6 +4,7 @@
 #include "actors/cluster/member.hpp"
 
 #include "actors/cluster/introductions.hpp"
+#include "actors/cluster/senders.hpp"
 #include "actors/update/deadlines.hpp"
 
 #include <utility>
@@ -187,19 +188,23 @@ void look(self_pointer self) {
 /// Passes a message of this process on to the roster.
 template <class Message>
 void pass_up(self_pointer self, const Message& message) {
-  if (self->state.at == phase::enrolled)
+  if (is_of_this_process(self) && self->state.at == phase::enrolled)
     self->send(self->state.roster, message);
 }
 
-/// Obeys only the roster that this host is enrolled with.
-template <class Order>
-void on_order(self_pointer self, const Order& order) {
+/// Calls `act` when the sender is the roster that this host is enrolled with, and notes that it is alive.
+template <class Function>
+void from_roster(self_pointer self, Function act) {
   auto& state = self->state;
-  if (state.at != phase::enrolled || self->current_sender() == nullptr
-      || self->current_sender()->address() != state.roster.address())
+  if (state.at != phase::enrolled || !is_from(self, state.roster))
     return;
   state.heard = meter::clock::now();
-  state.options.ordered(order);
+  act();
+}
+
+template <class Order>
+void on_order(self_pointer self, const Order& order) {
+  from_roster(self, [&] { self->state.options.ordered(order); });
 }
 
 } // namespace
@@ -225,12 +230,17 @@ member_actor::behavior_type member(self_pointer self, member_options options) {
       [self](const push_order& order) { on_order(self, order); },
       [self](const stop_order& order) { on_order(self, order); },
       [self](const drop_order& order) { on_order(self, order); },
-      [self](const forwarded_answer& answer) { self->state.options.answered(answer); },
-      [self](alive_atom) { self->state.heard = meter::clock::now(); },
-      [self](estranged_atom) { lose_roster(self, "it took this host for gone"); },
+      [self](const forwarded_answer& answer) {
+        from_roster(self, [&] { self->state.options.answered(answer); });
+      },
+      [self](alive_atom) { from_roster(self, [] {}); },
+      [self](estranged_atom) { from_roster(self, [&] { lose_roster(self, "it took this host for gone"); }); },
       [self](const order_done& done) { pass_up(self, done); },
       [self](const forwarded_call& call) { pass_up(self, call); },
-      [self](tick_atom) { look(self); },
+      [self](tick_atom) {
+        if (is_of_this_process(self))
+          look(self);
+      },
   };
 }
 

@@ -4,6 +4,7 @@
 #include "actors/cluster/node.hpp"
 
 #include "actors/cluster/introductions.hpp"
+#include "actors/cluster/senders.hpp"
 #include "actors/update/deadlines.hpp"
 
 #include <caf/blocking_actor.hpp>
@@ -85,11 +86,29 @@ void lose_coordinator(self_pointer self, const std::string& why) {
   end_update(self, lost);
 }
 
+/// Calls `act` when the sender is the coordinator, and notes that it is alive.
+template <class Function>
+void from_coordinator(self_pointer self, Function act) {
+  if (!is_from(self, self->state.coordinator))
+    return;
+  self->state.heard = meter::clock::now();
+  act();
+}
+
+/// Passes a message of the coordinator on to the conductor.
+template <class Message>
+void pass_down(self_pointer self, const Message& message) {
+  from_coordinator(self, [&] {
+    if (self->state.at == phase::running)
+      self->send(self->state.conductor, message);
+  });
+}
+
 /// Passes a message of the conductor on to the coordinator.
 template <class Message>
 void pass_up(self_pointer self, const Message& message) {
   const auto& state = self->state;
-  if (state.at == phase::running && !state.coordinator_lost)
+  if (is_of_this_process(self) && state.at == phase::running && !state.coordinator_lost)
     self->send(state.coordinator, message);
 }
 
@@ -221,40 +240,33 @@ node_actor::behavior_type node(self_pointer self, node_options options) {
     else
       lose_coordinator(self, "its process ended or its connection broke");
   });
-  const auto heard = [self] { self->state.heard = meter::clock::now(); };
   return {
       [self](run_atom) -> caf::result<update_verdict> {
+        if (!is_of_this_process(self))
+          return caf::sec::invalid_argument;
         self->state.promise = self->make_response_promise<update_verdict>();
         on_run(self);
         return self->state.promise;
       },
       [self](const dialed& result) { on_dialed(self, result); },
-      [self, heard](const start_update& start) {
-        heard();
-        if (self->state.at == phase::joining)
-          run_conductor(self, start);
+      [self](const start_update& start) {
+        from_coordinator(self, [&] {
+          if (self->state.at == phase::joining)
+            run_conductor(self, start);
+        });
       },
-      [self, heard](const proceed& message) {
-        heard();
-        if (self->state.at == phase::running)
-          self->send(self->state.conductor, message);
-      },
-      [self, heard](const no_more_workers& message) {
-        heard();
-        if (self->state.at == phase::running)
-          self->send(self->state.conductor, message);
-      },
-      [self, heard](const give_up& message) {
-        heard();
-        end_update(self, message.why);
-      },
+      [self](const proceed& message) { pass_down(self, message); },
+      [self](const no_more_workers& message) { pass_down(self, message); },
+      [self](const give_up& message) { from_coordinator(self, [&] { end_update(self, message.why); }); },
       [self](update_over& message) {
-        if (self->state.at >= phase::joining)
-          deliver(self, message.first_cause, std::move(message.hosts));
+        from_coordinator(self, [&] {
+          if (self->state.at >= phase::joining)
+            deliver(self, message.first_cause, std::move(message.hosts));
+        });
       },
-      [heard](alive_atom) { heard(); },
-      [self, heard](compare_atom) {
-        heard();
+      [self](alive_atom) { from_coordinator(self, [] {}); },
+      [self](compare_atom) {
+        from_coordinator(self, [] {});
         return file_table{self->state.options.files};
       },
       [self](const milestone_reached& message) { pass_up(self, message); },
@@ -262,7 +274,10 @@ node_actor::behavior_type node(self_pointer self, node_options options) {
       [self](const host_failed& message) { pass_up(self, message); },
       [self](const neighbour_suspected& message) { pass_up(self, message); },
       [self](const interrupted& message) { on_interruption(self, message.why); },
-      [self](tick_atom) { look(self); },
+      [self](tick_atom) {
+        if (is_of_this_process(self))
+          look(self);
+      },
   };
 }
 

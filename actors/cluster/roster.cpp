@@ -4,6 +4,7 @@
 #include "actors/cluster/roster.hpp"
 
 #include "actors/cluster/introductions.hpp"
+#include "actors/cluster/senders.hpp"
 #include "actors/update/deadlines.hpp"
 
 #include <algorithm>
@@ -21,11 +22,6 @@ using self_pointer = roster_actor::stateful_pointer<roster_state>;
 
 /// The HTTP side of a host takes no larger bodies.
 constexpr std::size_t forwarded_bytes_max = 64 << 10;
-
-/// Other hosts must not give orders to prepare or to push.
-[[nodiscard]] bool is_of_this_process(self_pointer self) {
-  return self->current_sender() != nullptr && self->current_sender()->node() == self->node();
-}
 
 void publish_changes(const roster_state& state) {
   std::vector<known_host> known;
@@ -149,9 +145,25 @@ void on_done(self_pointer self, std::uint32_t host, const order_done& done) {
   finish_if_all_done(state);
 }
 
+void on_stop(self_pointer self, const stop_order& order) {
+  const auto& running = self->state.running;
+  if (!is_of_this_process(self) || !running || running->outcome.number != order.number)
+    return;
+  for (const auto host : running->waits_for)
+    self->send(self->state.hosts[host].member, order);
+}
+
+void on_drop(self_pointer self, const drop_order& order) {
+  if (!is_of_this_process(self))
+    return;
+  for (const auto& host : self->state.hosts)
+    if (host.known.is_here && host.member)
+      self->send(host.member, order);
+}
+
 void on_abandon(self_pointer self, std::uint64_t number) {
   auto& running = self->state.running;
-  if (!running || running->outcome.number != number)
+  if (!is_of_this_process(self) || !running || running->outcome.number != number)
     return;
   for (const auto host : std::exchange(running->waits_for, {}))
     miss(self, host, "it does not come to an end");
@@ -231,18 +243,13 @@ roster_actor::behavior_type roster(self_pointer self, roster_options options) {
       [self](alive_atom) { from_host(self, [](std::uint32_t) {}); },
       [self](const prepare_order& order) { return pass_on(self, order, {}); },
       [self](const push_order& order) { return pass_on(self, order, order.coordinator); },
-      [self](const stop_order& order) {
-        if (self->state.running && self->state.running->outcome.number == order.number)
-          for (const auto host : self->state.running->waits_for)
-            self->send(self->state.hosts[host].member, order);
-      },
-      [self](const drop_order& order) {
-        for (const auto& host : self->state.hosts)
-          if (host.known.is_here && host.member)
-            self->send(host.member, order);
-      },
+      [self](const stop_order& order) { on_stop(self, order); },
+      [self](const drop_order& order) { on_drop(self, order); },
       [self](abandon_atom, std::uint64_t number) { on_abandon(self, number); },
-      [self](tick_atom) { look(self); },
+      [self](tick_atom) {
+        if (is_of_this_process(self))
+          look(self);
+      },
   };
 }
 

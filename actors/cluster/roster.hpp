@@ -5,7 +5,7 @@
 // The actor on host 0 of a resident node that knows which hosts are there, and passes orders on to them.
 //
 // Scheduled, never blocks. Bounds: one entry for each host; one order at a time, a new one replaces the one
-// before; the size of forwarded calls. Takes orders to prepare and to push from this process alone. A host is
+// before; the size of forwarded calls. Takes orders from this process alone. A host is
 // gone when its connection breaks or after silence for `host_timeout`, and back once it enrols again.
 
 #include "actors/cluster/attention.hpp"

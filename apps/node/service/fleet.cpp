@@ -34,16 +34,18 @@ constexpr auto forwarded_wait_max = "30";
 /// A request that another host received: the answer goes there.
 class forwarded_exchange : public io::http_exchange {
 public:
-  forwarded_exchange(std::uint64_t number, actors::member_actor to) : number_{number}, to_{std::move(to)} {}
+  forwarded_exchange(std::uint64_t number, actors::roster_actor from, actors::member_actor to)
+      : number_{number}, from_{std::move(from)}, to_{std::move(to)} {}
 
   void respond(const io::http_answer& what) override {
     if (std::exchange(is_waiting_, false))
-      caf::anon_send(to_, actors::forwarded_answer{number_, what.status, what.body, what.content_type});
+      caf::send_as(from_, to_, actors::forwarded_answer{number_, what.status, what.body, what.content_type});
   }
   [[nodiscard]] bool is_waiting() const override { return is_waiting_; }
 
 private:
   std::uint64_t number_;
+  actors::roster_actor from_; ///< a member takes answers from no one else
   actors::member_actor to_;
   bool is_waiting_ = true;
 };
@@ -78,7 +80,7 @@ fleet::fleet(actor_runtime& runtime, const node_options& options)
     hosts_ = hosts;
   };
   roster.asked = [this](const actors::forwarded_call& call, const actors::member_actor& whom) {
-    asked_(question_of(call), std::make_shared<forwarded_exchange>(call.number, whom));
+    asked_(question_of(call), std::make_shared<forwarded_exchange>(call.number, roster_, whom));
   };
   roster_ = runtime.system().spawn(actors::roster, std::move(roster));
 }
@@ -105,9 +107,11 @@ bool fleet::was_complete() const {
   return std::ranges::all_of(known, &actors::known_host::was_here);
 }
 
-void fleet::stop() { caf::anon_send(roster_, actors::stop_order{number_}); }
+// The roster takes orders of this process alone, and knows it by the sender.
 
-void fleet::drop(const std::string& version) { caf::anon_send(roster_, actors::drop_order{version}); }
+void fleet::stop() { caf::send_as(roster_, roster_, actors::stop_order{number_}); }
+
+void fleet::drop(const std::string& version) { caf::send_as(roster_, roster_, actors::drop_order{version}); }
 
 std::vector<std::uint32_t> fleet::gather(const std::stop_token& stop) const {
   const auto deadline = started_ + options_.update.timeout;

@@ -173,7 +173,7 @@ void follower::work(const actors::host_order& order) {
 void follower::done(std::uint64_t number, const cause& why) {
   if (why.code != ec::none)
     spdlog::error("{}", why.what);
-  caf::anon_send(member_, actors::order_done{number, why});
+  caf::send_as(member_, member_, actors::order_done{number, why}); // Without a sender it may be of anybody.
 }
 
 cause follower::obey(const actors::prepare_order& order) {
@@ -223,8 +223,8 @@ bool follower::ask_to_heal(std::uint32_t engine) {
     return false;
   const auto name = std::to_string(options_.layout.host) + "@" + options_.update.endpoints.at(engine).url;
   const boost::json::object body{{"heal", true}, {"engines", boost::json::array{boost::json::value(name)}}};
-  caf::anon_send(member_,
-                 actors::forwarded_call{0, "POST", "/v1/rollback", {}, boost::json::serialize(body)});
+  caf::send_as(member_, member_,
+               actors::forwarded_call{0, "POST", "/v1/rollback", {}, boost::json::serialize(body)});
   return true;
 }
 
@@ -242,7 +242,7 @@ io::http_answer follower::forward(const io::http_question& asked,
   call.query = {asked.query.begin(), asked.query.end()};
   call.body = asked.body;
   waiting_.emplace(call.number, waiting);
-  caf::anon_send(member_, std::move(call));
+  caf::send_as(member_, member_, std::move(call));
   return {io::http_answer::form::http, 0, {}};
 }
 

@@ -155,6 +155,20 @@ TEST_F(roster_test, gives_up_who_does_not_come_to_an_end) {
   EXPECT_TRUE(is_here(1));
 }
 
+TEST_F(roster_test, obeys_nobody_who_does_not_say_who_he_is) {
+  caf::scoped_actor one{system_}, self{system_};
+  EXPECT_EQ(enrol(one, host_number(1)).failed.code, ec::none);
+  self->send(roster_, prepare_order{9, "v1", 1, "/checkpoint", {0, 1}, {}});
+  EXPECT_EQ(next<prepare_order>(one).number, 9u);
+  caf::anon_send(roster_, abandon_atom_v, std::uint64_t{9});
+  caf::anon_send(roster_, stop_order{9});
+  caf::anon_send(roster_, drop_order{"v1"});
+  self->send(roster_, drop_order{"v0"});
+  EXPECT_EQ(next<drop_order>(one).version, "v0");
+  one->send(roster_, order_done{9, {}});
+  EXPECT_TRUE(outcome(self).lost.empty());
+}
+
 TEST_F(roster_test, takes_a_silent_host_for_gone_and_tells_it_so_when_it_speaks_again) {
   caf::scoped_actor one{system_};
   EXPECT_EQ(enrol(one, host_number(1)).failed.code, ec::none);
