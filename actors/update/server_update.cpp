@@ -109,6 +109,7 @@ void check_version(self_pointer self) {
     return;
   }
   state.at = step::checking;
+  state.deadline.reset(); // That of the step before must not fail this one; the call has its own.
   start_call(self, *request, std::min(question_time(state), check_time_max));
 }
 
@@ -138,6 +139,7 @@ namespace {
 void probe(self_pointer self) {
   auto& state = self->state;
   state.at = step::probing;
+  state.deadline.reset(); // For the same reason.
   start_call(self, state.api->readiness_request(), std::min(question_time(state), check_time_max));
 }
 
