@@ -136,7 +136,11 @@ fabric::~fabric() noexcept {
   while (under_way_ > 0 && clock::now() < deadline && !is_broken_)
     progress();
   static_cast<void>(take_completed());
-  if (survives([&] { worker_.reset(); }))
+  const bool is_destroyed = survives([&] {
+    worker_.reset();
+    context_.reset();
+  });
+  if (is_destroyed)
     return;
   // UCX's state is unknown: its memory and sockets stay until the process ends.
   static_cast<void>(worker_.release());
@@ -145,6 +149,8 @@ fabric::~fabric() noexcept {
 }
 
 std::string fabric::address() const {
+  if (is_broken_)
+    throw fabric_error{"UCX has called abort()"};
   auto copied = door_->description();
   ucp_address_t* address = nullptr;
   std::size_t bytes = 0;
@@ -203,7 +209,10 @@ void fabric::wait(std::chrono::milliseconds timeout) noexcept {
   ::poll(&event, 1, static_cast<int>(timeout.count()));
 }
 
-void fabric::wake() noexcept { ucp_worker_signal(worker_.get()); }
+void fabric::wake() noexcept {
+  if (!is_broken_)
+    ucp_worker_signal(worker_.get());
+}
 
 void fabric::complete(fabric_transfer& transfer, int status) noexcept {
   if (status != UCS_OK)
@@ -238,8 +247,8 @@ fabric_endpoint::~fabric_endpoint() noexcept {
   if (!local_.survives([&] { closing = ucp_ep_close_nbx(endpoint_, &how); }) || !UCS_PTR_IS_PTR(closing))
     return;
   const auto deadline = clock::now() + close_wait;
-  while (ucp_request_check_status(closing) == UCS_INPROGRESS && clock::now() < deadline
-         && !local_.is_broken())
+  while (!local_.is_broken() && clock::now() < deadline
+         && ucp_request_check_status(closing) == UCS_INPROGRESS)
     local_.progress();
   local_.survives([&] { ucp_request_free(closing); });
 }

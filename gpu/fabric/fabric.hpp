@@ -16,6 +16,7 @@
 
 #include "gpu/fabric/fabric_door.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -67,7 +68,8 @@ public:
   /// way then are abandoned.
   ~fabric() noexcept;
 
-  /// The address for others' fabric_endpoint: opaque bytes. Over TCP nobody connects without it.
+  /// The address for others' fabric_endpoint: opaque bytes. Over TCP nobody connects without it. Throws
+  /// fabric_error.
   [[nodiscard]] std::string address() const;
 
   /// Receives the one message with exactly this tag into `destination`.
@@ -87,7 +89,7 @@ public:
 
   [[nodiscard]] bool is_broken() const noexcept { return is_broken_; }
 
-  /// Ends the wait under way, or the next one. Any thread.
+  /// Ends the wait under way, or the next one; a broken fabric does not wait. Any thread.
   void wake() noexcept;
 
   /// For UCX's callbacks: the end of a transfer, with its ucs_status_t.
@@ -107,9 +109,9 @@ private:
   std::unique_ptr<fabric_door> door_;
   std::unique_ptr<ucp_context, destroy> context_;
   std::unique_ptr<ucp_worker, destroy> worker_;
-  int events_ = -1; ///< UCX's: readable when an armed worker has something to do
-  bool is_broken_ = false;
-  std::size_t under_way_ = 0; ///< transfers
+  int events_ = -1;                     ///< UCX's: readable when an armed worker has something to do
+  std::atomic<bool> is_broken_ = false; ///< atomic for wake()
+  std::size_t under_way_ = 0;           ///< transfers
   std::vector<fabric_transfer*> completed_;
 };
 
