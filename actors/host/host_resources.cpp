@@ -42,11 +42,17 @@ host_resources::host_resources(std::vector<std::unique_ptr<gpu::device>> devices
 
 void host_resources::begin_run(const io::bucket_plan& plan, std::uint32_t slab_count,
                                std::uint64_t slab_bytes) {
-  if (!slabs_ || slabs_->is_abandoned() || slabs_->slab_bytes() != slab_bytes || slabs_->count() < slab_count)
-    make_slabs(slab_count, slab_bytes);
-  slabs_->take_all_back();
-  for (const auto& device : devices_)
-    make_ring(*device, plan);
+  try {
+    if (!slabs_ || slabs_->is_abandoned() || slabs_->slab_bytes() != slab_bytes
+        || slabs_->count() < slab_count)
+      make_slabs(slab_count, slab_bytes);
+    slabs_->take_all_back();
+    for (const auto& device : devices_)
+      make_ring(*device, plan);
+  } catch (...) {
+    drop_slabs(); // Without rings they would be taken for all that a run needs.
+    throw;
+  }
 }
 
 bool host_resources::pin(std::span<std::byte> memory) noexcept {
@@ -67,20 +73,23 @@ void host_resources::unpin(std::span<const std::byte> memory) noexcept {
     device->unpin(memory);
 }
 
-void host_resources::make_slabs(std::uint32_t count, std::uint64_t bytes) {
+void host_resources::drop_slabs() noexcept {
   if (slabs_ && !slabs_->is_abandoned())
     unpin(slabs_->memory());
   slabs_.reset();
-  auto made = std::make_unique<io::slab_pool>(count, bytes);
+}
+
+void host_resources::make_slabs(std::uint32_t count, std::uint64_t bytes) {
+  drop_slabs();
+  slabs_ = std::make_unique<io::slab_pool>(count, bytes);
   std::vector<unsigned> nodes; // So that every device has slabs next to it.
   for (const auto& device : devices_)
     if (const auto node = device->memory_node())
       nodes.push_back(*node);
-  if (!nodes.empty() && has_several_memory_nodes() && !made->place_on(nodes))
+  if (!nodes.empty() && has_several_memory_nodes() && !slabs_->place_on(nodes))
     spdlog::warn("staging memory cannot be placed next to the devices: copies may cross memory nodes");
   for (const auto& device : devices_)
-    device->pin(made->memory());
-  slabs_ = std::move(made);
+    device->pin(slabs_->memory());
 }
 
 } // namespace ckpt::actors

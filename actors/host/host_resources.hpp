@@ -31,14 +31,14 @@ public:
   /// By their rank on this host.
   [[nodiscard]] const std::vector<std::unique_ptr<gpu::device>>& devices() const noexcept { return devices_; }
 
-  /// True once there is staging memory: begin_run() makes it before the rings.
+  /// True once begin_run() has succeeded, unless it has failed since: staging memory and rings are there.
   [[nodiscard]] bool has_begun() const noexcept { return slabs_ != nullptr; }
 
-  /// Pinned for all devices. Valid after the first begin_run().
+  /// Pinned for all devices. Valid while has_begun().
   [[nodiscard]] io::slab_pool& slabs() noexcept { return *slabs_; }
 
   /// Prepares a run: at least `slab_count` slabs of `slab_bytes`, all free, and rings for `plan`. Keeps what
-  /// the previous run has left where it is large enough. Throws std::system_error, what a device throws, or
+  /// the previous run has left where it is large enough. When it fails, there are no slabs any more. Throws std::system_error, what a device throws, or
   /// std::runtime_error that names the largest group where a ring does not fit.
   void begin_run(const io::bucket_plan& plan, std::uint32_t slab_count, std::uint64_t slab_bytes);
 
@@ -53,6 +53,7 @@ public:
 
 private:
   void make_slabs(std::uint32_t count, std::uint64_t bytes);
+  void drop_slabs() noexcept;
 
   // Destroyed from the last to the first: devices unpin the staging memory before it is unmapped.
   std::unique_ptr<io::slab_pool> slabs_;
