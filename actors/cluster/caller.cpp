@@ -23,6 +23,9 @@ namespace asio = boost::asio;
 using boost::system::error_code;
 using tcp = asio::ip::tcp;
 
+/// Each has a thread until the system's resolver answers.
+constexpr std::size_t questions_max = 8;
+
 /// The other side has hung up: it is about to end, it is another program, or it has too many callers.
 [[nodiscard]] bool is_hung_up(const error_code& failed) {
   return failed == asio::error::eof || failed == asio::error::connection_reset
@@ -73,10 +76,24 @@ public:
   }
 
 private:
+  /// The resolver may take long: a question outlives the call that asked it.
+  struct question {
+    question(asio::io_context& io, std::string host, std::uint16_t port_of_host)
+        : name{std::move(host)}, port{port_of_host}, lookup{name, port},
+          answered{io, lookup.take_descriptor().release()} {}
+
+    const std::string name;
+    const std::uint16_t port;
+    name_lookup lookup;
+    asio::posix::stream_descriptor answered;
+  };
+  using question_ptr = std::shared_ptr<question>;
+
   struct call_under_way {
     explicit call_under_way(asio::io_context& io) : deadline{io} {}
 
-    call_ended ended; ///< empty once it is over
+    call_ended ended;   ///< empty once it is over
+    question_ptr asked; ///< null unless it waits for the answer
     asio::steady_timer deadline;
     bool is_late = false;
     std::vector<tcp::endpoint> places;
@@ -90,7 +107,7 @@ private:
     call->deadline.cancel();
     if (call->stream)
       call->stream->close();
-    stop_waiting_for_lookup();
+    stop_waiting_for_lookup(*call);
     const auto ended = std::exchange(call->ended, nullptr);
     now_ = nullptr;
     if (ended)
@@ -102,9 +119,10 @@ private:
     end(call, {});
   }
 
-  void stop_waiting_for_lookup() {
-    error_code ignored; // There is none, usually.
-    lookup_answered_.cancel(ignored);
+  static void stop_waiting_for_lookup(call_under_way& call) {
+    error_code ignored;
+    if (const auto asked = std::exchange(call.asked, nullptr))
+      asked->answered.cancel(ignored);
   }
 
   /// When the time is over, the operation that is under way fails.
@@ -116,42 +134,55 @@ private:
       if (cancelled || !call->ended || call->deadline.expiry() > asio::steady_timer::clock_type::now())
         return;
       call->is_late = true;
-      stop_waiting_for_lookup();
+      stop_waiting_for_lookup(*call);
       if (call->stream)
         call->stream->close();
     });
   }
 
-  /// One question at a time: where an earlier call's is open, whatever its name, this call gets its answer.
+  /// The question for this name: that of an earlier call which was given up, or a new one.
+  [[nodiscard]] question_ptr ask(const std::string& name, std::uint16_t port) {
+    std::erase_if(questions_, [&](const auto& each) {
+      return each->lookup.is_answered() && (each->name != name || each->port != port);
+    });
+    for (const auto& each : questions_)
+      if (each->name == name && each->port == port)
+        return each;
+    if (questions_.size() == questions_max)
+      throw std::runtime_error{"the names of too many other hosts are still being looked up"};
+    return questions_.emplace_back(std::make_shared<question>(network_.io(), name, port));
+  }
+
   void look_up(const call_ptr& call, const std::string& name, std::uint16_t port) {
     try {
-      if (!lookup_) {
-        lookup_.emplace(name, port);
-        lookup_answered_.assign(lookup_->take_descriptor().release());
-      }
+      call->asked = ask(name, port);
     } catch (const std::exception& error) {
-      lookup_.reset();
       end(call, {nullptr, false, error.what()});
       return;
     }
     begin_wait(call, times_.lookup_max);
-    lookup_answered_.async_wait(asio::posix::stream_descriptor::wait_read, [this, call](error_code failed) {
-      if (!call->ended)
-        return;
-      if (failed) {
-        end(call, {nullptr, false, "its name is still being looked up"});
-        return;
-      }
-      auto found = lookup_->answer();
-      lookup_answered_.close();
-      lookup_.reset();
-      if (found.places.empty()) {
-        end(call, {nullptr, false, found.error});
-        return;
-      }
-      call->places = std::move(found.places);
-      connect(call);
-    });
+    const auto asked = call->asked;
+    asked->answered.async_wait(asio::posix::stream_descriptor::wait_read,
+                               [this, call, asked](error_code failed) {
+                                 if (!call->ended)
+                                   return;
+                                 if (failed)
+                                   end(call, {nullptr, false, "its name is still being looked up"});
+                                 else
+                                   take_answer(call, *asked);
+                               });
+  }
+
+  void take_answer(const call_ptr& call, question& asked) {
+    auto found = asked.lookup.answer();
+    call->asked = nullptr;
+    std::erase_if(questions_, [&](const auto& each) { return each.get() == &asked; });
+    if (found.places.empty()) {
+      end(call, {nullptr, false, found.error});
+      return;
+    }
+    call->places = std::move(found.places);
+    connect(call);
   }
 
   void connect(const call_ptr& call) {
@@ -263,8 +294,7 @@ private:
   const call_times times_;
   network_thread network_;
   std::optional<asio::ssl::context> tls_;
-  std::optional<name_lookup> lookup_; ///< until it is answered
-  asio::posix::stream_descriptor lookup_answered_{network_.io()};
+  std::vector<question_ptr> questions_; ///< until they are answered; at most `questions_max`
   call_ptr now_;
   bool is_closed_ = false;
 };

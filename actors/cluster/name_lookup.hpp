@@ -7,6 +7,7 @@
 
 #include "io/fd.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <future>
 #include <string>
@@ -30,6 +31,10 @@ public:
 
   /// Becomes readable when the answer is there. Call it once: the caller owns the descriptor.
   [[nodiscard]] io::fd take_descriptor() noexcept { return std::move(answered_); }
+
+  [[nodiscard]] bool is_answered() const {
+    return answer_.wait_for(std::chrono::seconds{0}) == std::future_status::ready;
+  }
 
   /// Waits for the answer. Call it once.
   [[nodiscard]] found_addresses answer() { return answer_.get(); }

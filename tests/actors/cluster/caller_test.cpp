@@ -7,8 +7,12 @@
 #include "tests/actors/cluster/gate_fixture.hpp"
 
 #include <future>
+#include <latch>
+#include <string_view>
 #include <thread>
 
+#include <dlfcn.h>
+#include <netdb.h>
 #include <sys/socket.h>
 
 namespace ckpt::tests {
@@ -16,6 +20,27 @@ namespace {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
+
+/// The resolver does not answer for this name until it is let go.
+constexpr std::string_view held_name = "held.invalid";
+std::latch is_asked_for_held{1}, let_go_of_held{1};
+
+} // namespace
+} // namespace ckpt::tests
+
+/// The linker finds this one before the C library's.
+extern "C" int getaddrinfo(const char* name, const char* service, const addrinfo* hints, addrinfo** found) {
+  if (name != nullptr && name == ckpt::tests::held_name) {
+    ckpt::tests::is_asked_for_held.count_down();
+    ckpt::tests::let_go_of_held.wait();
+    return EAI_NONAME;
+  }
+  static const auto original = reinterpret_cast<decltype(&getaddrinfo)>(::dlsym(RTLD_NEXT, "getaddrinfo"));
+  return original(name, service, hints, found);
+}
+
+namespace ckpt::tests {
+namespace {
 
 class caller_test : public gate_test {
 protected:
@@ -59,6 +84,18 @@ TEST_F(caller_test, finds_a_host_by_its_name) {
   caller.call("localhost", gate_->port(), [&](auto result) { ended.set_value(std::move(result)); });
   const auto result = ended.get_future().get();
   EXPECT_NE(result.line, nullptr) << result.why;
+}
+
+TEST_F(caller_test, does_not_wait_for_the_address_of_a_host_that_was_given_up) {
+  open_gate();
+  actors::caller caller{{}};
+  caller.call(std::string{held_name}, 1, [](const auto&) { ADD_FAILURE() << "nobody waits for it"; });
+  is_asked_for_held.wait();
+  std::promise<actors::call_result> ended;
+  caller.call("localhost", gate_->port(), [&](auto result) { ended.set_value(std::move(result)); });
+  const auto result = ended.get_future().get();
+  EXPECT_NE(result.line, nullptr) << result.why;
+  let_go_of_held.count_down();
 }
 
 TEST_F(caller_test, with_the_certificate_of_another_authority_learns_so) {
