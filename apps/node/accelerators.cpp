@@ -12,6 +12,7 @@
 #include "io/engine/update_lock.hpp"
 #include "io/host_address.hpp"
 
+#include <algorithm>
 #include <numeric>
 #include <string>
 #include <system_error>
@@ -47,8 +48,11 @@ namespace {
     return std::make_unique<gpu::host_collective>(members);
   };
   if (options.layout.hosts > 1)
-    open = [members, is_local = io::is_loopback(options.place.master_addr)] {
+    open = [members, is_local = io::is_loopback(options.place.master_addr),
+            host_timeout = options.host_timeout] {
       gpu::fabric_options fabric;
+      // This host gives no sign of life while it connects to both neighbours: it must not be taken for lost.
+      fabric.connect_max = std::min(fabric.connect_max, host_timeout / 3);
       if (is_local)
         fabric.network_devices = "lo"; // All hosts are this machine: no port is open to others.
       fabric.report_stranger = [](const std::string& line) { spdlog::warn("{}", line); };

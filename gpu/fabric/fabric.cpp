@@ -73,7 +73,7 @@ ucp_context_h make_context(const fabric_options& options) {
 
 std::unique_ptr<fabric_door> make_door(const fabric_options& options) {
   try {
-    return std::make_unique<fabric_door>(options.report_stranger);
+    return std::make_unique<fabric_door>(options.report_stranger, options.connect_max);
   } catch (const std::exception& error) {
     throw fabric_error{error.what()};
   }

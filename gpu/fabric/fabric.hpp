@@ -7,8 +7,8 @@
 // under way.
 //
 // Only wait() and functions that state a time block, and any call in which UCX connects over TCP: for up to
-// 10 s a connection (fabric_door.cpp). One thread at a time uses a fabric and what belongs to it; any thread
-// may call wake().
+// `connect_max` a connection (fabric_door.cpp). One thread at a time uses a fabric and what belongs to it;
+// any thread may call wake().
 //
 // The death of a peer makes its endpoint fail and never ends this process, not even where UCX calls abort()
 // (abort_guard.hpp). After an abort() the fabric is broken: it does nothing more, completes nothing more, and
@@ -36,9 +36,10 @@ namespace ckpt::gpu {
 struct fabric_options {
   std::string network_devices; ///< UCX's NET_DEVICES; empty: its own choice, or what its variables say
   std::string transports;      ///< UCX's TLS; empty: likewise
-  std::uint64_t piece_bytes = 2 << 20;    ///< of a broadcast in one message
-  std::uint32_t pieces_in_flight_max = 8; ///< sent by one host at a time
-  stranger_report report_stranger;        ///< may be empty
+  std::uint64_t piece_bytes = 2 << 20;           ///< of a broadcast in one message
+  std::uint32_t pieces_in_flight_max = 8;        ///< sent by one host at a time
+  stranger_report report_stranger;               ///< may be empty
+  std::chrono::milliseconds connect_max{10'000}; ///< for one connection over TCP; its caller waits
 };
 
 /// A call into UCX failed.

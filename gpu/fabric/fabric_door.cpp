@@ -38,9 +38,6 @@ constexpr int turned_away_max = 64;
 /// Strangers that are reported: a flood from everywhere must not fill the log, or the memory.
 constexpr std::size_t reported_max = 16;
 
-/// Wait for a connection that is still being made when the C library's connect() returns.
-constexpr int connect_milliseconds_max = 10'000;
-
 /// A cable that has just been plugged in, or a switch that has just started, makes a host unreachable for a
 /// moment. UCX would not try again. The caller waits meanwhile: for both neighbours less than --host-timeout.
 constexpr std::chrono::milliseconds unreachable_max{1'500}, unreachable_wait{50};
@@ -109,9 +106,11 @@ Function* function_of_c_library(const char* name) {
 }
 
 /// Waits for a connection. False when it was not made; errno says why.
-bool is_made(int connection) {
+bool is_made(int connection, std::chrono::steady_clock::time_point until) {
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now()).count();
   pollfd event{connection, POLLOUT, 0};
-  int error = ::poll(&event, 1, connect_milliseconds_max) == 1 ? 0 : ETIMEDOUT;
+  int error = ::poll(&event, 1, static_cast<int>(std::max(left, decltype(left){0}))) == 1 ? 0 : ETIMEDOUT;
   if (socklen_t length = sizeof error; error == 0)
     ::getsockopt(connection, SOL_SOCKET, SO_ERROR, &error, &length);
   errno = error;
@@ -160,8 +159,9 @@ struct door_functions {
     const auto fitting = in_use->keys_.find(place_of(*where));
     if (fitting == in_use->keys_.end())
       return original(socket, where, length);
+    const auto until = std::chrono::steady_clock::now() + in_use->connect_max_;
     std::optional<std::chrono::steady_clock::time_point> deadline; // Set at the first failure.
-    while (original(socket, where, length) != 0 && (errno != EINPROGRESS || !is_made(socket))) {
+    while (original(socket, where, length) != 0 && (errno != EINPROGRESS || !is_made(socket, until))) {
       // After a failure in the background, Linux answers one attempt with ECONNABORTED, and then begins anew.
       const bool is_passing =
           errno == EHOSTUNREACH || errno == ENETUNREACH || (deadline && errno == ECONNABORTED);
@@ -179,7 +179,8 @@ struct door_functions {
   }
 };
 
-fabric_door::fabric_door(stranger_report report) : report_{std::move(report)} {
+fabric_door::fabric_door(stranger_report report, std::chrono::milliseconds connect_max)
+    : report_{std::move(report)}, connect_max_{connect_max} {
   if (::getrandom(key_.data(), key_.size(), 0) != static_cast<ssize_t>(key_.size()))
     throw std::system_error{errno, std::generic_category(), "getrandom"};
   // Libraries find this program's functions first, unless this code is in a shared library itself.

@@ -23,6 +23,7 @@
 // that is turned away by mistake, because the key's packet was lost, tries again: UCX does so 25 times.
 
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <map>
@@ -44,8 +45,9 @@ using door_key = std::array<char, 16>;
 /// thread at a time, like the fabric.
 class fabric_door {
 public:
-  /// Throws std::system_error, or std::runtime_error if UCX would not call the functions of this program.
-  explicit fabric_door(stranger_report report);
+  /// connect() waits for `connect_max`. Throws std::system_error, or std::runtime_error if UCX would not call
+  /// the functions of this program.
+  fabric_door(stranger_report report, std::chrono::milliseconds connect_max);
   fabric_door(const fabric_door&) = delete;
   fabric_door& operator=(const fabric_door&) = delete;
 
@@ -79,6 +81,7 @@ private:
   void turn_away(int connection, const sockaddr& caller);
 
   const stranger_report report_;
+  const std::chrono::milliseconds connect_max_;
   door_key key_;
   std::vector<std::string> places_;      ///< addresses where its sockets listen
   std::map<std::string, door_key> keys_; ///< of other hosts, by address
