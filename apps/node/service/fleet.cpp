@@ -7,7 +7,8 @@
 #include "apps/node/take_part.hpp"
 
 #include <algorithm>
-#include <string_view>
+#include <cstdlib>
+#include <string>
 #include <thread>
 #include <utility>
 
@@ -29,7 +30,7 @@ constexpr auto look_every = 50ms;
 constexpr auto stop_wait = 10s;
 
 /// A client that wants to wait longer asks again: host 0 does not learn when it hangs up.
-constexpr auto forwarded_wait_max = "30";
+constexpr double forwarded_seconds_max = 30;
 
 /// A request that another host received: the answer goes there.
 class forwarded_exchange : public io::http_exchange {
@@ -50,18 +51,6 @@ private:
   bool is_waiting_ = true;
 };
 
-[[nodiscard]] io::http_question question_of(const actors::forwarded_call& call) {
-  io::http_question question;
-  question.method = call.method;
-  question.path = call.path;
-  question.query = {call.query.begin(), call.query.end()};
-  for (auto& [name, value] : question.query)
-    if (name == "wait" && value.size() >= std::string_view{forwarded_wait_max}.size())
-      value = forwarded_wait_max;
-  question.body = call.body;
-  return question;
-}
-
 /// Orders of an earlier process with this rank must not be taken for those of this one.
 [[nodiscard]] std::uint64_t first_number() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -69,6 +58,20 @@ private:
 }
 
 } // namespace
+
+io::http_question question_of(const actors::forwarded_call& call) {
+  io::http_question question;
+  question.method = call.method;
+  question.path = call.path;
+  question.query = {call.query.begin(), call.query.end()};
+  for (auto& [name, value] : question.query) {
+    char* end = nullptr;
+    if (name == "wait" && std::strtod(value.c_str(), &end) > forwarded_seconds_max && *end == '\0')
+      value = std::to_string(forwarded_seconds_max); // What is no number stays: the route refuses it.
+  }
+  question.body = call.body;
+  return question;
+}
 
 fleet::fleet(actor_runtime& runtime, const node_options& options)
     : runtime_{runtime}, options_{options},

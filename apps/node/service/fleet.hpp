@@ -24,6 +24,9 @@
 
 namespace ckpt::apps {
 
+/// The request that another host received. It waits for 30 seconds at most.
+[[nodiscard]] io::http_question question_of(const actors::forwarded_call& call);
+
 class fleet {
 public:
   /// Handles an HTTP request that another host received; the exchange sends the answer there.
