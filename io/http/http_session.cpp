@@ -3,6 +3,7 @@
 
 #include "io/http/http_session.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/write.hpp>
@@ -21,18 +22,16 @@ using boost::system::error_code;
 
 /// Splits "path?a=b&c=d". Percent signs stay as they are: handlers decode the parts that may have them.
 void split_target(std::string_view target, http_question& asked) {
-  const auto mark = target.find('?');
-  asked.path = target.substr(0, mark);
-  while (!target.empty() && mark != std::string_view::npos) {
-    target.remove_prefix(target.find_first_of("?&") == std::string_view::npos
-                             ? target.size()
-                             : target.find_first_of("?&") + 1);
-    const auto pair = target.substr(0, target.find('&'));
-    if (pair.empty())
-      break;
-    const auto equals = pair.find('=');
-    asked.query.emplace(pair.substr(0, equals),
-                        equals == std::string_view::npos ? std::string_view{} : pair.substr(equals + 1));
+  const auto cut = [](std::string_view& text, char mark) { // Returns what is before the mark.
+    const auto before = text.substr(0, text.find(mark));
+    text.remove_prefix(std::min(before.size() + 1, text.size()));
+    return before;
+  };
+  asked.path = cut(target, '?');
+  while (!target.empty()) {
+    auto value = cut(target, '&');
+    if (const auto name = cut(value, '='); !name.empty())
+      asked.query.emplace(name, value);
   }
 }
 

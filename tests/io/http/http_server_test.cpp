@@ -36,7 +36,7 @@ constexpr auto patience = 60s;
 constexpr std::size_t connections_max = 8;
 constexpr std::uint64_t body_bytes_max = 1'000;
 
-/// A server that says the path back. On "/later" it keeps what was asked.
+/// A server that says the path and the query back. On "/later" it keeps what was asked.
 class http_server_test : public testing::Test {
 protected:
   void start(http_listen_address where = {"127.0.0.1", 0, {}}, std::chrono::milliseconds timeout = patience) {
@@ -54,7 +54,10 @@ protected:
                         has_kept_ = true;
                         return;
                       }
-                      waiting->respond({http_answer::form::http, 200, asked.method + " " + asked.path});
+                      auto said = asked.method + " " + asked.path;
+                      for (const auto& [name, value] : asked.query)
+                        said += " " + name + "=" + value;
+                      waiting->respond({http_answer::form::http, 200, said});
                     });
     thread_ = std::thread{[this] { context_.run(); }};
   }
@@ -103,7 +106,15 @@ protected:
 TEST_F(http_server_test, carries_questions_and_answers) {
   start();
   EXPECT_EQ(ask("/a").body, "GET /a");
-  EXPECT_EQ(ask("/b?c=d", "body").body, "POST /b");
+  EXPECT_EQ(ask("/b?c=d", "body").body, "POST /b c=d");
+}
+
+TEST_F(http_server_test, tells_the_parts_of_a_query) {
+  start();
+  EXPECT_EQ(ask("/a?").body, "GET /a");
+  EXPECT_EQ(ask("/a?b=c&d=e").body, "GET /a b=c d=e");
+  EXPECT_EQ(ask("/a?b=c?d=e&f").body, "GET /a b=c?d=e f=") << "a question mark may be in a value";
+  EXPECT_EQ(ask("/a?&&b=c&&d=e=f&").body, "GET /a b=c d=e=f") << "nothing between two marks";
 }
 
 TEST_F(http_server_test, makes_room_when_all_connections_are_silent) {
