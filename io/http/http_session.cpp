@@ -18,6 +18,9 @@ namespace http = beast::http;
 
 constexpr std::uint32_t header_bytes_max = 16 << 10;
 
+/// At once, of a request that is refused.
+constexpr std::size_t forgotten_bytes_max = 16 << 10;
+
 using boost::system::error_code;
 
 /// Splits "path?a=b&c=d". Percent signs stay as they are: handlers decode the parts that may have them.
@@ -138,10 +141,22 @@ void http_session::write(const http_answer& what) {
   response_.keep_alive(parser_->is_done() && parser_->get().keep_alive());
   response_.prepare_payload();
   http::async_write(stream_, response_, [self = shared_from_this()](const error_code& error, std::size_t) {
-    if (error || !self->response_.keep_alive())
+    if (!error && self->response_.keep_alive())
+      return self->read();
+    if (error || self->parser_->is_done())
       return self->close();
-    self->read();
+    error_code ignored;
+    self->stream_.socket().shutdown(protocol::socket::shutdown_send, ignored);
+    self->forget_the_rest();
   });
+}
+
+void http_session::forget_the_rest() {
+  buffer_.clear();
+  stream_.async_read_some(buffer_.prepare(forgotten_bytes_max),
+                          [self = shared_from_this()](const error_code& error, std::size_t) {
+                            return error ? self->close() : self->forget_the_rest();
+                          });
 }
 
 void http_session::close() {

@@ -44,6 +44,10 @@ private:
   void refuse(unsigned status, const std::string& why);
   void write(const http_answer& what);
 
+  /// Of a request that was refused before all of it had come. Closed at once, the connection would be reset,
+  /// and the client could lose the answer. Ends when the time for the answer is over.
+  void forget_the_rest();
+
   boost::beast::basic_stream<protocol> stream_;
   http_server_options options_;
   http_handler handler_;

@@ -23,7 +23,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::size_t body_bytes_max = 64 << 10;
 constexpr std::size_t waiters_max = 128;
 constexpr double wait_seconds_max = 3'600;
 constexpr std::size_t version_length_max = 256;

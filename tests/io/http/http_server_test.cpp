@@ -150,6 +150,23 @@ TEST_F(http_server_test, refuses_what_is_too_long_or_no_http) {
   EXPECT_EQ(ask("/a").status, 200u) << "others are served all the same";
 }
 
+TEST_F(http_server_test, answers_a_body_that_is_too_long_though_it_is_still_coming) {
+  start();
+  const std::string much(16 << 20, 'x'); // More than sockets hold.
+  const std::string head = "POST /a HTTP/1.1\r\nHost: a\r\n";
+  for (const auto& rest : {"Content-Length: " + std::to_string(much.size()) + "\r\n\r\n" + much,
+                           "Transfer-Encoding: chunked\r\n\r\n1000000\r\n" + much + "\r\n0\r\n\r\n"}) {
+    auto socket = connect();
+    boost::system::error_code error;
+    asio::write(socket, asio::buffer(head + rest), error);
+    EXPECT_FALSE(error) << error.message();
+    std::string said;
+    asio::read(socket, asio::dynamic_buffer(said), error);
+    EXPECT_EQ(error, asio::error::eof) << error.message();
+    EXPECT_THAT(said, StartsWith("HTTP/1.1 413"));
+  }
+}
+
 TEST_F(http_server_test, tells_when_nobody_waits_for_an_answer_any_more) {
   start();
   auto gone = client_gone_.get_future();
