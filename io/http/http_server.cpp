@@ -116,11 +116,11 @@ void http_server::accept() {
       });
       return;
     }
+    accept(); // First: what follows may throw for lack of memory, and others are to be served then.
     make_room();
     const auto session = std::make_shared<http_session>(std::move(socket), options_, handler_);
     sessions_.push_back(session);
     session->start();
-    accept();
   });
 }
 

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include <boost/asio/post.hpp>
@@ -50,14 +51,24 @@ http_side::http_side(boost::asio::io_context& context, http_side_options options
             const io::http_question& asked, const std::shared_ptr<io::http_exchange>& waiting) {
           answer(asked, waiting, is_trusted);
         });
-  thread_ = std::thread{[this] { context_.run(); }};
+  thread_ = std::thread{[this] { serve(); }};
+}
+
+void http_side::serve() {
+  // An exception in a handler, mostly for lack of memory, ends only what that handler was about.
+  while (!context_.stopped())
+    try {
+      context_.run();
+    } catch (const std::exception& error) {
+      spdlog::error("the HTTP side: {}", error.what());
+    }
 }
 
 http_side::~http_side() noexcept {
   boost::asio::steady_timer last_words{context_, last_words_max};
   boost::asio::post(context_, [&] {
-    options_.last_words();
     last_words.async_wait([this](const boost::system::error_code&) { context_.stop(); });
+    options_.last_words(); // After that: it may throw.
   });
   thread_.join();
 }

@@ -59,6 +59,7 @@ public:
               bool is_trusted);
 
 private:
+  void serve();
   [[nodiscard]] io::http_answer find_answer(const io::http_question& asked,
                                             const std::shared_ptr<io::http_exchange>& waiting);
 
