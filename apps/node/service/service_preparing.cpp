@@ -13,6 +13,7 @@
 #include <utility>
 
 #include <spdlog/spdlog.h>
+#include <system_error>
 
 namespace ckpt::apps {
 
@@ -27,7 +28,8 @@ void service::prepare_update(const update_book::work& next) {
     known = nullptr;
   if (known) {
     const auto change = changes_.look([path, compare = versions().change_of(version, path)] {
-      return std::filesystem::exists(path) ? compare() : std::string{"it is not there any more"};
+      std::error_code unreadable;
+      return std::filesystem::exists(path, unreadable) ? compare() : std::string{"it is not there any more"};
     });
     if (!change || !change->empty())
       known = nullptr;

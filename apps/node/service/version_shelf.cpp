@@ -4,8 +4,10 @@
 #include "apps/node/service/version_shelf.hpp"
 
 #include "io/checkpoint/checkpoint.hpp"
+#include "io/error.hpp"
 
 #include <algorithm>
+#include <system_error>
 #include <utility>
 
 namespace ckpt::apps {
@@ -74,9 +76,19 @@ std::function<std::string()> version_shelf::change_of(const std::string& name,
   const auto known = std::ranges::find(contents_, name, &known_content::name);
   if (known == contents_.end())
     return [] { return std::string{}; };
-  return [before = known->files, path] {
-    return std::filesystem::exists(path) ? compare(before, content_of(io::open_checkpoint(path)))
-                                         : std::string{};
+  return [before = known->files, path]() -> std::string {
+    std::error_code unreadable; // Nothing that could be read is there.
+    try {
+      return std::filesystem::exists(path, unreadable)
+                 ? compare(before, content_of(io::open_checkpoint(path)))
+                 : "";
+    } catch (const io::checkpoint_error& error) {
+      return error.what();
+    } catch (const std::system_error& error) {
+      if (error.code() != std::errc::permission_denied)
+        throw;
+      return error.what();
+    }
   };
 }
 

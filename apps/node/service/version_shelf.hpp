@@ -35,8 +35,9 @@ public:
   [[nodiscard]] bool make_room(std::uint64_t bytes);
 
   /// Returns a function that tells how the checkpoint at `path` differs from the files that version `name` was made of:
-  /// in number, identity, size or time. Empty: it does not, nothing is at `path` any more, or the name is unknown. The
-  /// function may hang with the file system, does not need the shelf, and throws what io::open_checkpoint throws.
+  /// in number, identity, size or time, or because it cannot be read as a checkpoint any more. Empty: it does
+  /// not, nothing is at `path` any more, or the name is unknown. The function may hang with the file system,
+  /// does not need the shelf, and throws std::system_error.
   [[nodiscard]] std::function<std::string()> change_of(const std::string& name,
                                                        const std::filesystem::path& path) const;
 

@@ -18,10 +18,13 @@
 #include <string>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace ckpt::apps {
 namespace {
+
+using testing::HasSubstr;
 
 constexpr std::uint64_t tensor_bytes = 20'000;
 
@@ -74,6 +77,15 @@ TEST_F(version_shelf_test, numbers_the_content_that_a_name_means) {
   EXPECT_EQ(shelf_.content_number("v1"), 0u);
   shelf_.put("v1", version());
   EXPECT_NE(shelf_.content_number("v1"), second) << "whatever it was before it was dropped";
+}
+
+TEST_F(version_shelf_test, takes_what_cannot_be_read_any_more_for_other_content) {
+  shelf_.put("v1", version());
+  directory_.write("model.safetensors", "no checkpoint");
+  EXPECT_THAT(shelf_.change_of("v1", directory_.path())(), HasSubstr("model.safetensors"));
+  EXPECT_EQ(shelf_.change_of("v2", directory_.path())(), "") << "nobody knows it";
+  EXPECT_EQ(shelf_.change_of("v1", directory_.path() / std::string(10'000, 'a'))(), "")
+      << "nothing can be there";
 }
 
 TEST_F(version_shelf_test, counts_what_has_left_it_while_somebody_has_it) {
