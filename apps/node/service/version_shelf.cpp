@@ -120,8 +120,13 @@ void version_shelf::put(const std::string& name, actors::version_ptr version) {
   made.number = is_the_same ? before->number : ++contents_count_;
   if (before != contents_.end())
     contents_.erase(before);
-  if (contents_.size() >= names_max)
-    contents_.pop_front();
+  if (contents_.size() >= names_max) { // Never that of a version on the shelf: engines may serve it.
+    const auto oldest = std::ranges::find_if(contents_, [&](const known_content& one) {
+      return std::ranges::find(entries_, one.name, &entry::name) == entries_.end();
+    });
+    if (oldest != contents_.end())
+      contents_.erase(oldest);
+  }
   contents_.push_back(std::move(made));
   for (auto each = entries_.begin(); each != entries_.end();) {
     const auto one = each++;

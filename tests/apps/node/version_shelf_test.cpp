@@ -88,6 +88,17 @@ TEST_F(version_shelf_test, takes_what_cannot_be_read_any_more_for_other_content)
       << "nothing can be there";
 }
 
+TEST_F(version_shelf_test, knows_the_content_of_what_is_served_however_many_names_there_are) {
+  const auto one = version();
+  shelf_.put("v1", one);
+  shelf_.serve("v1", false);
+  const auto number = shelf_.content_number("v1");
+  for (int name = 0; name < 1'100; ++name)
+    shelf_.put("other " + std::to_string(name), one);
+  EXPECT_EQ(shelf_.content_number("other 0"), 0u) << "the number of names is bounded";
+  EXPECT_EQ(shelf_.content_number("v1"), number);
+}
+
 TEST_F(version_shelf_test, counts_what_has_left_it_while_somebody_has_it) {
   shelf_.put("v1", version_in_memory());
   const auto bytes = shelf_.memory_bytes();
