@@ -95,10 +95,8 @@ kept_version resident_host::prepare(const wanted_version& wanted, const std::sto
     opened.version->edition = wanted.edition;
     if (options.service->resident_memory_bytes > 0)
       keep_in_memory(*opened.version, options, stop);
-    if (!stop.stop_requested()) {
-      shelf_.put(wanted.name, opened.version);
-      return {opened.version};
-    }
+    if (!stop.stop_requested())
+      return {shelf_.put(wanted.name, opened.version)};
   } catch (const std::exception& error) {
     if (!stop.stop_requested())
       return {nullptr, actors::to_cause(error)};

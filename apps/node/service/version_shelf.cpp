@@ -49,9 +49,9 @@ bool version_shelf::is_needed(const entry& one) const {
 
 /// Takes an entry off the shelf.
 void version_shelf::leave(std::list<entry>& to, std::list<entry>::iterator one) {
-  std::erase_if(leftovers_, [](const leftover& each) { return each.memory.expired(); });
-  if (const auto& memory = one->version->resident)
-    leftovers_.push_back({memory, bytes_of(one->version)});
+  std::erase_if(leftovers_, [](const leftover& each) { return each.life.expired(); });
+  if (bytes_of(one->version) > 0)
+    leftovers_.push_back({one->life, bytes_of(one->version)});
   to.splice(to.end(), entries_, one);
 }
 
@@ -111,10 +111,17 @@ std::string version_shelf::compare(const content& before, const content& now) {
   return now.size() == before.size() ? std::string{} : "there are more files now";
 }
 
-void version_shelf::put(const std::string& name, actors::version_ptr version) {
+actors::version_ptr version_shelf::put(const std::string& name, actors::version_ptr version) {
+  auto life = std::make_shared<const bool>();
+  const std::weak_ptr<const bool> watched{life};
+  auto* const raw = version.get();
+  actors::version_ptr counted{raw, [version = std::move(version), life = std::move(life)](auto*) mutable {
+                                version.reset(); // Unpins the memory, and unmaps it.
+                                life.reset();
+                              }};
   std::list<entry> gone; // Freed after the mutex: that takes a while.
   const std::lock_guard lock{mutex_};
-  known_content made{name, content_of(version->checkpoint), 0};
+  known_content made{name, content_of(counted->checkpoint), 0};
   const auto before = std::ranges::find(contents_, name, &known_content::name);
   const bool is_the_same = before != contents_.end() && compare(before->files, made.files).empty();
   made.number = is_the_same ? before->number : ++contents_count_;
@@ -138,7 +145,8 @@ void version_shelf::put(const std::string& name, actors::version_ptr version) {
     if (!is_needed(*one))
       leave(gone, one);
   }
-  entries_.push_back({name, std::move(version)});
+  entries_.push_back({name, counted, watched});
+  return counted;
 }
 
 void version_shelf::serve(const std::string& name, bool is_rollback) {
@@ -209,7 +217,7 @@ std::uint64_t version_shelf::bytes_in_memory() const {
   for (const auto& one : entries_)
     bytes += bytes_of(one.version);
   for (const auto& one : leftovers_)
-    bytes += one.memory.expired() ? 0 : one.bytes;
+    bytes += one.life.expired() ? 0 : one.bytes;
   return bytes;
 }
 

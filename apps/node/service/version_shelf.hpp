@@ -46,7 +46,8 @@ public:
 
   /// Replaces a version of the same name. Versions that are not in memory are removed, unless they are served, were
   /// served before, or an update needs them: their open files take room on disk even when they were removed.
-  void put(const std::string& name, actors::version_ptr version);
+  /// Returns the version as it is counted: nobody is to hold another pointer to it.
+  actors::version_ptr put(const std::string& name, actors::version_ptr version);
 
   /// The engines serve `name` from now on. A roll-back removes later versions from the history.
   void serve(const std::string& name, bool is_rollback);
@@ -70,6 +71,7 @@ private:
   struct entry {
     std::string name;
     actors::version_ptr version;
+    std::weak_ptr<const bool> life; ///< expires once the version's memory is given back
   };
 
   /// The files that a version was made of.
@@ -90,7 +92,7 @@ private:
 
   /// The memory of a version that is not on the shelf any more.
   struct leftover {
-    std::weak_ptr<const io::resident_chunks> memory;
+    std::weak_ptr<const bool> life;
     std::uint64_t bytes = 0;
   };
 

@@ -12,6 +12,7 @@
 #include "tests/support/temporary_directory.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <numeric>
 #include <stop_token>
@@ -52,11 +53,14 @@ protected:
     made->plan = io::plan_buckets(made->checkpoint, {16 << 10, 8 << 10});
     std::vector<std::uint32_t> all(made->plan.chunks.size());
     std::iota(all.begin(), all.end(), 0);
-    made->resident = std::make_shared<io::resident_chunks>(made->checkpoint, made->plan, all,
-                                                           io::resident_options{}, std::stop_token{});
+    const auto chunks = std::make_shared<const io::resident_chunks>(
+        made->checkpoint, made->plan, all, io::resident_options{}, std::stop_token{});
+    made->resident = {chunks.get(),
+                      [this, chunks](const io::resident_chunks*) { unpins_(); }}; // Like pin_kept().
     return made;
   }
 
+  std::function<void()> unpins_ = [] {};
   tests::temporary_directory directory_{std::filesystem::current_path()};
   version_shelf shelf_{64 << 10};
 };
@@ -97,6 +101,17 @@ TEST_F(version_shelf_test, knows_the_content_of_what_is_served_however_many_name
     shelf_.put("other " + std::to_string(name), one);
   EXPECT_EQ(shelf_.content_number("other 0"), 0u) << "the number of names is bounded";
   EXPECT_EQ(shelf_.content_number("v1"), number);
+}
+
+TEST_F(version_shelf_test, counts_memory_until_it_is_given_back) {
+  shelf_.put("v1", version_in_memory());
+  const auto bytes = shelf_.memory_bytes();
+  std::uint64_t bytes_while_unpinned = 0;
+  unpins_ = [&] { bytes_while_unpinned = shelf_.memory_bytes(); };
+  EXPECT_EQ(shelf_.drop("v1"), version_shelf::dropped::yes);
+  shelf_.release_dropped();
+  EXPECT_EQ(bytes_while_unpinned, bytes);
+  EXPECT_EQ(shelf_.memory_bytes(), 0u);
 }
 
 TEST_F(version_shelf_test, counts_what_has_left_it_while_somebody_has_it) {
