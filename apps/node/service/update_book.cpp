@@ -19,6 +19,9 @@ constexpr std::size_t waiting_max = 64;
 /// Entries in all. The oldest that is over goes first.
 constexpr std::size_t entries_max = 1'024;
 
+/// Updates whose report is kept: some kilobytes for each host.
+constexpr std::size_t reports_max = 128;
+
 /// Reports that keep the checksums that --prove asked for: some megabytes each.
 constexpr std::size_t proofs_max = 8;
 
@@ -145,13 +148,16 @@ void update_book::forget_oldest() {
     entries_.erase(oldest);
 }
 
-void update_book::forget_old_checksums() {
+void update_book::forget_old_reports() {
   std::size_t count = 0;
-  for (auto& one : entries_ | std::views::reverse)
-    if (one.may_have_checksums && ++count > proofs_max) {
+  for (auto& one : entries_ | std::views::reverse) {
+    if (one.report.empty())
+      continue;
+    if (++count > reports_max)
+      one.report = json::object{};
+    else if (count > proofs_max)
       forget_checksums(one.report);
-      one.may_have_checksums = false;
-    }
+  }
 }
 
 std::optional<update_book::refusal> update_book::commit(const std::string& id) {
@@ -273,8 +279,7 @@ void update_book::end(const std::string& id, update_state state, const actors::c
       one->version.reset();
       one->why = why;
       one->report = std::move(report);
-      one->may_have_checksums = true;
-      forget_old_checksums();
+      forget_old_reports();
     }
   }
   changed_();

@@ -138,7 +138,6 @@ private:
     std::shared_ptr<const actors::update> running; ///< for its progress
     actors::cause why;
     boost::json::object report;
-    bool may_have_checksums = false; ///< the report
   };
 
   [[nodiscard]] entry* find(const std::string& id);
@@ -146,7 +145,7 @@ private:
   void set(entry& which, update_state state);
   void cancel(entry& which, std::string why);
   void forget_oldest();
-  void forget_old_checksums();
+  void forget_old_reports();
 
   mutable std::mutex mutex_;  ///< guards what follows
   std::deque<entry> entries_; ///< in the order in which they were asked for

@@ -58,5 +58,17 @@ TEST_F(update_book_test, keeps_the_checksums_of_the_last_updates_only) {
   }
 }
 
+TEST_F(update_book_test, keeps_the_reports_of_the_last_updates_only) {
+  const json::object report{{"engines", json::array{}}};
+  const auto first = update("v0", report);
+  for (int number = 1; number < 128; ++number)
+    static_cast<void>(update("v" + std::to_string(number), report));
+  EXPECT_EQ(report_on(first), report);
+  const auto last = update("v128", report);
+  EXPECT_TRUE(report_on(first).is_null());
+  EXPECT_EQ(book_.describe(first)->at("state"), "updated");
+  EXPECT_EQ(report_on(last), report);
+}
+
 } // namespace
 } // namespace ckpt::apps
