@@ -104,8 +104,8 @@ int service::run() {
     if (is_ending_)
       break;
     static_cast<void>(write_metas_file());
-    if (signals_.wait(std::min(look_every, heal_again()), wakeup.number()) != 0)
-      is_ending_ = true;
+    is_ending_ =
+        signals_.has_come() || signals_.wait(std::min(look_every, heal_again()), wakeup.number()) != 0;
   }
   spdlog::info("ending");
   tell_service_manager("STOPPING=1");

@@ -14,9 +14,11 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <memory>
 #include <thread>
 
 #include <poll.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -136,6 +138,24 @@ TEST_F(resident_surroundings_test, goes_on_where_the_mount_of_the_metas_file_han
   EXPECT_TRUE(
       eventually([&] { return boost::json::parse(read_file(metas)).at("weight_version") == "v3"; }, patience))
       << node_->output();
+}
+
+TEST_F(resident_surroundings_test, leaves_no_old_metas_where_new_ones_cannot_be_written) {
+  const auto directory = scratch_.path() / "metas";
+  fs::create_directory(directory);
+  if (::mount("full", directory.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "nr_inodes=3") != 0)
+    GTEST_SKIP() << "needs the right to mount";
+  const std::shared_ptr<void> mounted{nullptr, [&](void*) { ::umount2(directory.c_str(), MNT_DETACH); }};
+  const auto metas = directory / "metas.json";
+  start_service({"--resident-memory", "200MiB", "--save-metas-file", metas});
+  ASSERT_EQ(publish(checkpoint_, "v1"), 0) << said_;
+  ASSERT_TRUE(fs::exists(metas));
+  std::ofstream{directory / "other"} << "\n"; // The third inode: there is none for a new file.
+  ASSERT_EQ(publish(checkpoint_, "v2"), 0) << said_;
+  EXPECT_THAT(node_->output(), testing::HasSubstr("--save-metas-file: create " + metas.string()));
+  EXPECT_FALSE(fs::exists(metas));
+  ASSERT_EQ(publish(checkpoint_, "v3"), 0) << said_;
+  EXPECT_TRUE(fs::exists(metas)) << "there is room once the old one is gone";
 }
 
 TEST_F(resident_surroundings_test, heals_an_engine_once_more_where_the_first_update_fails) {
