@@ -8,16 +8,26 @@
 #include "actors/cluster/introductions.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
+#include <memory>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 
 #include <spdlog/spdlog.h>
-#include <system_error>
 
 namespace ckpt::apps {
 
 using actors::ec;
+
+namespace {
+
+/// How long the other hosts may take to stop where this one has failed.
+constexpr std::chrono::milliseconds others_stop_max{10'000};
+
+} // namespace
 
 /// Reads the version anew, unless its files are unchanged: an earlier try under this name may have had other content.
 void service::prepare_update(const update_book::work& next) {
@@ -76,7 +86,13 @@ kept_version service::prepare_everywhere(const std::string& id, const std::strin
     preparing_ = id;
     stop_preparing_ = {};
     stop = stop_preparing_.get_token();
+    if (book_.is_cancelled(id)) // Before there was anything to stop.
+      stop_preparing_.request_stop();
   }
+  const std::shared_ptr<void> at_end{nullptr, [this](void*) {
+                                       const std::lock_guard lock{mutex_};
+                                       preparing_.clear();
+                                     }};
   kept_version kept;
   {
     const signal_watch watch{signals_, [this] {
@@ -107,8 +123,6 @@ kept_version service::prepare_everywhere(const std::string& id, const std::strin
       kept = {nullptr, {ec::host_lost, "hosts leave faster than a version is divided among them"}};
     }
   }
-  const std::lock_guard lock{mutex_};
-  preparing_.clear();
   return kept;
 }
 
@@ -143,11 +157,12 @@ kept_version service::try_to_prepare(const wanted_version& wanted, const std::st
       fleet_->begin(actors::prepare_order{0, wanted.name, wanted.edition, wanted.checkpoint_path,
                                           wanted.hosts, std::move(needed), wanted.must_be_there});
   auto opened = host_.prepare(wanted, stop);
+  std::optional<std::chrono::milliseconds> time_max;
   if (!opened.version) { // The others need not go on.
-    const std::lock_guard lock{mutex_};
-    stop_preparing();
+    fleet_->stop();
+    time_max = others_stop_max;
   }
-  auto outcome = fleet_->end(order, stop);
+  auto outcome = fleet_->end(order, stop, time_max);
   lost = std::move(outcome.lost);
   if (opened.version && outcome.failed.code != ec::none)
     return {nullptr, outcome.failed};
