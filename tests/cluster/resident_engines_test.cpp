@@ -65,7 +65,8 @@ TEST_F(resident_cluster_test, brings_an_engine_that_was_started_again_its_weight
   ASSERT_EQ(ask(1, "rollback", {"--version", "v1", "--engine", engine_url(0), "--wait"}), 0)
       << said_ << all_logs();
   expect_served("v1", {0});
-  EXPECT_THAT(engines_[1][0]->output(), testing::Not(HasSubstr("update 2"))) << "it serves undisturbed";
+  EXPECT_THAT(engines_[1][0]->output(), testing::Not(HasSubstr("update 2"))) << "it serves undisturbed\n"
+                                                                             << all_logs();
 }
 
 TEST_F(resident_cluster_test, heals_an_engine_that_was_started_again) {
@@ -76,7 +77,10 @@ TEST_F(resident_cluster_test, heals_an_engine_that_was_started_again) {
     ASSERT_TRUE(eventually([&] { return log_of(engine).find("is away") != std::string::npos; }, patience));
     start_engine(engine, {"--readiness", "serving"});
     EXPECT_TRUE(eventually(
-        [&] { return engines_[engine][0]->output().find("verified bit for bit") != std::string::npos; },
+        [&] {
+          return engines_[engine][0]->output().find("verified bit for bit") != std::string::npos
+                 && ask(0, "status") == 0 && answer_.as_array().back().at("state") == "updated";
+        },
         patience))
         << all_logs();
     expect_served("v1", {engine});
