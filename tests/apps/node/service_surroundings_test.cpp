@@ -135,8 +135,7 @@ TEST_F(resident_surroundings_test, goes_on_where_the_mount_of_the_metas_file_han
       EXPECT_EQ(publish(checkpoint_, version), 0) << said_ << node_->output();
     EXPECT_THAT(node_->output(), testing::HasSubstr(metas.string() + ": the file system does not answer"));
   }
-  EXPECT_TRUE(
-      eventually([&] { return boost::json::parse(read_file(metas)).at("weight_version") == "v3"; }, patience))
+  EXPECT_TRUE(eventually([&] { return read_file(metas).find("\"v3\"") != std::string::npos; }, patience))
       << node_->output();
 }
 
