@@ -7,6 +7,7 @@
 
 #include <exception>
 #include <fstream>
+#include <stdexcept>
 #include <string>
 
 namespace ckpt::tests {
@@ -32,10 +33,11 @@ failing_disk::failing_disk(std::uint64_t bytes) {
 
 failing_disk::~failing_disk() noexcept { unmount(); }
 
-void failing_disk::mount(const char* options) {
+bool failing_disk::mount(const char* options) {
   is_mounted_ = run(scratch_.path() / "log", std::string{"mount -o "} + options + " '"
                                                  + (scratch_.path() / "image").string() + "' '"
                                                  + path().string() + "'");
+  return is_mounted_;
 }
 
 void failing_disk::unmount() noexcept {
@@ -51,7 +53,9 @@ void failing_disk::unmount() noexcept {
 
 void failing_disk::settle() {
   unmount();
-  mount("loop,ro");
+  // A process that has taken a namespace of its own since holds the disk for a while.
+  if (!eventually([&] { return mount("loop,ro"); }, 30s))
+    throw std::runtime_error{"the disk cannot be mounted again: " + read_file(scratch_.path() / "log")};
 }
 
 void failing_disk::fail_after(std::uint64_t bytes) {

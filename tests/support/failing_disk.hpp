@@ -30,7 +30,7 @@ public:
   void fail_after(std::uint64_t bytes);
 
 private:
-  void mount(const char* options);
+  bool mount(const char* options);
   void unmount() noexcept;
 
   temporary_directory scratch_{std::filesystem::current_path()};

@@ -4,6 +4,7 @@
 #include "tests/apps/node/update_fixture.hpp"
 
 #include <algorithm>
+#include <string>
 
 namespace ckpt::tests {
 
@@ -20,7 +21,8 @@ void update_test::start_engine(const fs::path& checkpoint, const arguments& more
   const bool over_tcp = std::find(more.begin(), more.end(), "--uds") == more.end();
   if (over_tcp)
     flags.insert(flags.end(), {"--port-file", port_file});
-  engine_ = std::make_unique<program>(sink_command(checkpoint, flags), scratch_.path() / "engine.log");
+  engine_ = std::make_unique<program>(sink_command(checkpoint, flags),
+                                      scratch_.path() / ("engine-" + std::to_string(++starts_) + ".log"));
   ASSERT_TRUE(listens(*engine_)) << engine_->output();
   endpoint_ = over_tcp ? "http://127.0.0.1:" + read_file(port_file) : "http://localhost:19730";
   while (!endpoint_.empty() && endpoint_.back() == '\n')

@@ -45,6 +45,9 @@ protected:
   std::string endpoint_;
   std::string node_output_;
   arguments node_arguments_{"--inference-parallel-size", "1"};
+
+private:
+  int starts_ = 0; ///< of engines: each has its own log
 };
 
 } // namespace ckpt::tests
