@@ -75,7 +75,8 @@ public:
   /// worker may have had its ring open: that worker may still be waiting for a message.
   [[nodiscard]] virtual bool was_abandoned() const noexcept { return false; }
 
-  /// Sets was_abandoned() for the next run: true until the worker that may wait has been told to give up.
+  /// Sets was_abandoned() for the next run: true until the worker that may wait has been told to give up. Any
+  /// thread.
   virtual void stay_abandoned(bool /*stays*/) noexcept {}
 
   /// Pins host memory for the copy engine, before the first copy from it. Throws what the device throws.
@@ -95,14 +96,15 @@ public:
   /// Waits for the copies under way or drops them, and takes no more until the next run.
   virtual void end_run() noexcept = 0;
 
-  /// Lets a worker open the ring. Called once in a run.
+  /// Lets a worker open the ring. Called once in a run. Throws std::runtime_error after withdraw_export().
   [[nodiscard]] virtual ring_export export_ring() = 0;
 
   /// Called when the worker has opened the ring. Removes names that only served to find it, so that nothing
   /// is left behind if this process is killed.
   virtual void hide_export() noexcept = 0;
 
-  /// Called before this process ends. Removes all names of an export.
+  /// Called before this process ends. Removes all names of an export; there are no more exports after that. Any
+  /// thread: parts of a run that was given up may still be at work.
   virtual void withdraw_export() noexcept = 0;
 
   /// True when the worker of the last export has let go of the ring.

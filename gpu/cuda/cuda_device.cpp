@@ -12,6 +12,8 @@
 #include "gpu/host/work_mark.hpp"
 
 #include <cassert>
+#include <mutex>
+#include <stdexcept>
 #include <utility>
 
 #include <cuda_runtime_api.h>
@@ -46,9 +48,15 @@ public:
 
   [[nodiscard]] std::optional<unsigned> memory_node() const override { return node_; }
 
-  [[nodiscard]] bool was_abandoned() const noexcept override { return mark_->was_abandoned(); }
+  [[nodiscard]] bool was_abandoned() const noexcept override {
+    const std::lock_guard lock{exports_};
+    return mark_->was_abandoned();
+  }
 
-  void stay_abandoned(bool stays) noexcept override { mark_->stay(stays); }
+  void stay_abandoned(bool stays) noexcept override {
+    const std::lock_guard lock{exports_};
+    mark_->stay(stays);
+  }
 
   void pin(std::span<std::byte> memory) override { pinned_->add(memory); }
 
@@ -74,6 +82,9 @@ public:
   void end_run() noexcept override { copies_.reset(); }
 
   [[nodiscard]] ring_export export_ring() override {
+    const std::lock_guard lock{exports_};
+    if (is_withdrawn_)
+      throw std::runtime_error{"this process is ending"};
     assert(memory_ != nullptr);
     cudaIpcMemHandle_t handle;
     use_gpu(ordinal_);
@@ -96,6 +107,8 @@ public:
   void hide_export() noexcept override {}
 
   void withdraw_export() noexcept override {
+    const std::lock_guard lock{exports_};
+    is_withdrawn_ = true;
     if (counter_)
       counter_->hide();
     mark_->take_away();
@@ -154,7 +167,9 @@ private:
   std::string uuid_;
   std::string description_;
   std::optional<unsigned> node_;
+  mutable std::mutex exports_; ///< guards the mark, the counter and whether there are to be no more exports
   std::optional<work_mark> mark_; ///< set once the uuid is known
+  bool is_withdrawn_ = false;
   std::byte* memory_ = nullptr;
   std::uint64_t bytes_ = 0;
   std::optional<ipc_counter> counter_; ///< of the last export, or for the first

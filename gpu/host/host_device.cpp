@@ -6,6 +6,7 @@
 #include <cassert>
 #include <cstdio>
 #include <random>
+#include <stdexcept>
 
 namespace ckpt::gpu {
 namespace {
@@ -51,7 +52,21 @@ void host_device::begin_run(std::uint64_t ring_bytes) {
   ring_.emplace(directory_, ring_bytes, "the ring of " + description_);
 }
 
+bool host_device::was_abandoned() const noexcept {
+  const std::lock_guard lock{exports_};
+  return mark_ && mark_->was_abandoned();
+}
+
+void host_device::stay_abandoned(bool stays) noexcept {
+  const std::lock_guard lock{exports_};
+  if (mark_)
+    mark_->stay(stays);
+}
+
 ring_export host_device::export_ring() {
+  const std::lock_guard lock{exports_};
+  if (is_withdrawn_)
+    throw std::runtime_error{"this process is ending"};
   assert(ring_);
   if (ring_->path().empty())
     ring_->publish(file_prefix + uuid_.substr(4) + "-" + random_text());
@@ -59,8 +74,18 @@ ring_export host_device::export_ring() {
 }
 
 void host_device::hide_export() noexcept {
+  const std::lock_guard lock{exports_};
   if (ring_ && !keeps_ring_)
     ring_->hide();
+}
+
+void host_device::withdraw_export() noexcept {
+  const std::lock_guard lock{exports_};
+  is_withdrawn_ = true;
+  if (ring_)
+    ring_->hide();
+  if (mark_)
+    mark_->take_away();
 }
 
 ticket host_device::copy(const std::byte* source, std::span<const copy_piece> pieces) {

@@ -13,6 +13,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -36,11 +37,8 @@ public:
 
   [[nodiscard]] const std::string& uuid() const noexcept override { return uuid_; }
   [[nodiscard]] const std::string& description() const noexcept override { return description_; }
-  [[nodiscard]] bool was_abandoned() const noexcept override { return mark_ && mark_->was_abandoned(); }
-  void stay_abandoned(bool stays) noexcept override {
-    if (mark_)
-      mark_->stay(stays);
-  }
+  [[nodiscard]] bool was_abandoned() const noexcept override;
+  void stay_abandoned(bool stays) noexcept override;
   // It copies with the CPU: nothing has to be pinned.
   void pin(std::span<std::byte>) override {}
   [[nodiscard]] bool copies_from_anywhere() const noexcept override { return true; }
@@ -49,12 +47,7 @@ public:
   void end_run() noexcept override { stream_.reset(); }
   [[nodiscard]] ring_export export_ring() override;
   void hide_export() noexcept override;
-  void withdraw_export() noexcept override {
-    if (ring_)
-      ring_->hide();
-    if (mark_)
-      mark_->take_away();
-  }
+  void withdraw_export() noexcept override;
   [[nodiscard]] bool is_released() const noexcept override {
     return true;
   } // A mapping keeps the memory alive.
@@ -70,9 +63,11 @@ private:
   std::string description_;
   std::filesystem::path directory_;
   std::string queue_name_;
+  bool keeps_ring_ = false;
+  mutable std::mutex exports_;    ///< guards the names of the two files below, and what follows them
   std::optional<work_mark> mark_; ///< of a device whose UUID the next process uses again
   std::optional<owned_file> ring_;
-  bool keeps_ring_ = false;
+  bool is_withdrawn_ = false;
   std::optional<host_stream> stream_; // Last: it copies into the ring.
 };
 

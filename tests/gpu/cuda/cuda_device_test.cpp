@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <optional>
 #include <random>
+#include <stdexcept>
 
 #include <cuda_runtime_api.h>
 #include <fcntl.h>
@@ -124,6 +125,12 @@ TEST_F(cuda_device_test, exports_a_ring_of_whole_blocks_with_a_new_counter_each_
   const auto second = std::get<exported_cuda_memory>(gpu().export_ring());
   EXPECT_EQ(second.ipc_handle, first.ipc_handle);
   EXPECT_NE(second.counter_name, first.counter_name);
+}
+
+TEST_F(cuda_device_test, gives_nobody_its_ring_once_that_is_withdrawn) {
+  static_cast<void>(gpu().export_ring());
+  gpu().withdraw_export();
+  EXPECT_THROW(static_cast<void>(gpu().export_ring()), std::runtime_error);
 }
 
 TEST_F(cuda_device_test, alone_needs_no_broadcast) {

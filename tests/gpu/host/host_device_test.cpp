@@ -8,6 +8,7 @@
 #include <cstring>
 #include <fstream>
 #include <set>
+#include <stdexcept>
 #include <string_view>
 #include <system_error>
 
@@ -124,6 +125,14 @@ TEST_F(host_device_test, makes_another_ring_for_each_run_otherwise) {
   device.end_run();
   device.begin_run(ring_bytes);
   EXPECT_NE(std::get<exported_file>(device.export_ring()).path, first);
+}
+
+TEST_F(host_device_test, gives_nobody_its_ring_once_that_is_withdrawn) {
+  host_device device{0, directory_};
+  device.begin_run(ring_bytes);
+  device.withdraw_export();
+  EXPECT_THROW(static_cast<void>(device.export_ring()), std::runtime_error);
+  EXPECT_TRUE(std::filesystem::is_empty(directory_)) << "the process may end at any moment";
 }
 
 TEST_F(host_device_test, waiting_for_nothing_ends_at_its_deadline) {
