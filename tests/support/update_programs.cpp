@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::string_view device_prefix = "GPU-";
 
-/// Files in /dev/shm of which the name begins with `kind` and a device that the log names.
+/// Files in /dev/shm of which the name begins with `kind` and a device that the log names, without its "GPU-".
 [[nodiscard]] std::vector<fs::path> shared_files(const std::string& kind, const std::string& node_log) {
   constexpr std::size_t uuid_bytes = 36;
   std::set<std::string> beginnings;
@@ -96,7 +96,7 @@ void remove_marks_of_engine(const std::string& url) {
 }
 
 void remove_marks(const std::string& node_log) {
-  for (const auto& file : shared_files("ckpt-actor-mark-", node_log))
+  for (const auto& file : shared_files("ckpt-actor-mark-GPU-", node_log))
     fs::remove(file);
 }
 

@@ -7,6 +7,7 @@
 
 #include "tests/support/program.hpp"
 #include "tests/support/scripted_server.hpp"
+#include "tests/support/temporary_directory.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -39,24 +40,26 @@ TEST(engine_watch, goes_on_once_there_are_descriptors_again) {
   GTEST_SKIP() << "UndefinedBehaviorSanitizer looks at an object through a pipe, and takes one that it "
                   "cannot open for a fault";
 #endif
-  std::atomic<int> asked = 0;
-  std::atomic<bool> is_up = false;
-  const tests::scripted_server engine{[&](tests::connection& client) {
-    if (is_up)
-      answer_well(client);
-    ++asked; // One that is not up closes the connection.
-  }};
+  const tests::temporary_directory directory;
+  const auto socket = (directory.path() / "engine.sock").string();
   rlimit before{};
   ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
   const rlimit none{0, before.rlim_max};
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
   std::atomic<int> came_back = 0;
-  const engine_watch watch{{io::parse_endpoint(engine.url(), {})}, {}, [&](std::uint32_t) {
+  const engine_watch watch{{io::parse_endpoint("http://localhost", socket)}, {}, [&](std::uint32_t) {
                              ++came_back;
                              return true;
                            }};
   std::this_thread::sleep_for(1500ms); // It looks once a second, in vain.
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+  std::atomic<int> asked = 0;
+  std::atomic<bool> is_up = false;
+  const tests::scripted_server engine{socket, [&](tests::connection& client) {
+                                        if (is_up)
+                                          answer_well(client);
+                                        ++asked; // One that is not up closes the connection.
+                                      }};
   // With the second look the first is over, which found it away.
   ASSERT_TRUE(tests::eventually([&] { return asked >= 2; }, 60s));
   EXPECT_EQ(came_back, 0);

@@ -4,6 +4,8 @@
 // Engines as unforgiving as real ones: an update goes on without its client, and a worker that has nobody to
 // talk to waits for ever. Whatever happens to a node, the next one brings the engine back.
 
+#include "gpu/host/work_mark.hpp"
+#include "io/engine/update_lock.hpp"
 #include "tests/apps/node/serving_fixture.hpp"
 
 #include <csignal>
@@ -179,6 +181,18 @@ TEST_F(left_behind_test, a_worker_that_never_comes_is_told_in_the_verdict) {
   engine_.reset();
   start_unforgiving(checkpoint, {"--workers", "2", "--port", port});
   expect_healthy(checkpoint);
+}
+
+/// A port is used again, by engines of other tests, too.
+TEST(marks_of_an_engine, are_removed_before_another_one_has_its_port) {
+  const std::string url = "http://127.0.0.1:1";
+  const auto uuid = io::host_worker_uuid(io::engine_key(io::parse_endpoint(url, {})), 1);
+  {
+    gpu::work_mark left{uuid};
+    left.stay(true);
+  }
+  remove_marks_of_engine(url);
+  EXPECT_FALSE(gpu::work_mark{uuid}.was_abandoned());
 }
 
 } // namespace
