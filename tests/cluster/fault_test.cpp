@@ -126,8 +126,7 @@ TEST_P(random_death_test, of_a_host_at_any_moment_ends_the_others_and_the_next_u
   }
 }
 
-// Twenty deaths. Those of tests/campaign are hundreds, at other moments each time.
-INSTANTIATE_TEST_SUITE_P(seed, random_death_test, testing::Range(1u, 5u));
+INSTANTIATE_TEST_SUITE_P(seed, random_death_test, testing::Range(1u, 5u)); // tests/campaign has hundreds.
 
 TEST_F(cluster_fault_test, host_0_is_killed_in_the_middle) {
   const auto start = start_and_reach_the_middle();
