@@ -51,7 +51,7 @@ TEST(engine_watch, goes_on_once_there_are_descriptors_again) {
                              ++came_back;
                              return true;
                            }};
-  std::this_thread::sleep_for(1500ms); // It looks once a second, in vain.
+  std::this_thread::sleep_for(1500ms); // It looks at once, in vain, and has to survive that.
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
   std::atomic<int> asked = 0;
   std::atomic<bool> is_up = false;

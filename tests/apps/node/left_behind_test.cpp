@@ -185,7 +185,7 @@ TEST_F(left_behind_test, a_worker_that_never_comes_is_told_in_the_verdict) {
 
 /// A port is used again, by engines of other tests, too.
 TEST(marks_of_an_engine, are_removed_before_another_one_has_its_port) {
-  const std::string url = "http://127.0.0.1:1";
+  const std::string url = "http://localhost:1";
   const auto uuid = io::host_worker_uuid(io::engine_key(io::parse_endpoint(url, {})), 1);
   {
     gpu::work_mark left{uuid};
