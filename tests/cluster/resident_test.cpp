@@ -158,24 +158,6 @@ TEST_F(resident_cluster_test, begins_without_hosts_that_never_come_and_takes_the
   expect_served("v2", {0, 1});
 }
 
-TEST_F(resident_cluster_test, tells_all_hosts_at_once_when_one_cannot_take_part) {
-  start_resident_cluster({3, 1, 1});
-  ASSERT_EQ(publish(0, "v1"), 0) << said_ << all_logs();
-  // Another update has the engine of host 1.
-  const program other{
-      hosts_->command(
-          1, node_command(checkpoints_[0], scratch_.path() / "other.json",
-                          {"--inference-parallel-size", "1", "--endpoint", engine_url(1), "--save-metas-file",
-                           scratch_.path() / "other-metas.json", "--sleep-time", "600"})),
-      scratch_.path() / "other.log"};
-  ASSERT_TRUE(eventually([&] { return fs::exists(scratch_.path() / "other-metas.json"); }, patience))
-      << other.output();
-  EXPECT_EQ(publish(0, "v2"), 4) << said_ << all_logs();
-  EXPECT_THAT(said_, HasSubstr("is being updated by another process"));
-  for (const auto& engine : answer_.at("report").at("engines").as_array())
-    EXPECT_EQ(engine.at("serves"), "unchanged") << answer_;
-}
-
 TEST_F(resident_cluster_test, refuses_a_host_that_was_started_otherwise) {
   start_resident_cluster({2, 1, 1});
   ASSERT_EQ(publish(0, "v1"), 0) << said_ << all_logs();
