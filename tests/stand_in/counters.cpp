@@ -35,8 +35,9 @@ counters& counted() {
 
 statistics current_statistics() {
   const auto& from = counted();
-  return {from.registered_bytes, from.pageable_bytes, from.vanished_bytes, from.allocations,
-          from.registrations,    from.openings,       from.communicators,  from.contexts};
+  return {from.registered_bytes, from.pageable_bytes, from.vanished_bytes,
+          from.allocations,      from.registrations,  from.openings,
+          from.communicators,    from.contexts,       from.registrations_ever};
 }
 
 void count_communicator() { ++counted().communicators; }

@@ -19,6 +19,7 @@ struct counters {
   std::atomic<std::uint64_t> openings;
   std::atomic<std::uint64_t> communicators;
   std::atomic<std::uint64_t> contexts;
+  std::atomic<std::uint64_t> registrations_ever;
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free, "processes share them");
 

@@ -42,7 +42,10 @@ void hang_aborts(bool hang) {
   aborts_hang.notify_all();
 }
 bool is_copy_to_fail() { return copies.is_over(); }
-bool is_broadcast_to_fail() { return broadcasts.is_over(); }
+bool is_broadcast_to_fail() {
+  static std::atomic<std::uint64_t> begun = 0;
+  return ++begun == configured().refused_broadcast || broadcasts.is_over();
+}
 bool is_broadcast_to_get_stuck() {
   static const auto first = configured().stuck_broadcast;
   static std::atomic<std::uint64_t> begun = 0;

@@ -110,6 +110,7 @@ cudaError_t host_memory::add(const void* memory, std::uint64_t bytes, unsigned f
       return cudaErrorHostMemoryAlreadyRegistered;
   registered_.emplace(begin, std::make_shared<const registration>(std::move(range)));
   ++counted().registrations;
+  ++counted().registrations_ever;
   return cudaSuccess;
 }
 

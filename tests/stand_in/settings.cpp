@@ -63,6 +63,7 @@ settings read() {
   found.gpu_bytes = number("STAND_IN_GPU_BYTES", found.gpu_bytes);
   found.delay_max = std::chrono::microseconds{number("STAND_IN_DELAY_US", 0)};
   found.stuck_broadcast = number("STAND_IN_STUCK_BROADCAST", 0);
+  found.refused_broadcast = number("STAND_IN_REFUSED_BROADCAST", 0);
   found.report = variable("STAND_IN_REPORT").value_or("");
   return found;
 }

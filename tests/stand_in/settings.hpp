@@ -19,6 +19,7 @@ struct settings {
   std::uint64_t gpu_bytes = 8ull << 30;
   std::chrono::microseconds delay_max{0}; ///< of each operation of a stream, at random
   std::uint64_t stuck_broadcast = 0; ///< which of a process's broadcasts never ends, counted from 1; 0: none
+  std::uint64_t refused_broadcast = 0; ///< the same of the one that NCCL refuses
   std::string report;
 };
 

@@ -24,6 +24,7 @@ struct statistics {
   std::uint64_t openings = 0;         ///< of other processes' memory, not closed
   std::uint64_t communicators = 0;    ///< of NCCL that were begun
   std::uint64_t contexts = 0;         ///< made: one for each process and each GPU that it used
+  std::uint64_t registrations_ever = 0;
 };
 
 [[nodiscard]] statistics current_statistics();

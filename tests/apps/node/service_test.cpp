@@ -7,7 +7,6 @@
 
 #include "io/http/http_call.hpp"
 
-#include <algorithm>
 #include <csignal>
 #include <fstream>
 
@@ -315,36 +314,6 @@ TEST_F(resident_test, ends_in_the_middle_of_an_update_when_it_is_told_to) {
   expect_nothing_left();
   node_.reset();
 }
-
-/// The same process, the same devices, rings and staging memory: a failed update disturbs no later one.
-class resident_fault_test : public resident_test, public testing::WithParamInterface<const char*> {};
-
-TEST_P(resident_fault_test, disturbs_no_later_update_of_the_same_node) {
-  start_serving(checkpoint_, "sglang", {"--workers", "2", "--fault", GetParam(), "--fault-updates", "1"});
-  start_service({"--timeout", "8", "--resident-memory", "100MiB"});
-  EXPECT_NE(publish(checkpoint_, "v1"), 0) << node_->output();
-  EXPECT_THAT(said_, HasSubstr(endpoint_)) << "the engine is named";
-  if (engine_->wait(std::chrono::milliseconds{0})) {
-    const auto port = endpoint_.substr(endpoint_.rfind(':') + 1);
-    start_engine(checkpoint_, {"--workers", "2", "--port", port});
-  }
-  EXPECT_EQ(publish(checkpoint_, "v2"), 0) << said_ << node_->output();
-  EXPECT_EQ(publish(checkpoint_, "v3"), 0) << said_ << node_->output();
-  EXPECT_EQ(served_version(), "v3");
-}
-
-INSTANTIATE_TEST_SUITE_P(of, resident_fault_test,
-                         testing::Values("http-status:500", "http-status-during:500:2",
-                                         "http-status-after:500", "drop-connection:2", "die-at:middle",
-                                         "wrong-version", "handle-error", "bucket-error:first",
-                                         "bucket-error:last", "post-hook-raises", "worker-dies:middle",
-                                         "hang-at:first", "hang-at:post-hook", "never-start-workers"),
-                         [](const auto& one) {
-                           std::string name = one.param;
-                           std::ranges::replace_if(
-                               name, [](char letter) { return letter == ':' || letter == '-'; }, '_');
-                           return name;
-                         });
 
 } // namespace
 } // namespace ckpt::tests
