@@ -74,6 +74,7 @@ if [[ -n $strayed ]]; then
   printf '%s: not in the bundle, or not found there:\n%s\n' "$0" "$strayed" >&2
   exit 1
 fi
+[[ ! -x $bundle/bin/ckpt-bench ]] || cp "$build"/apps/*.py "$bundle/bin/" # Its comparisons.
 
 mkdir -p "$(dirname "$archive")"
 tar --sort=name --owner=0 --group=0 --numeric-owner -C "$stage" -czf "$archive.new" "$name"

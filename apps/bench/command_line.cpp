@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <cctype>
 #include <iostream>
-#include <iterator>
 #include <map>
 #include <stdexcept>
 #include <utility>
@@ -27,10 +26,10 @@ constexpr auto memory_bytes_max = std::uint64_t{1} << 40;
 constexpr auto footer = R"(Examples:
   ckpt-bench write --path /data/synthetic --size 8GiB --shards 4
   ckpt-bench write --path /data/qwen3 --model Qwen3-8B
-  ckpt-bench read --checkpoint /data/synthetic --mode cold
+  ckpt-bench read --checkpoint /data/synthetic
   ckpt-bench compare --checkpoint /data/synthetic --python build/bench-python/bin/python --json figures.json
-  ckpt-bench gpu-copy --gpu 0 --strict
-Exit status: 0 done; 1 a measurement failed, or --strict and a bar was missed; 2 usage.)";
+  ckpt-bench gpu-copy --gpu 0
+Exit status: 0 done; 1 a measurement failed, or compare's --strict and a bar was missed; 2 usage.)";
 
 /// The flags as given, not yet checked.
 struct raw_options {
@@ -39,12 +38,8 @@ struct raw_options {
   std::vector<std::string> types{"BF16"};
   bool is_sparse = false;
   bool is_flushed = false;
-  compare_options compare;
-  std::string mode = "cold";
-  std::vector<std::string> cases; ///< none: all but update, and loaders only with --python
-  gpu_copy_options gpu_copy;
-  std::string json;
-  bool strict = false;
+  read_command read;
+  gpu_copy_command gpu_copy;
 };
 
 CLI::AsSizeValue as_size() { return CLI::AsSizeValue{false}; }
@@ -70,14 +65,21 @@ void add_write(CLI::App& app, raw_options& raw) {
   app.add_flag("--flush", raw.is_flushed, "wait until everything is on the disk");
 }
 
-void add_reading(CLI::App& app, raw_options& raw) {
+void add_rounds(CLI::App& app, unsigned& rounds, std::filesystem::path& json) {
+  app.add_option("--rounds", rounds, "how often it is done")
+      ->check(CLI::Range(1U, 1000U))
+      ->capture_default_str();
+  app.add_option("--json", json, "write the figures of every round to this file");
+}
+
+void add_read(CLI::App& app, raw_options& raw) {
   static const std::map<std::string, io::reader_engine> engines{{"auto", io::reader_engine::automatic},
                                                                 {"io_uring", io::reader_engine::io_uring},
                                                                 {"threads", io::reader_engine::threads}};
-  auto& reading = raw.compare.reading;
-  app.add_option("--rounds", raw.compare.rounds, "rounds; the figures are their medians")
-      ->check(CLI::Range(1U, 1000U))
-      ->capture_default_str();
+  auto& reading = raw.read.reading;
+  app.add_option("--checkpoint", raw.read.checkpoint, "checkpoint to read")->required();
+  app.add_flag("--headers-only", raw.read.headers_only, "read headers and make the plan instead");
+  add_rounds(app, raw.read.rounds, raw.read.json);
   app.add_option("--chunk-size", reading.chunk_bytes, "bytes of one read [4MiB]")->transform(as_size());
   app.add_option("--reads-in-flight", reading.in_flight_max, "reads under way at the same time")
       ->check(CLI::Range(1U, 1024U))
@@ -92,41 +94,12 @@ void add_reading(CLI::App& app, raw_options& raw) {
   app.add_option("--reader", reading.engine, "auto, io_uring or threads [auto]")
       ->transform(CLI::CheckedTransformer(engines))
       ->option_text("NAME");
-  app.add_option(
-      "--scratch", raw.compare.scratch,
-      "directory on the disk that is measured, for what is written and removed [that of --checkpoint]");
-  app.add_option("--dirty-size", raw.compare.dirty_bytes, "bytes of a checkpoint just written [1GiB]")
-      ->transform(as_size());
-  app.add_option("--json", raw.json, "write the figures of every round to this file");
-}
-
-void add_compare(CLI::App& app, raw_options& raw) {
-  app.add_option("--checkpoint", raw.compare.checkpoint,
-                 "checkpoint to read; at least 4GiB for steady figures")
-      ->required();
-  app.add_option("--case", raw.cases,
-                 "cold, loaders (needs --python), warm, dirty, plan, update [all but update]")
-      ->check(CLI::IsMember(std::set<std::string>(std::begin(comparison_cases), std::end(comparison_cases))));
-  app.add_option("--fio", raw.compare.fio, "the fio program")->capture_default_str();
-  app.add_option("--python", raw.compare.python, "a Python with what apps/bench/requirements.txt names");
-  app.add_flag("--strict", raw.strict, "fail when a bar is missed");
-  add_reading(app, raw);
-}
-
-void add_read(CLI::App& app, raw_options& raw) {
-  app.add_option("--checkpoint", raw.compare.checkpoint, "checkpoint to read (not for dirty)");
-  app.add_option("--mode", raw.mode, "page cache: cold, warm, as-is, or dirty (written to --scratch first)")
-      ->check(CLI::IsMember({"cold", "warm", "as-is", "dirty"}))
-      ->capture_default_str();
-  add_reading(app, raw);
 }
 
 void add_gpu_copy(CLI::App& app, raw_options& raw) {
-  auto& options = raw.gpu_copy;
+  auto& options = raw.gpu_copy.options;
   app.add_option("--size", options.bytes, "bytes to copy in one round [8GiB]")->transform(as_size());
-  app.add_option("--rounds", options.rounds, "rounds; the figures are their medians")
-      ->check(CLI::Range(1U, 1000U))
-      ->capture_default_str();
+  add_rounds(app, options.rounds, raw.gpu_copy.json);
   app.add_option("--gpu", options.gpu, "CUDA's number of the GPU to copy to")->capture_default_str();
   app.add_option("--chunk-size", options.chunk_bytes, "bytes of one copy, and of one slab [4MiB]")
       ->transform(as_size());
@@ -136,8 +109,6 @@ void add_gpu_copy(CLI::App& app, raw_options& raw) {
   app.add_option("--host-memory", options.host_memory_bytes,
                  "pinned staging memory at most; copies of all its chunks may be under way at once [1GiB]")
       ->transform(as_size());
-  app.add_option("--json", raw.json, "write the figures of every round to this file");
-  app.add_flag("--strict", raw.strict, "fail when the bar is missed");
 }
 
 write_command check_write(raw_options raw) {
@@ -168,42 +139,13 @@ void check_chunk_bytes(std::uint64_t chunk_bytes) {
     throw std::invalid_argument{"--chunk-size must be a multiple of 4096 bytes and at most 1GiB"};
 }
 
-compare_options check_reading(const raw_options& raw) {
-  auto options = raw.compare;
-  check_chunk_bytes(options.reading.chunk_bytes);
-  if (options.scratch.empty() && !options.checkpoint.empty())
-    options.scratch = std::filesystem::absolute(options.checkpoint).parent_path();
-  return options;
-}
-
 read_command check_read(const raw_options& raw) {
-  static const std::map<std::string, std::optional<cache_state>> states{{"cold", cache_state::cold},
-                                                                        {"warm", cache_state::warm},
-                                                                        {"as-is", cache_state::as_is},
-                                                                        {"dirty", std::nullopt}};
-  read_command parsed{check_reading(raw), states.at(raw.mode), raw.json};
-  if (parsed.state && parsed.options.checkpoint.empty())
-    throw std::invalid_argument{"--mode " + raw.mode + " needs --checkpoint"};
-  if (!parsed.state && parsed.options.scratch.empty())
-    throw std::invalid_argument{"--mode dirty needs --scratch"};
-  return parsed;
-}
-
-compare_command check_compare(const raw_options& raw) {
-  compare_command parsed{check_reading(raw), {raw.cases.begin(), raw.cases.end()}, raw.json, raw.strict};
-  const auto has_python = !raw.compare.python.empty();
-  if (raw.cases.empty()) {
-    parsed.cases = {"cold", "warm", "dirty", "plan"};
-    if (has_python)
-      parsed.cases.insert("loaders");
-  }
-  if (parsed.cases.contains("loaders") && !has_python)
-    throw std::invalid_argument{"--case loaders needs --python"};
-  return parsed;
+  check_chunk_bytes(raw.read.reading.chunk_bytes);
+  return raw.read;
 }
 
 gpu_copy_command check_gpu_copy(const raw_options& raw) {
-  const auto& options = raw.gpu_copy;
+  const auto& options = raw.gpu_copy.options;
   check_chunk_bytes(options.chunk_bytes);
   if (options.bytes == 0)
     throw std::invalid_argument{"--size must be at least one byte"};
@@ -211,7 +153,7 @@ gpu_copy_command check_gpu_copy(const raw_options& raw) {
                                     std::pair{"--host-memory", options.host_memory_bytes}})
     if (bytes < options.chunk_bytes || bytes > memory_bytes_max)
       throw std::invalid_argument{std::string{flag} + " must be at least --chunk-size and at most 1TiB"};
-  return {options, raw.json, raw.strict};
+  return raw.gpu_copy;
 }
 
 } // namespace
@@ -227,11 +169,12 @@ command parse_command_line(int argc, const char* const* argv) {
   auto* read = app.add_subcommand("read", "read a checkpoint into staging memory");
   auto* compare =
       app.add_subcommand("compare", "compare with fio, pread, Python and the bars of this project");
+  compare->set_help_flag();
+  compare->prefix_command();
   auto* gpu_copy = app.add_subcommand(
       "gpu-copy", "copy from staging memory to a GPU, and compare with plain cudaMemcpyAsync of 256MiB");
   add_write(*write, raw);
   add_read(*read, raw);
-  add_compare(*compare, raw);
   add_gpu_copy(*gpu_copy, raw);
   try {
     app.parse(argc, argv);
@@ -241,7 +184,7 @@ command parse_command_line(int argc, const char* const* argv) {
       return check_read(raw);
     if (*gpu_copy)
       return check_gpu_copy(raw);
-    return check_compare(raw);
+    return compare_command{compare->remaining()};
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : usage_status;
   } catch (const std::invalid_argument& error) {

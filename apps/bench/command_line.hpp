@@ -4,14 +4,14 @@
 
 // The command line of ckpt-bench.
 
-#include "apps/bench/comparisons.hpp"
 #include "apps/bench/gpu_copy.hpp"
+#include "apps/bench/staged_read.hpp"
 #include "apps/synthetic.hpp"
 
-#include <optional>
-#include <set>
+#include <filesystem>
 #include <string>
 #include <variant>
+#include <vector>
 
 namespace ckpt::apps::bench {
 
@@ -22,29 +22,25 @@ struct write_command {
 
 /// ckpt-bench read
 struct read_command {
-  compare_options options;
-  std::optional<cache_state> state; ///< absent: a checkpoint that was just written
+  std::filesystem::path checkpoint;
+  staged_read_options reading;
+  unsigned rounds = 5;
+  bool headers_only = false; ///< and makes the plan
   std::filesystem::path json;
-};
-
-/// ckpt-bench compare
-struct compare_command {
-  compare_options options;
-  std::set<std::string> cases; ///< names in comparison_cases
-  std::filesystem::path json;
-  bool strict = false; ///< a bar that is missed is a failure
 };
 
 /// ckpt-bench gpu-copy
 struct gpu_copy_command {
   gpu_copy_options options;
   std::filesystem::path json;
-  bool strict = false; ///< a bar that is missed is a failure
 };
 
-inline constexpr const char* comparison_cases[] = {"cold", "loaders", "warm", "dirty", "plan", "update"};
+/// ckpt-bench compare, which is a script.
+struct compare_command {
+  std::vector<std::string> arguments;
+};
 
-using command = std::variant<int, write_command, read_command, compare_command, gpu_copy_command>;
+using command = std::variant<int, write_command, read_command, gpu_copy_command, compare_command>;
 
 /// Parses the arguments. An int is the exit status when there is nothing to run; help or what is wrong has
 /// been printed.

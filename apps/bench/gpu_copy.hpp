@@ -20,9 +20,9 @@ struct gpu_copy_options {
   std::uint64_t host_memory_bytes = std::uint64_t{1} << 30; ///< in slabs of one chunk each
 };
 
-/// Adds both series, the bar and the GPU's name. First copies once without measuring, and compares the ring
-/// with the source. Throws gpu::cuda_error, with one sentence where there is no GPU, and std::runtime_error
+/// Adds both series, which take turns, and the GPU's name. First copies once without measuring, and compares the
+/// ring with the source. Throws gpu::cuda_error, with one sentence where there is no GPU, and std::runtime_error
 /// when a byte did not arrive.
-void compare_gpu_copy(const gpu_copy_options& options, bench_report& report);
+void measure_gpu_copy(const gpu_copy_options& options, bench_report& report);
 
 } // namespace ckpt::apps::bench

@@ -4,8 +4,15 @@
 // From a parsed command to figures on the terminal.
 
 #include "apps/bench/command_line.hpp"
+#include "apps/bench/stopwatch.hpp"
+#include "io/checkpoint/checkpoint.hpp"
+#include "io/error.hpp"
+#include "io/plan/bucket_plan.hpp"
 
+#include <cerrno>
 #include <iostream>
+
+#include <unistd.h>
 
 namespace ckpt::apps::bench {
 namespace {
@@ -14,6 +21,25 @@ void publish(const bench_report& report, const std::filesystem::path& json) {
   print(report, std::cout);
   if (!json.empty())
     write_json(report, json);
+}
+
+series read_headers(const read_command& command) {
+  series measured{"headers and plan", {}};
+  for (unsigned round = 0; round < command.rounds; ++round) {
+    const stopwatch watch;
+    const auto checkpoint = io::open_checkpoint(command.checkpoint);
+    const auto plan = io::plan_buckets(checkpoint, {});
+    measured.rounds.push_back(watch.stop(0));
+  }
+  return measured;
+}
+
+series read(const read_command& command) {
+  staged_read reader{command.reading};
+  series measured{"read with " + std::string{reader.engine_name()}, {}};
+  for (unsigned round = 0; round < command.rounds; ++round)
+    measured.rounds.push_back(reader.run(command.checkpoint));
+  return measured;
 }
 
 struct runner {
@@ -29,43 +55,27 @@ struct runner {
   }
 
   int operator()(const read_command& command) const {
-    bench_report report;
-    name_disk(command.options, report);
-    if (command.state)
-      measure_read(command.options, *command.state, report);
-    else
-      measure_dirty_read(command.options, report);
-    publish(report, command.json);
+    publish({{command.headers_only ? read_headers(command) : read(command)}, {}}, command.json);
     return 0;
-  }
-
-  int operator()(const compare_command& command) const {
-    auto options = command.options;
-    options.programs = programs;
-    bench_report report;
-    name_disk(options, report);
-    // First: a missing Python package shows before the long measurements.
-    if (command.cases.contains("loaders"))
-      compare_loaders(options, report);
-    if (command.cases.contains("cold"))
-      compare_cold(options, report);
-    if (command.cases.contains("warm"))
-      compare_warm(options, report);
-    if (command.cases.contains("dirty"))
-      compare_dirty(options, report);
-    if (command.cases.contains("plan"))
-      compare_planning(options, report);
-    if (command.cases.contains("update"))
-      compare_update(options, report);
-    publish(report, command.json);
-    return command.strict && !report.all_hold() ? 1 : 0;
   }
 
   int operator()(const gpu_copy_command& command) const {
     bench_report report;
-    compare_gpu_copy(command.options, report);
+    measure_gpu_copy(command.options, report);
     publish(report, command.json);
-    return command.strict && !report.all_hold() ? 1 : 0;
+    return 0;
+  }
+
+  /// Becomes the script. Comes back only where it cannot.
+  int operator()(const compare_command& command) const {
+    auto words = command.arguments;
+    words.insert(words.begin(), {"python3", (programs / "compare.py").native()});
+    std::vector<char*> argv;
+    for (auto& word : words)
+      argv.push_back(word.data());
+    argv.push_back(nullptr);
+    ::execvp(argv.front(), argv.data());
+    throw io::system_failure(errno, "run", words.front());
   }
 };
 

@@ -69,8 +69,9 @@ measurement staged_read::run(const std::filesystem::path& path) {
         cached_bytes += chunk.needed_bytes;
     }
   }
-  cached_fraction_ = static_cast<double>(cached_bytes) / static_cast<double>(read_bytes);
-  return watch.stop(read_bytes);
+  auto result = watch.stop(read_bytes);
+  result.cached_fraction = static_cast<double>(cached_bytes) / static_cast<double>(read_bytes);
+  return result;
 }
 
 } // namespace ckpt::apps::bench

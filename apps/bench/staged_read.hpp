@@ -5,7 +5,7 @@
 // Reads a checkpoint as a node does, up to the staging memory: the plan's windows, in the plan's order, with
 // the node's reader. A slab is free again as soon as it is full. One thread uses an object.
 
-#include "apps/bench/statistics.hpp"
+#include "apps/bench/report.hpp"
 #include "io/read/chunk_reader.hpp"
 #include "io/read/slab_pool.hpp"
 
@@ -31,16 +31,12 @@ public:
   /// Reads the checkpoint once: files are opened within the measured time, headers read before.
   [[nodiscard]] measurement run(const std::filesystem::path& checkpoint);
 
-  /// The fraction of the last run's bytes that came from the page cache, 0 to 1.
-  [[nodiscard]] double cached_fraction() const noexcept { return cached_fraction_; }
-
   [[nodiscard]] std::string_view engine_name() const noexcept { return reader_->engine_name(); }
 
 private:
   staged_read_options options_;
   io::slab_pool slabs_;
   std::unique_ptr<io::chunk_reader> reader_;
-  double cached_fraction_ = 0;
 };
 
 } // namespace ckpt::apps::bench

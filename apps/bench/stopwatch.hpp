@@ -5,7 +5,7 @@
 // Elapsed and processor time of a piece of work in this process. The kernel's io_uring workers are threads of
 // the process and count.
 
-#include "apps/bench/statistics.hpp"
+#include "apps/bench/report.hpp"
 
 #include <chrono>
 
@@ -18,7 +18,7 @@ public:
   /// The time since the construction, for work that moved `bytes`.
   [[nodiscard]] measurement stop(std::uint64_t bytes) const {
     const std::chrono::duration<double> elapsed = clock::now() - start_;
-    return {bytes, elapsed.count(), cpu_seconds() - cpu_start_};
+    return {bytes, elapsed.count(), cpu_seconds() - cpu_start_, 0};
   }
 
 private:

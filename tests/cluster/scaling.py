@@ -23,20 +23,16 @@ import sys
 import tempfile
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
+TESTS = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(TESTS), str(TESTS.parent / "apps" / "bench")]
+import page_cache  # noqa: E402
+from rounds import Contender, alternate, holds  # noqa: E402
 from support.virtual_hosts import VirtualHosts, can_be_made  # noqa: E402
 
 MIB = 1 << 20
 BARS = {2: 1.85, 4: 3.5}  # times as fast as one host, at least
 READ_MAX = 1.01  # bytes that the disks read, for each byte of the checkpoint
 PORT = 19730
-
-
-def drop_from_page_cache(directory):
-    for path in directory.iterdir():
-        with open(path, "rb") as file:
-            os.fsync(file.fileno())
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def start_engine(hosts, host, options, scratch):
@@ -58,7 +54,6 @@ def node_command(host, count, options, report):
 
 def update_once(hosts, count, options, scratch):
     """One update of the first `count` hosts: seconds by report and by wall clock, and bytes read from the disk."""
-    drop_from_page_cache(options.checkpoint)
     logs = [scratch / f"node-{host}.log" for host in range(count)]
     reports = [scratch / f"report-{host}.json" for host in range(count)]
     start = time.monotonic()
@@ -81,35 +76,34 @@ def update_once(hosts, count, options, scratch):
 
 
 def measure(hosts, options, scratch):
-    rounds = []
-    for number in range(options.rounds):
-        for count in options.hosts[::-1 if number % 2 else 1]:
-            rounds.append(update_once(hosts, count, options, scratch))
-            print("round {}: {hosts} host(s) {seconds:.2f} s, wall {wall_seconds:.2f} s".format(
-                number + 1, **rounds[-1]), flush=True)
-    return rounds
+    """A contender for each number of hosts."""
+
+    def contender(count):
+        def run():
+            figures = update_once(hosts, count, options, scratch)
+            print("{hosts} host(s) {seconds:.2f} s, wall {wall_seconds:.2f} s".format(**figures), flush=True)
+            return figures
+
+        return Contender(count, run, lambda: page_cache.drop(options.checkpoint))
+
+    return alternate([contender(count) for count in options.hosts], rounds=options.rounds)
 
 
-def median_of(rounds, count, what):
-    return statistics.median(one[what] for one in rounds if one["hosts"] == count)
-
-
-def summarize(rounds, options):
+def summarize(contenders):
     """Prints the table; true when every bar is held."""
     print(f"\n{'hosts':>5} {'seconds':>8} {'times':>6} {'wall':>7} {'times':>6} {'read/size':>9} {'biggest/mean':>12} "
           f"{'cpu s':>6}  bar")
     good = True
-    for count in options.hosts:
-        seconds, wall = (median_of(rounds, count, what) for what in ("seconds", "wall_seconds"))
-        faster = median_of(rounds, options.hosts[0], "seconds") / seconds
-        faster_wall = median_of(rounds, options.hosts[0], "wall_seconds") / wall
-        read = max(one["disk_bytes"] / one["checkpoint_bytes"] for one in rounds if one["hosts"] == count)
-        shares = next(one["shares"] for one in rounds if one["hosts"] == count)
-        held = faster >= BARS.get(count, 0) and read <= READ_MAX
+    for each in contenders:
+        seconds, wall = each.median(), each.median("wall_seconds")
+        faster = contenders[0].median() / seconds
+        read = max(one["disk_bytes"] / one["checkpoint_bytes"] for one in each.figures)
+        shares = each.figures[0]["shares"]
+        held = holds(faster, ">=", BARS.get(each.name, 0)) and holds(read, "<=", READ_MAX)
         good = good and held
-        bar = f">= {BARS[count]}, " if count in BARS else ""
-        print(f"{count:5} {seconds:8.2f} {faster:6.2f} {wall:7.2f} {faster_wall:6.2f} {read:9.4f} "
-              f"{max(shares) / statistics.mean(shares):12.3f} {median_of(rounds, count, 'cpu_seconds'):6.2f}  "
+        bar = f">= {BARS[each.name]}, " if each.name in BARS else ""
+        print(f"{each.name:5} {seconds:8.2f} {faster:6.2f} {wall:7.2f} {contenders[0].median('wall_seconds') / wall:6.2f} "
+              f"{read:9.4f} {max(shares) / statistics.mean(shares):12.3f} {each.median('cpu_seconds'):6.2f}  "
               f"{bar}read <= {READ_MAX}: {'held' if held else 'MISSED'}")
     return good
 
@@ -140,10 +134,10 @@ def main():
             for host in range(hosts.count):
                 start_engine(hosts, host, options, scratch)
                 hosts.limit_disk(host, options.checkpoint, options.disk_rate * MIB)
-            rounds = measure(hosts, options, scratch)
-        good = summarize(rounds, options)
+            contenders = measure(hosts, options, scratch)
+        good = summarize(contenders)
         if options.json:
-            options.json.write_text(json.dumps(rounds, indent=1) + "\n")
+            options.json.write_text(json.dumps([one for each in contenders for one in each.figures], indent=1) + "\n")
     finally:
         shutil.rmtree(scratch)
     sys.exit(0 if good else 1)

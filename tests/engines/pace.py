@@ -4,23 +4,17 @@
 same checkpoint (/update_weights_from_disk), in turn, with files in the page cache. Medians. `run.sh --pace` starts it."""
 
 import argparse
-import statistics
+import pathlib
+import sys
 import time
 
 import case
 import server
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "apps" / "bench"))
+from rounds import Contender, alternate  # noqa: E402
+
 MODEL = "llama_large"
-
-
-def seconds(work):
-    began = time.monotonic()
-    work()
-    return time.monotonic() - began
-
-
-def load_itself(running, version):
-    running.call("/update_weights_from_disk", {"model_path": str(case.model(MODEL, version))})
 
 
 def main():
@@ -29,27 +23,30 @@ def main():
     rounds = parser.parse_args().rounds
     test = case.EngineTest()
     running = test.engine(server.Sglang, MODEL)
-    reports = []
 
-    def push(version):
-        reports.append(test.push(running, MODEL, version))
+    def load_itself(version="A"):
+        began = time.monotonic()
+        running.call("/update_weights_from_disk", {"model_path": str(case.model(MODEL, version))})
+        return {"seconds": time.monotonic() - began}
+
+    def push(version="B"):
+        began = time.monotonic()
+        report = test.push(running, MODEL, version)
+        return {"seconds": time.monotonic() - began, "reload": report["stages"]["reload"]["busy_seconds"],
+                "pause": report["engines"][0]["pause"]["seconds"]}
 
     for version in "AB":  # Warm: the page cache, and what the engine does only once.
-        load_itself(running, version)
+        load_itself(version)
         push(version)
-    reports.clear()
-    own, whole = [], []
-    for _ in range(rounds):
-        own.append(seconds(lambda: load_itself(running, "A")))
-        whole.append(seconds(lambda: push("B")))
+    own, whole = alternate([Contender("own loading", load_itself), Contender("whole run", push)], rounds=rounds)
+    push()  # Whoever had the last turn.
     test.assert_serves(running, MODEL, "B")
     size = sum(path.stat().st_size for path in case.model(MODEL, "A").glob("*.safetensors"))
-    reload = statistics.median(report["stages"]["reload"]["busy_seconds"] for report in reports)
-    pause = statistics.median(report["engines"][0]["pause"]["seconds"] for report in reports)
-    own, whole = statistics.median(own), statistics.median(whole)
-    print(f"{size / 1e6:.0f} MB, medians of {rounds}: a whole run {whole:.3f} s, the engine paused for {pause:.3f} s of it and "
-          f"its worker taking weights for {reload:.3f} s; the engine's own loading {own:.3f} s\n"
-          f"whole run / own loading: {whole / own:.2f}; whole run / taking weights: {whole / reload:.2f}")
+    print(f"{size / 1e6:.0f} MB, medians of {rounds}: a whole run {whole.median():.3f} s, the engine paused for "
+          f"{whole.median('pause'):.3f} s of it and its worker taking weights for {whole.median('reload'):.3f} s; the "
+          f"engine's own loading {own.median():.3f} s\n"
+          f"whole run / own loading: {whole.median() / own.median():.2f}; whole run / taking weights: "
+          f"{whole.median() / whole.median('reload'):.2f}")
 
 
 if __name__ == "__main__":

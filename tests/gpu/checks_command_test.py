@@ -86,12 +86,6 @@ class Recording(ScratchTest):
         self.assertEqual(results.not_run("nccl", {"outcome": OK, "checks": checks}), ["nccl: netns: not root"])
         self.assertEqual(results.not_run("nccl", {"outcome": NOT_RUN, "checks": []}), ["nccl"])
 
-    def test_a_median_needs_values(self):
-        self.assertEqual(results.median([3, 1, 2]), 2)
-        self.assertEqual(results.median([4, 1, 2, 3]), 2.5)
-        with self.assertRaises(CheckFailed):
-            results.median([])
-
 
 def step_result(outcome, name="x", machine=None, **more):
     return {"started": "2026-01-01 00:00:00 UTC", "seconds": 3, "outcome": outcome, "tail": [], "commit": "abc",

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 # SPDX-License-Identifier: Apache-2.0
-"""What the steps are made of: programs, reports, rounds, files and what grows."""
+"""What the steps are made of: programs, reports, files and what grows."""
 
 import contextlib
 import io
@@ -14,7 +14,7 @@ import unittest
 import zipfile
 from unittest import mock
 
-from checks import __main__ as command, checkpoints, groups, packages, processes, reports, results, rounds, sanitizer, usage
+from checks import __main__ as command, checkpoints, groups, packages, processes, reports, results, sanitizer, usage
 from checks.place import Place
 from checks.results import FAILED, NOT_RUN, OK, CheckFailed, NotRun, Recorder
 from checks_scratch import ScratchTest
@@ -62,12 +62,6 @@ class Reports(unittest.TestCase):
         with self.assertRaises(CheckFailed):
             reports.startup_seconds({"hosts": [{"name": "a"}]})
 
-    def test_bars_are_read_in_both_spellings(self):
-        report = {"bars": [{"claim": "copies", "value": 0.97, "relation": ">=", "limit": 0.95, "holds": True},
-                           {"name": "others", "value": 0.9, "bar": 0.95}]}
-        self.assertEqual(reports.bars(report), [("copies", 0.97, ">=", 0.95, True), ("others", 0.9, ">=", 0.95, False)])
-        self.assertEqual(reports.bars({}), [])
-
     def test_tests_are_told_apart(self):
         def test(name, **more):
             return {"name": name, "status": "RUN", "result": "COMPLETED"} | more
@@ -109,45 +103,6 @@ class Packages(unittest.TestCase):
             packages.require_worker("there")
 
 
-class Rounds(ScratchTest):
-    def test_contenders_take_turns_in_alternating_order(self):
-        turns = []
-
-        def contender(name):
-            return rounds.Contender(name, lambda: turns.append(name) or {"seconds": len(turns)},
-                                    lambda: turns.append("prepare"))
-
-        pair = [contender("a"), contender("b")]
-        rounds.alternate(pair, ends_at=float("inf"), rounds=3)
-        self.assertEqual([turn for turn in turns if turn != "prepare"], ["a", "b", "b", "a", "a", "b"])
-        self.assertEqual(turns[::2], ["prepare"] * 6)
-        self.assertEqual([len(each.figures) for each in pair], [3, 3])
-
-    def test_no_round_is_begun_that_would_last_too_long(self):
-        now = [0.0]
-
-        def run():
-            now[0] += 10
-            return {"seconds": 10}
-
-        one = rounds.Contender("one", run)
-        rounds.alternate([one], ends_at=25, clock=lambda: now[0])
-        self.assertEqual(len(one.figures), 2)
-        with self.assertRaisesRegex(NotRun, "time for 2 rounds only"):
-            one.median()
-
-    def test_one_that_breaks_is_out_and_the_others_go_on(self):
-        def broken():
-            raise OSError("gone")
-
-        bad, good = rounds.Contender("bad", broken), rounds.Contender("good", lambda: {"seconds": 2})
-        with contextlib.redirect_stderr(io.StringIO()):
-            rounds.alternate([bad, good], ends_at=float("inf"))
-        self.assertEqual(good.median(), 2)
-        with self.assertRaisesRegex(CheckFailed, "bad: OSError: gone"):
-            bad.median()
-
-
 class Files(ScratchTest):
     def write_shard(self, name, sizes):
         header, offset = {"__metadata__": {"format": "pt"}}, 0
@@ -167,11 +122,6 @@ class Files(ScratchTest):
     def test_sizes_are_understood(self):
         self.assertEqual([checkpoints.size_in_bytes(text) for text in ("16GiB", "1.5MiB", "4096")],
                          [16 << 30, 3 << 19, 4096])
-
-    def test_what_was_just_read_is_in_the_page_cache(self):
-        folder = self.write_shard("a", [1 << 20])
-        checkpoints.bring_into_page_cache(folder)
-        self.assertEqual(checkpoints.cached_fraction(folder), 1)
 
     def test_a_copy_in_memory_is_whole_and_goes_away(self):
         folder = self.write_shard("a", [1 << 16])

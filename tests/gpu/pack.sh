@@ -91,7 +91,7 @@ while read -r library path; do
   [[ -e $checks/programs/lib/$library ]] || cp -L "$path" "$checks/programs/lib/$library"
 done < <(ldd "$build/tests/cuda_tests" | awk -v host="$of_the_host" '$2 == "=>" && $1 !~ host { print $1, $3 }')
 
-cp -r tests/gpu/{run.sh,README.md,checks} tests/gpu/checks_*.py "$checks/"
+cp -r tests/gpu/{run.sh,README.md,checks} tests/gpu/checks_*.py apps/bench/{page_cache,rounds}.py "$checks/"
 find "$checks/checks" -name __pycache__ -prune -exec rm -rf {} +
 cp tests/interop/*.py "$checks/interop/"
 cp tests/support/virtual-hosts.sh "$checks/support/"

@@ -3,16 +3,16 @@
 """Checkpoints on the disk and in memory, and the page cache over their files."""
 
 import contextlib
-import ctypes
 import json
-import mmap
 import os
 import pathlib
 import shutil
 import subprocess
 import tempfile
 
+import page_cache
 from checks.results import CheckFailed, NotRun
+from page_cache import files_of
 
 UNITS = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 ROOM_LEFT = 1 << 30
@@ -59,10 +59,6 @@ def synthetic(place, size, *flags, shards=4):
     return folder
 
 
-def files_of(checkpoint):
-    return sorted(pathlib.Path(checkpoint).glob("*.safetensors"))
-
-
 def remove_stale_copies():
     """Those of processes that were killed: they would take up memory for ever."""
     for folder in pathlib.Path("/dev/shm").glob(f"{COPY_PREFIX}*"):
@@ -94,44 +90,9 @@ def tensor_sizes(checkpoint):
 
 
 def drop_from_page_cache(checkpoint):
-    for file in files_of(checkpoint):
-        with open(file, "rb") as content:
-            os.fsync(content.fileno())
-            os.posix_fadvise(content.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    page_cache.drop(checkpoint)
     with contextlib.suppress(OSError):  # others' pages too, where this is root's machine
         DROP_CACHES.write_text("3\n", encoding="ascii")
-
-
-def bring_into_page_cache(checkpoint):
-    piece = bytearray(16 << 20)
-    for file in files_of(checkpoint):
-        with open(file, "rb", buffering=0) as content:
-            while content.readinto(piece):
-                pass
-
-
-def cached_fraction(checkpoint):
-    """How much of the files is in the page cache."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mmap.restype = ctypes.c_void_p
-    libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
-    libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
-    libc.mincore.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_char_p]
-    pages = cached = 0
-    for file in files_of(checkpoint):
-        size = file.stat().st_size
-        with open(file, "rb") as content:
-            address = libc.mmap(None, size, mmap.PROT_READ, mmap.MAP_SHARED, content.fileno(), 0)
-        if address in (None, ctypes.c_void_p(-1).value):
-            raise OSError(ctypes.get_errno(), f"mmap {file}")
-        flags = ctypes.create_string_buffer((size + mmap.PAGESIZE - 1) // mmap.PAGESIZE)
-        status = libc.mincore(address, size, flags)
-        libc.munmap(address, size)
-        if status != 0:
-            raise OSError(ctypes.get_errno(), f"mincore {file}")
-        pages += len(flags)
-        cached += len(flags) - flags.raw.count(0)
-    return cached / pages if pages else 0.0
 
 
 def shared_memory_names():

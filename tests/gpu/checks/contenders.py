@@ -12,7 +12,7 @@ import time
 from checks import checkpoints, machine, reports
 from checks.processes import END_SECONDS, START_SECONDS, Program, update
 from checks.results import CheckFailed, NotRun
-from checks.rounds import Contender
+from rounds import Contender
 
 LOAD_SECONDS = 150
 READ_SECONDS = 150
@@ -112,28 +112,23 @@ def our_update(place, sink, name, checkpoint, prepare=lambda: None):
     return Contender(name, run, prepare)
 
 
-def bench_alone(place, name, prepare, seconds, *words):
-    """One round of ckpt-bench, which measures one stage and nothing beside it."""
-
-    def run():
-        report = place.in_work("alone.json")
-        command = [place.program("ckpt-bench"), *words, "--rounds", 1, "--json", report]
-        with Program(place, command, words[0]) as bench:
-            if bench.wait(seconds) != 0:
-                raise CheckFailed(bench.last_words())
-        return {"seconds": reports.median_seconds(json.loads(report.read_text(encoding="utf-8")))}
-
-    return Contender(name, run, prepare)
+def bench(place, seconds, *words):
+    """What ckpt-bench measures, one stage and nothing beside it: the rounds of each series."""
+    report = place.in_work("bench.json")
+    with Program(place, [place.program("ckpt-bench"), *words, "--json", report], words[0]) as running:
+        if running.wait(seconds) != 0:
+            raise CheckFailed(running.last_words())
+    return [series["rounds"] for series in json.loads(report.read_text(encoding="utf-8"))["measured"]]
 
 
-def reading_alone(place, checkpoint, mode, prepare=lambda: None, name="reading alone (ckpt-bench read)"):
-    return bench_alone(place, name, prepare, READ_SECONDS, "read", "--checkpoint",
-                       checkpoint, "--mode", mode)
+def reading_alone(place, checkpoint, prepare=lambda: None, name="reading alone (ckpt-bench read)"):
+    return Contender(name, lambda: bench(place, READ_SECONDS, "read", "--checkpoint", checkpoint, "--rounds", 1)[0][0],
+                     prepare)
 
 
 def copying_alone(place, size):
-    return bench_alone(place, "copying alone (ckpt-bench gpu-copy)", lambda: None, COPY_SECONDS, "gpu-copy", "--size",
-                       size)
+    return Contender("copying alone (ckpt-bench gpu-copy)",
+                     lambda: bench(place, COPY_SECONDS, "gpu-copy", "--size", size, "--rounds", 1)[0][0])
 
 
 def record_seconds(recorder, contender, checkpoint, is_ours=False):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the programs' JSON reports say, read leniently: a field that has moved or is missing is no crash."""
 
-from checks.results import CheckFailed, holds
+from checks.results import CheckFailed
 
 
 def busiest_stage(report):
@@ -34,24 +34,6 @@ def startup_seconds(report):
     if not isinstance(startup, dict):
         raise CheckFailed("the report does not tell the start-up")
     return {name: value for name, value in startup.items() if isinstance(value, (int, float))}
-
-
-def bars(report):
-    """The bars in a report of ckpt-bench: [(claim, value, relation, limit, holds), …]."""
-    found = []
-    for bar in report.get("bars", []):
-        name = bar.get("claim") or bar.get("name") or "a bar"
-        relation = bar.get("relation", ">=")
-        limit = bar["limit"] if "limit" in bar else bar["bar"]
-        found.append((name, bar["value"], relation, limit, holds(bar["value"], relation, limit)))
-    return found
-
-
-def median_seconds(report):
-    """Of the first series in a report of ckpt-bench."""
-    for series in report.get("measured", []):
-        return series["median_seconds"]
-    raise CheckFailed("ckpt-bench measured nothing")
 
 
 def gtest_outcomes(report):

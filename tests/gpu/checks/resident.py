@@ -11,8 +11,9 @@ from checks import checkpoints, gpu_memory
 from checks.contenders import bar_on_gpu, copying_alone
 from checks.nccl import MASTER, VirtualHosts
 from checks.processes import END_SECONDS, NODE_SECONDS, Node, Program, Sink, children_of
-from checks.results import CheckFailed, NotRun, median
+from checks.results import CheckFailed, NotRun
 from checks.usage import nothing_left, report_growth, usage_of
+from rounds import median
 
 SIZE = "4GiB"
 MEMORY = "13GiB"  # for three versions

@@ -11,8 +11,9 @@ import contextlib
 import json
 import os
 import pathlib
-import statistics
 import traceback
+
+from rounds import CheckFailed, NotRun, holds
 
 OK = "ok"
 FAILED = "FAILED"
@@ -20,30 +21,8 @@ NOT_RUN = "not run"
 FIGURE = "figure"  # measured, and held to no bar
 
 
-class CheckFailed(Exception):
-    """What was checked does not hold; says what was seen instead."""
-
-
-class NotRun(Exception):
-    """The check cannot be made on this machine; says why."""
-
-
 def check_record(name, outcome, value=None, unit="", bar="", note=""):
     return {"name": name, "value": value, "unit": unit, "bar": bar, "outcome": outcome, "note": note}
-
-
-def holds(value, relation, limit):
-    if relation not in ("<=", ">="):
-        raise ValueError(f"no such relation: {relation}")
-    return value <= limit if relation == "<=" else value >= limit
-
-
-def median(values):
-    """A median needs something to be the median of: without it the check fails, whatever the bar."""
-    values = list(values)
-    if not values:
-        raise CheckFailed("nothing was measured")
-    return statistics.median(values)
 
 
 class Recorder:

@@ -6,12 +6,13 @@ other loaders."""
 import contextlib
 import time
 
+import page_cache
 from checks import checkpoints
 from checks.contenders import bar_on_gpu, loaders, our_update, reading_alone, record_lead, record_seconds
 from checks.machine import output_of
 from checks.processes import Sink
 from checks.results import NotRun
-from checks.rounds import alternate
+from rounds import alternate
 
 READ_BAR = 1.1
 LOADER_BARS = {"safetensors": 3.0}
@@ -27,7 +28,7 @@ class Coldness:
 
     def __call__(self):
         checkpoints.drop_from_page_cache(self.checkpoint)
-        self.worst = max(self.worst, checkpoints.cached_fraction(self.checkpoint))
+        self.worst = max(self.worst, page_cache.cached_fraction(self.checkpoint))
 
 
 def run(place, recorder):
@@ -39,7 +40,7 @@ def run(place, recorder):
     with contextlib.ExitStack() as stack:
         sink = stack.enter_context(Sink(place, "--consume", "copy"))
         ours = our_update(place, sink, "whole update from disk", checkpoint, cold)
-        reading = reading_alone(place, checkpoint, "cold", cold)
+        reading = reading_alone(place, checkpoint, cold)
         others = stack.enter_context(loaders(place, recorder, checkpoint, cold))
         alternate([ours, reading, *others], time.monotonic() + place.seconds_left())
     with recorder.attempt("whole update from disk / reading alone"):

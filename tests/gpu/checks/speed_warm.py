@@ -4,20 +4,20 @@
 alone and against other loaders, what an update needs of the GPU's memory, and what it needs before it begins."""
 
 import contextlib
-import json
-import statistics
 import subprocess
 import sys
 import time
 
+import page_cache
 from checks import checkpoints, gpu_memory, reports
-from checks.contenders import (COPY_SECONDS, bar_on_gpu, copying_alone, loaders, our_update, reading_alone, record_lead,
-                               record_seconds)
+from checks.contenders import (COPY_SECONDS, bar_on_gpu, bench, copying_alone, loaders, our_update, reading_alone,
+                               record_lead, record_seconds)
 from checks.processes import Program, Sink, update
-from checks.results import CheckFailed, NotRun
-from checks.rounds import alternate
+from checks.results import NotRun
+from rounds import alternate, median
 
 COPY_SIZE = "8GiB"
+COPY_BAR = 0.95
 STAGE_BAR = 1.15
 LOADER_BARS = {"safetensors": 1.5}  # times as long as ours; the others at least as long
 MIB = 1 << 20
@@ -31,17 +31,9 @@ def gpu_copy(place, recorder):
     with recorder.attempt(name):
         if not place.on_gpu:
             raise NotRun("no GPU")
-        report = place.in_work("gpu-copy.json")
-        command = [place.program("ckpt-bench"), "gpu-copy", "--size", COPY_SIZE, "--rounds", 5, "--json", report]
-        with Program(place, command, "gpu-copy") as bench:
-            if bench.wait(COPY_SECONDS) != 0:
-                raise CheckFailed(bench.last_words())
-            print(bench.output())
-            found = reports.bars(json.loads(report.read_text(encoding="utf-8")))
-            if not found:
-                raise CheckFailed(f"no bar in the report: {bench.last_words()}")
-            for claim, value, relation, limit, _ in found:
-                recorder.bar(name, value, relation, limit, note=claim)
+        ours, plain = (median(each["seconds"] for each in rounds)
+                       for rounds in bench(place, COPY_SECONDS, "gpu-copy", "--size", COPY_SIZE, "--rounds", 5))
+        recorder.bar(name, plain / ours, ">=", COPY_BAR, note="staging to GPU / plain cudaMemcpyAsync")
 
 
 def context_bytes(place, gpu):
@@ -92,17 +84,11 @@ def startup(place, recorder, checkpoint, sink):
 
 def record_startup(recorder, ours):
     with recorder.attempt("start-up before the first byte, of the updates measured"):
-        ours.require()
-        seconds = statistics.median(figures["startup_seconds"] for figures in ours.figures)
+        seconds = ours.median("startup_seconds")
         recorder.figure("start-up before the first byte, of the updates measured", seconds, "s",
                         "devices and memory, from the node's report")
         wall = ours.median("wall_seconds")
         recorder.figure("the node's process from beginning to end", wall, "s", "from page cache")
-
-
-def warm(checkpoint):
-    if checkpoints.cached_fraction(checkpoint) < 0.999:
-        checkpoints.bring_into_page_cache(checkpoint)
 
 
 def run(place, recorder):
@@ -114,15 +100,15 @@ def run(place, recorder):
         sink = stack.enter_context(Sink(place, "--consume", "copy"))
 
         def prepare():
-            warm(checkpoint)
+            page_cache.warm_up(checkpoint)
 
         cached = our_update(place, sink, "whole update from page cache", checkpoint, prepare)
         ours = [cached]
-        readings = [reading_alone(place, checkpoint, "as-is", prepare)]
+        readings = [reading_alone(place, checkpoint, prepare)]
         with recorder.attempt("whole update from /dev/shm"):
             copy = stack.enter_context(checkpoints.in_memory(checkpoint))
             ours.insert(0, our_update(place, sink, "whole update from /dev/shm", copy))
-            readings.insert(0, reading_alone(place, copy, "as-is", name="reading /dev/shm alone"))
+            readings.insert(0, reading_alone(place, copy, name="reading /dev/shm alone"))
         others = stack.enter_context(loaders(place, recorder, checkpoint, prepare))
         copying = [copying_alone(place, place.size)] if place.on_gpu else []
         prepare()
