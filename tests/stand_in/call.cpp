@@ -44,8 +44,6 @@ cudaError_t remember(cudaError_t status) noexcept {
 
 cudaError_t take_last_error() noexcept { return std::exchange(last, cudaSuccess); }
 
-cudaError_t last_error() noexcept { return last; }
-
 int& current_gpu() noexcept { return current; }
 
 void make_context(int gpu) noexcept {

@@ -18,7 +18,6 @@ cudaError_t remember(cudaError_t status) noexcept;
 
 /// This thread's last error, which is forgotten.
 [[nodiscard]] cudaError_t take_last_error() noexcept;
-[[nodiscard]] cudaError_t last_error() noexcept;
 
 /// This thread's current GPU, by CUDA's number.
 [[nodiscard]] int& current_gpu() noexcept;

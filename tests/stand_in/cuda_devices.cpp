@@ -20,35 +20,6 @@ int visible_count() { return static_cast<int>(configured().visible.size()); }
 
 bool is_visible(int gpu) { return gpu >= 0 && gpu < visible_count(); }
 
-/// What is asked of GPUs here; all are alike.
-bool attribute(cudaDeviceAttr which, int& value) {
-  switch (which) {
-  case cudaDevAttrHostRegisterSupported:
-  case cudaDevAttrUnifiedAddressing:
-  case cudaDevAttrCanUseHostPointerForRegisteredMem:
-  case cudaDevAttrIpcEventSupport:
-    value = 1;
-    return true;
-  case cudaDevAttrPageableMemoryAccess:
-  case cudaDevAttrPageableMemoryAccessUsesHostPageTables:
-  case cudaDevAttrIntegrated:
-  case cudaDevAttrGPUDirectRDMASupported:
-    value = 0;
-    return true;
-  case cudaDevAttrAsyncEngineCount:
-    value = 2;
-    return true;
-  case cudaDevAttrComputeCapabilityMajor:
-    value = 9;
-    return true;
-  case cudaDevAttrComputeCapabilityMinor:
-    value = 0;
-    return true;
-  default:
-    return false;
-  }
-}
-
 struct error_text {
   cudaError_t error;
   const char* name;
@@ -75,7 +46,6 @@ constexpr error_text texts[] = {
      "part or all of the requested memory range is already mapped"},
     {cudaErrorHostMemoryNotRegistered, "cudaErrorHostMemoryNotRegistered",
      "pointer does not correspond to a registered memory region"},
-    {cudaErrorNotSupported, "cudaErrorNotSupported", "operation not supported"},
 };
 
 const error_text& text_of(cudaError_t error) {
@@ -130,14 +100,6 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* prop, int device) {
   });
 }
 
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attr, int device) {
-  return question([&] {
-    if (!is_visible(device))
-      return cudaErrorInvalidDevice;
-    return attribute(attr, *value) ? cudaSuccess : cudaErrorInvalidValue;
-  });
-}
-
 cudaError_t cudaDeviceGetPCIBusId(char* pciBusId, int len, int device) {
   return question([&] {
     if (!is_visible(device))
@@ -150,41 +112,8 @@ cudaError_t cudaDeviceGetPCIBusId(char* pciBusId, int len, int device) {
   });
 }
 
-cudaError_t cudaDeviceCanAccessPeer(int* canAccessPeer, int device, int peerDevice) {
-  return question([&] {
-    if (!is_visible(device) || !is_visible(peerDevice))
-      return cudaErrorInvalidDevice;
-    *canAccessPeer = device != peerDevice ? 1 : 0;
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
-  return call([&] {
-    *total = configured().gpu_bytes;
-    *free = *total - gpu_memory().allocated_bytes(current_gpu());
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaDeviceSynchronize() {
-  return call([] { return synchronize_gpu(current_gpu()); });
-}
-
 cudaError_t cudaGetLastError() { return take_last_error(); }
-
-cudaError_t cudaPeekAtLastError() { return last_error(); }
 
 const char* cudaGetErrorName(cudaError_t error) { return text_of(error).name; }
 
 const char* cudaGetErrorString(cudaError_t error) { return text_of(error).text; }
-
-cudaError_t cudaRuntimeGetVersion(int* runtimeVersion) {
-  *runtimeVersion = CUDART_VERSION;
-  return cudaSuccess;
-}
-
-cudaError_t cudaDriverGetVersion(int* driverVersion) {
-  *driverVersion = configured().gpus == 0 ? 0 : CUDART_VERSION;
-  return cudaSuccess;
-}

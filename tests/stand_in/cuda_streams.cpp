@@ -62,32 +62,6 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   });
 }
 
-cudaError_t cudaStreamQuery(cudaStream_t stream) {
-  return call([&] {
-    const auto found = named(stream);
-    if (!found)
-      return cudaErrorInvalidResourceHandle;
-    if (const auto failed = found->failure(); failed != cudaSuccess)
-      return failed;
-    return found->is_idle() ? cudaSuccess : cudaErrorNotReady;
-  });
-}
-
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
-  return call([&] {
-    const auto found = named(stream);
-    const auto awaited = find_event(event);
-    if (!found || !awaited)
-      return cudaErrorInvalidResourceHandle;
-    if (auto until = latest_of(*awaited))
-      found->push([until = std::move(until)] {
-        static_cast<void>(until->wait());
-        return cudaSuccess;
-      });
-    return cudaSuccess;
-  });
-}
-
 cudaError_t cudaMemcpyAsync(void* dst, const void* src, std::size_t count, cudaMemcpyKind kind,
                             cudaStream_t stream) {
   return call([&] {
@@ -117,19 +91,6 @@ cudaError_t cudaMemsetAsync(void* devPtr, int value, std::size_t count, cudaStre
       return cudaErrorInvalidValue;
     found->push([place = std::move(*place), value, count] {
       fill(place, value, count);
-      return cudaSuccess;
-    });
-    return cudaSuccess;
-  });
-}
-
-cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t fn, void* userData) {
-  return call([&] {
-    const auto found = named(stream);
-    if (const auto refused = refusal(found); refused != cudaSuccess)
-      return refused;
-    found->push([fn, userData] {
-      fn(userData);
       return cudaSuccess;
     });
     return cudaSuccess;

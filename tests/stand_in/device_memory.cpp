@@ -202,11 +202,6 @@ std::uint64_t device_memory::sum_of(int gpu) const {
   return sum;
 }
 
-std::uint64_t device_memory::allocated_bytes(int gpu) const {
-  const std::lock_guard lock{mutex_};
-  return sum_of(gpu);
-}
-
 device_memory& gpu_memory() {
   static auto* const once = new device_memory; // Never destroyed: streams outlive main().
   return *once;

@@ -57,8 +57,6 @@ public:
   /// The GPU of the range that starts here, or -1.
   [[nodiscard]] int gpu_of(const void* memory) const;
 
-  [[nodiscard]] std::uint64_t allocated_bytes(int gpu) const;
-
 private:
   using range_map = std::map<const std::byte*, std::shared_ptr<device_range>>;
   [[nodiscard]] range_map::const_iterator range_around(const std::byte* address) const;

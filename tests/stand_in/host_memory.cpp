@@ -7,8 +7,6 @@
 #include "tests/stand_in/settings.hpp"
 #include "tests/stand_in/stand_in.hpp"
 
-#include <algorithm>
-#include <cstdio>
 #include <fstream>
 #include <string>
 #include <string_view>

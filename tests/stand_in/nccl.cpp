@@ -8,7 +8,6 @@
 #include "tests/stand_in/nccl_group.hpp"
 #include "tests/stand_in/stand_in.hpp"
 
-#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <map>

@@ -180,11 +180,6 @@ cudaError_t CUstream_st::failure() const {
   return failure_;
 }
 
-bool CUstream_st::is_idle() const {
-  const std::lock_guard lock{mutex_};
-  return waiting_.empty() && !is_working_;
-}
-
 void CUstream_st::end() {
   const std::lock_guard lock{mutex_};
   is_ending_ = true;
@@ -196,13 +191,11 @@ void CUstream_st::run() {
     operation next;
     {
       std::unique_lock lock{mutex_};
-      is_working_ = false;
       changed_.wait(lock, [&] { return !waiting_.empty() || is_ending_; });
       if (waiting_.empty())
         return;
       next = std::move(waiting_.front());
       waiting_.pop_front();
-      is_working_ = true;
     }
     carry_out(next);
   }

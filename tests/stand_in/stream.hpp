@@ -48,7 +48,6 @@ struct CUstream_st {
 
   /// Of the operation that failed, or success.
   [[nodiscard]] cudaError_t failure() const;
-  [[nodiscard]] bool is_idle() const;
 
   /// Runs on the stream's thread, until end() was called and everything is done.
   void run();
@@ -65,7 +64,6 @@ private:
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<operation> waiting_;
-  bool is_working_ = false;
   bool is_ending_ = false;
   cudaError_t failure_ = cudaSuccess;
 };
