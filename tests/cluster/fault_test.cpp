@@ -7,6 +7,7 @@
 #include "tests/cluster/cluster_fixture.hpp"
 #include "tests/support/safetensors_text.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <fstream>
@@ -247,26 +248,28 @@ TEST_F(cluster_fault_test, two_hosts_claim_one_rank) {
   expect_next_update_succeeds();
 }
 
-TEST_F(cluster_fault_test, a_host_has_another_bucket_size) {
+class other_flag_test : public cluster_fault_test, public testing::WithParamInterface<arguments> {};
+
+TEST_P(other_flag_test, of_a_host_is_named_everywhere) {
   start_cluster({.hosts = 3});
   start_node(0);
   start_node(1);
-  start_node(2, {"--bucket-size", "8MiB"});
+  start_node(2, GetParam());
   for (unsigned host = 0; host < shape_.hosts; ++host)
-    expect_fails(host, 5, "host 2", 1);
+    expect_fails(host, 5, GetParam().front(), 1);
+  EXPECT_THAT(node_output(0), HasSubstr("host 2"));
   expect_next_update_succeeds();
 }
 
-TEST_F(cluster_fault_test, a_host_keeps_other_tensors_together) {
-  start_cluster({.hosts = 3});
-  start_node(0);
-  start_node(1);
-  start_node(2, {"--keep-together", "layers.{0,1}"});
-  for (unsigned host = 0; host < shape_.hosts; ++host)
-    expect_fails(host, 5, "host 2", 1);
-  EXPECT_THAT(node_output(0), HasSubstr("--keep-together"));
-  expect_next_update_succeeds();
-}
+INSTANTIATE_TEST_SUITE_P(flag, other_flag_test,
+                         testing::Values(arguments{"--bucket-size", "8MiB"},
+                                         arguments{"--keep-together", "layers.{0,1}"},
+                                         arguments{"--pause", "none"}),
+                         [](const auto& one) {
+                           auto name = one.param.front().substr(2);
+                           std::ranges::replace(name, '-', '_');
+                           return name;
+                         });
 
 /// Two shards; the second has one tensor with this name and so many bytes.
 fs::path write_pair(const fs::path& directory, const std::string& name, std::uint64_t bytes) {
@@ -322,16 +325,6 @@ TEST_F(other_checkpoint_test, with_one_other_byte_in_ten_thousand) {
   }
   file.close();
   expect_difference(other, {"host 2", "has another content in model-2.safetensors"});
-}
-
-TEST_F(cluster_fault_test, a_host_with_another_pause_is_named_everywhere) {
-  start_cluster({.hosts = 3});
-  start_node(0);
-  start_node(1);
-  start_node(2, {"--pause", "none"});
-  for (unsigned host = 0; host < shape_.hosts; ++host)
-    expect_fails(host, 5, "--pause", 1);
-  expect_next_update_succeeds();
 }
 
 TEST_F(cluster_fault_test, a_checkpoint_that_one_host_cannot_read_is_named_everywhere) {
