@@ -19,7 +19,7 @@ import time
 
 import page_cache
 import rounds
-from rounds import CheckFailed, Contender, alternate, holds, median
+from rounds import CheckFailed, Contender, alternate, holds
 
 GIB = 1 << 30
 STRAYED_MAX = 0.01  # pages in the wrong state, cached or not, before the figures get a remark

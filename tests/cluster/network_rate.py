@@ -40,13 +40,6 @@ def wait_for(condition, what):
         time.sleep(0.02)
 
 
-def start_engine(hosts, host, options, scratch):
-    log = scratch / f"engine-{host}.log"
-    engine = hosts.start(host, [options.build / "apps/ckpt-sink", "--port", PORT, "--consume", "touch"], log)
-    wait_for(lambda: "ckpt-sink ready" in log.read_text(), "ckpt-sink")
-    return engine
-
-
 def node(options, *flags):
     return [options.build / "apps/ckpt-actor-node", "--device", "host", "--inference-parallel-size", 1, "--endpoint",
             f"http://127.0.0.1:{PORT}", "--insecure-network", *flags]
@@ -136,7 +129,8 @@ def main():
         subprocess.run([options.build / "apps/ckpt-bench", "write", "--path", options.checkpoint, "--size", options.size],
                        check=True)
         with VirtualHosts(2) as hosts:
-            started += [start_engine(hosts, host, options, scratch) for host in range(2)]
+            started += [hosts.start_engine(host, options.build / "apps/ckpt-sink", PORT, scratch / f"engine-{host}.log")
+                        for host in range(2)]
             source, metas = start_source(hosts, options, scratch)
             started.append(source)
             contenders = alternate([contender("ucx_perftest", lambda: perftest(hosts, scratch)),

@@ -35,16 +35,6 @@ READ_MAX = 1.01  # bytes that the disks read, for each byte of the checkpoint
 PORT = 19730
 
 
-def start_engine(hosts, host, options, scratch):
-    log = scratch / f"engine-{host}.log"
-    engine = hosts.start(host, [options.programs / "ckpt-sink", "--port", PORT, "--consume", "touch"], log)
-    for _ in range(1000):
-        if "ckpt-sink ready" in log.read_text():
-            return engine
-        time.sleep(0.01)
-    sys.exit(f"ckpt-sink does not listen: {log.read_text()}")
-
-
 def node_command(host, count, options, report):
     return [options.programs / "ckpt-actor-node", "--checkpoint-path", options.checkpoint, "--device", "host",
             "--devices", 1, "--inference-parallel-size", 1, "--endpoint", f"http://127.0.0.1:{PORT}",
@@ -132,7 +122,7 @@ def main():
                         "--flush"], check=True)
         with VirtualHosts(max(options.hosts)) as hosts:
             for host in range(hosts.count):
-                start_engine(hosts, host, options, scratch)
+                hosts.start_engine(host, options.programs / "ckpt-sink", PORT, scratch / f"engine-{host}.log")
                 hosts.limit_disk(host, options.checkpoint, options.disk_rate * MIB)
             contenders = measure(hosts, options, scratch)
         good = summarize(contenders)

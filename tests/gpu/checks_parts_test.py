@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the steps are made of: programs, reports, files and what grows."""
 
-import contextlib
-import io
 import json
 import os
 import pathlib

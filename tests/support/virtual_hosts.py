@@ -5,6 +5,8 @@
 import os
 import pathlib
 import subprocess
+import sys
+import time
 
 SCRIPT = pathlib.Path(__file__).parent / "virtual-hosts.sh"
 
@@ -51,6 +53,16 @@ class VirtualHosts:
         with open(log, "wb") as output:
             return subprocess.Popen(self.command(host, command), stdin=subprocess.DEVNULL, stdout=output,
                                     stderr=subprocess.STDOUT)
+
+    def start_engine(self, host, sink, port, log):
+        """A ckpt-sink that listens; the program ends when it does not within a minute."""
+        engine = self.start(host, [sink, "--port", port, "--consume", "touch"], log)
+        until = time.monotonic() + 60
+        while "ckpt-sink ready" not in log.read_text():
+            if time.monotonic() > until:
+                sys.exit(f"ckpt-sink does not listen: {log.read_text()}")
+            time.sleep(0.02)
+        return engine
 
     @staticmethod
     def _script(*arguments):

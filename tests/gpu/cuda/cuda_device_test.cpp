@@ -16,7 +16,6 @@
 #include "tests/support/temporary_directory.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <random>
 #include <stdexcept>
 

@@ -13,7 +13,6 @@
 #include "tests/support/temporary_directory.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <thread>
 
 #include <fcntl.h>

@@ -6,8 +6,6 @@
 
 #include "tests/gpu/cuda/cuda_update_fixture.hpp"
 
-#include <algorithm>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -6,7 +6,6 @@
 #include "gpu/cuda/ipc_counter.hpp"
 
 #include <csignal>
-#include <cstring>
 
 #include <fcntl.h>
 #include <gmock/gmock.h>

@@ -4,7 +4,6 @@
 #include "gpu/host/host_device.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 #include <fstream>
 #include <set>
