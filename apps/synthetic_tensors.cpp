@@ -9,7 +9,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstddef>
 #include <random>
 #include <stdexcept>
 #include <utility>
@@ -205,13 +204,6 @@ std::uint64_t synthetic_tensor::bytes() const noexcept {
   for (const auto dimension : shape)
     result *= dimension;
   return result / 8;
-}
-
-std::string_view name(known_model model) noexcept {
-  for (const auto& facts : known_models)
-    if (facts.model == model)
-      return facts.name;
-  return {};
 }
 
 std::optional<known_model> parse_known_model(std::string_view name) noexcept {

@@ -24,7 +24,6 @@ struct synthetic_tensor {
 
 /// Models whose names, shapes and dtypes are known here.
 enum class known_model : std::uint8_t { qwen3_8b, deepseek_r1 };
-[[nodiscard]] std::string_view name(known_model model) noexcept;
 [[nodiscard]] std::optional<known_model> parse_known_model(std::string_view name) noexcept;
 
 /// How many files the model is published in.

@@ -6,8 +6,6 @@
 
 #include "actors/update/server_notifier_steps.hpp"
 
-#include <exception>
-
 namespace ckpt::actors::notifier {
 
 namespace {

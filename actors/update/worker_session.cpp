@@ -8,7 +8,6 @@
 #include "io/engine/pickle_writer.hpp"
 #include "io/engine/traceback.hpp"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 

@@ -15,7 +15,6 @@
 #include <algorithm>
 #include <numeric>
 #include <string>
-#include <system_error>
 
 #include <spdlog/spdlog.h>
 

@@ -14,12 +14,10 @@
 #include "io/utf8.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstdlib>
 #include <iostream>
 #include <set>
-#include <sstream>
 #include <stdexcept>
 #include <vector>
 

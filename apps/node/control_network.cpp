@@ -7,7 +7,6 @@
 
 #include <set>
 #include <stdexcept>
-#include <utility>
 
 #include <caf/actor_system.hpp>
 #include <caf/io/basp_broker.hpp>

@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdlib>
-#include <exception>
 #include <latch>
 #include <new>
 #include <stdexcept>

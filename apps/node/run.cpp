@@ -22,7 +22,6 @@
 #include <iostream>
 #include <memory>
 #include <optional>
-#include <utility>
 
 #include <spdlog/spdlog.h>
 #include <unistd.h>

@@ -9,7 +9,6 @@
 #include "apps/sink/json_body.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <cstdio>
 #include <stdexcept>
 

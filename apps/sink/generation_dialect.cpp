@@ -8,7 +8,6 @@
 
 #include "apps/sink/json_body.hpp"
 
-#include <cmath>
 #include <stdexcept>
 #include <string>
 

@@ -7,7 +7,6 @@
 
 #include <chrono>
 #include <stdexcept>
-#include <type_traits>
 #include <variant>
 
 namespace ckpt::apps::sink {

@@ -6,7 +6,6 @@
 #include "gpu/cuda/cuda_error.hpp"
 #include "gpu/cuda/use_gpu.hpp"
 
-#include <algorithm>
 #include <thread>
 
 #include <cuda_runtime_api.h>

@@ -7,7 +7,6 @@
 #include "io/error.hpp"
 
 #include <algorithm>
-#include <optional>
 #include <stdexcept>
 #include <unordered_set>
 

@@ -6,7 +6,6 @@
 #include "io/engine/abstract_socket.hpp"
 #include "io/error.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>

@@ -5,7 +5,6 @@
 
 #include "io/http/http_session.hpp"
 
-#include <algorithm>
 #include <cstring>
 #include <optional>
 #include <stdexcept>

@@ -7,7 +7,6 @@
 #include "tests/cluster/cluster_fixture.hpp"
 
 #include <sstream>
-#include <thread>
 
 namespace ckpt::tests {
 namespace {

@@ -13,7 +13,6 @@
 #include <filesystem>
 #include <set>
 #include <string>
-#include <string_view>
 
 using namespace ckpt::io;
 

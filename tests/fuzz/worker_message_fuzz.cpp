@@ -12,7 +12,6 @@
 #include <cstdint>
 #include <span>
 #include <stdexcept>
-#include <string_view>
 #include <variant>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

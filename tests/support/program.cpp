@@ -5,7 +5,6 @@
 
 #include "io/error.hpp"
 
-#include <cerrno>
 #include <csignal>
 #include <fstream>
 #include <iterator>

@@ -7,7 +7,6 @@
 
 #include <array>
 #include <future>
-#include <thread>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

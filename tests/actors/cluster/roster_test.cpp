@@ -11,9 +11,7 @@
 #include <caf/stateful_actor.hpp>
 #include <caf/typed_event_based_actor.hpp>
 
-#include <algorithm>
 #include <chrono>
-#include <memory>
 #include <mutex>
 #include <thread>
 

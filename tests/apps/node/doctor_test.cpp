@@ -5,8 +5,6 @@
 
 #include "tests/apps/node/serving_fixture.hpp"
 
-#include <algorithm>
-
 namespace ckpt::tests {
 namespace {
 

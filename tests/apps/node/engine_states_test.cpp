@@ -5,8 +5,6 @@
 
 #include "apps/node/service/engine_states.hpp"
 
-#include <stdexcept>
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

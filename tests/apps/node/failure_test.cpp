@@ -8,7 +8,6 @@
 #include "tests/support/failing_disk.hpp"
 
 #include <csignal>
-#include <fstream>
 
 namespace ckpt::tests {
 namespace {

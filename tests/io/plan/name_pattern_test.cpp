@@ -4,7 +4,6 @@
 #include "io/plan/name_pattern.hpp"
 
 #include <stdexcept>
-#include <string>
 
 #include <gtest/gtest.h>
 
