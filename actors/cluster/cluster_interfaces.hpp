@@ -38,7 +38,7 @@
 namespace ckpt::actors {
 
 /// Changes whenever a message between hosts does.
-inline constexpr std::uint32_t protocol_version = 12;
+inline constexpr std::uint32_t protocol_version = 13;
 
 /// A host introduces itself.
 struct join_request {
@@ -68,6 +68,7 @@ struct start_update {
   std::vector<std::string> engine_uuids;     ///< of all devices of all engines that this host leads, by rank
   std::vector<std::string> engine_endpoints; ///< of the engines that have workers on this host
   std::vector<std::uint32_t> spared;         ///< all engines that have no part in the update
+  bool is_recorded = false;                  ///< verdicts are to have tracks, for a trace
 };
 
 /// The files of a checkpoint, as a host sees them.
@@ -104,7 +105,7 @@ template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, start_update& x) {
   return f(caf::meta::type_name("start_update"), x.previous_data_address, x.next_data_address,
            x.first_data_address, x.stays_connected, x.secret, x.peer_secret, x.engine_uuids,
-           x.engine_endpoints, x.spared);
+           x.engine_endpoints, x.spared, x.is_recorded);
 }
 
 template <class Inspector>

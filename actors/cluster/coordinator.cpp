@@ -82,6 +82,8 @@ void tell(self_pointer self) {
     std::vector<host_verdict> own;
     std::ranges::copy_if(verdicts, std::back_inserter(own),
                          [host](const host_verdict& verdict) { return verdict.host == host; });
+    for (auto& verdict : own)
+      verdict.tracks.clear(); // The trace is host 0's.
     return own;
   };
   for (std::uint32_t host = 0; host < state.members.size(); ++host)

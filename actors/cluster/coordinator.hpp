@@ -34,6 +34,8 @@ struct coordinator_options {
   std::chrono::milliseconds host_timeout{4'000}; ///< silence after which a host is lost
   std::chrono::milliseconds stay_time{300'000};  ///< how long hosts may stay with servers after a failure
 
+  bool records = false; ///< what the hosts did when: goes into their verdicts, for a trace
+
   /// Set when engines have to prove what they serve: returns what each should hold. Called when all hosts
   /// have delivered good verdicts.
   std::function<expected_proof()> expected{};

@@ -40,6 +40,7 @@ void begin(self_pointer self) {
   for (std::uint32_t host = 0; host < layout.hosts; ++host) {
     auto start = make_start(host, layout, secret, introduction_of);
     start.peer_secret = peer_secret;
+    start.is_recorded = state.options.records;
     self->send(state.members[host].node, std::move(start));
   }
 }

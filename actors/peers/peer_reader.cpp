@@ -82,6 +82,7 @@ void pump(self_pointer self) {
       ++state.next;
     else
       state.again.pop_front();
+    state.context->disk_meter.buckets.begin(planned.bucket);
     auto& under_way = *made;
     state.requests.emplace(&under_way, std::move(made));
     const auto tag = state.next_tag++;
@@ -124,6 +125,7 @@ void hand_over(self_pointer self, const request& made) {
     return;
   }
   state.context->disk_meter.add_bytes(planned.needed_bytes);
+  state.context->disk_meter.buckets.end(planned.bucket);
   self->send(state.stagers[device_of(*state.context, planned)],
              chunk_ready{made.chunk, made.slab, made.data});
 }

@@ -31,6 +31,7 @@ void pump(self_pointer self) {
          && (state.staged[state.next] || !state.context->is_owned_here(state.next))
          && state.context->slot_is_free(state.next, state.acknowledged)) {
     const auto& bucket = buckets[state.next];
+    state.context->broadcast_meter.buckets.begin(state.next);
     const auto ticket =
         state.context->collective->broadcast(bucket.owner, bucket.slot_offset, bucket.slot_bytes);
     if (state.under_way.empty())
@@ -74,6 +75,7 @@ void look_for_completions(self_pointer self) {
     const auto bucket = state.under_way.front().bucket;
     state.under_way.pop_front();
     state.context->broadcast_meter.add_bytes(state.context->plan.buckets[bucket].tensor_bytes);
+    state.context->broadcast_meter.buckets.end(bucket);
     for (const auto& session : state.sessions)
       self->send(session, bucket_ready{bucket});
   }

@@ -3,6 +3,8 @@
 
 #include "actors/update/conductor_verdict.hpp"
 
+#include "actors/update/recording.hpp"
+
 #include <algorithm>
 
 namespace ckpt::actors {
@@ -65,6 +67,7 @@ host_verdict judge_host(const conductor_state& state) {
   for (auto engine = engines.begin; engine < engines.end; ++engine)
     verdict.engines.push_back(share_of(state, engine));
   verdict.stages = stages(context);
+  verdict.tracks = recorded_tracks(context);
   verdict.startup = context.startup;
   verdict.from_page_cache_bytes = context.page_cache_bytes;
   verdict.in_place_bytes = context.in_place_bytes;

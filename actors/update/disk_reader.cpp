@@ -134,6 +134,7 @@ void pump(self_pointer self) {
     }
     if (state.reading.empty())
       state.last_completion = meter::clock::now();
+    state.context->disk_meter.buckets.begin(planned.bucket);
     state.reading.emplace(chunk, *slab);
     ++state.slabs_taken;
     ++state.next;
@@ -160,6 +161,7 @@ void complete(self_pointer self, const io::read_result& result) {
                                             + " failed: " + result.error.message()});
     return;
   }
+  state.context->disk_meter.buckets.end(planned.bucket);
   state.is_cached = result.path == io::read_path::page_cache;
   if (state.is_cached)
     state.context->page_cache_bytes += planned.needed_bytes;

@@ -205,6 +205,16 @@ typename Inspector::result_type inspect(Inspector& f, stage_report& x) {
 }
 
 template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, span& x) {
+  return f(caf::meta::type_name("span"), x.part, x.begin_ns, x.end_ns, x.is_over);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, track_report& x) {
+  return f(caf::meta::type_name("track_report"), x.of, x.name, x.spans);
+}
+
+template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, startup_report& x) {
   return f(caf::meta::type_name("startup_report"), x.devices_seconds, x.memory_seconds);
 }
@@ -216,7 +226,7 @@ typename Inspector::result_type inspect(Inspector& f, peer_offer& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, host_verdict& x) {
-  return f(caf::meta::type_name("host_verdict"), x.host, x.name, x.first_cause, x.engines, x.stages,
+  return f(caf::meta::type_name("host_verdict"), x.host, x.name, x.first_cause, x.engines, x.stages, x.tracks,
            x.startup, x.seconds, x.connect_seconds, x.ready_seconds, x.from_page_cache_bytes,
            x.in_place_bytes, x.reader_engine, x.offer, x.parts_left);
 }

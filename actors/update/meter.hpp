@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Counts what one stage of the pipeline has done. The stage's own thread writes; any thread reads, for the
-// progress line and for the report.
+// Counts what one stage of the pipeline has done, and records when. The stage's own thread writes; any thread reads,
+// for the progress line, the report and the trace.
+
+#include "actors/update/track.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -13,7 +15,9 @@ namespace ckpt::actors {
 
 class meter {
 public:
-  using clock = std::chrono::steady_clock;
+  using clock = track::clock;
+
+  track buckets; ///< for the trace; records nothing unless there is one
 
   void add_bytes(std::uint64_t count) noexcept { bytes_.fetch_add(count, std::memory_order_relaxed); }
 

@@ -15,6 +15,7 @@ void close_next(self_pointer self) {
   auto& state = self->state;
   if (state.closing.empty()) {
     state.at = step::over;
+    end_step(state, server_step::close);
     tell(self, server_progress::step::closed);
     return;
   }
@@ -57,6 +58,7 @@ void on_closing(self_pointer self, const std::optional<io::http_response>& respo
 void close(self_pointer self) {
   auto& state = self->state;
   state.at = step::closing;
+  begin_step(state, server_step::close);
   state.deadline = deadline_of(state);
   state.last_why.clear();
   state.closing.clear();
@@ -183,6 +185,7 @@ void on_start(self_pointer self) {
   auto& state = self->state;
   if (state.at == step::idle) {
     state.at = step::asking;
+    begin_step(state, server_step::get_ready);
     state.deadline = deadline_of(state);
   }
   if (state.at != step::over && state.deadline && meter::clock::now() > *state.deadline)

@@ -98,9 +98,22 @@ inline void start_call(self_pointer self, io::http_request request, std::chrono:
   return meter::clock::now() + state.context->options.timeout;
 }
 
+inline void begin_step(const server_notifier_state& state, server_step at) {
+  state.context->server_track_list[state.engine]->steps.begin(static_cast<std::uint32_t>(at));
+}
+
+inline void end_step(const server_notifier_state& state, server_step at) {
+  state.context->server_track_list[state.engine]->steps.end(static_cast<std::uint32_t>(at));
+}
+
 inline void end_pause(server_notifier_state& state) {
-  if (state.paused)
-    state.account.pause_seconds = std::chrono::duration<double>{meter::clock::now() - *state.paused}.count();
+  if (state.paused) {
+    const auto now = meter::clock::now();
+    state.account.pause_seconds = std::chrono::duration<double>{now - *state.paused}.count();
+    auto& recorded = state.context->server_track_list[state.engine]->pause;
+    recorded.begin(0, *state.paused);
+    recorded.end(0, now);
+  }
   state.paused.reset();
 }
 

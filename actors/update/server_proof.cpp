@@ -12,6 +12,7 @@ namespace {
 
 void end_proof(self_pointer self) {
   self->state.at = step::over;
+  end_step(self->state, server_step::prove);
   tell(self, server_progress::step::proved);
 }
 
@@ -41,6 +42,7 @@ void prove(self_pointer self) {
     return;
   }
   state.at = step::proving;
+  begin_step(state, server_step::prove);
   state.asked = meter::clock::now();
   start_call(self, *request, state.context->options.timeout);
 }

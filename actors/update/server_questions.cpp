@@ -65,6 +65,7 @@ void on_asked(self_pointer self) {
       return;
     }
     state.at = step::ready;
+    end_step(state, server_step::get_ready);
     spdlog::info("engine {} is ready", url(state));
     tell(self, server_progress::step::ready);
     return;
@@ -73,6 +74,9 @@ void on_asked(self_pointer self) {
     state.paused.reset(); // No pause was asked for, or the engine has none.
   else
     state.account.pause = io::name(state.context->options.pause);
+  if (state.paused)
+    state.context->server_track_list[state.engine]->pause.begin(0, *state.paused);
+  end_step(state, server_step::stop_requests);
   state.at = step::cleared;
   tell(self, server_progress::step::cleared);
 }
@@ -115,6 +119,7 @@ void on_answer(self_pointer self, const std::optional<io::http_response>& respon
 void pause(self_pointer self) {
   auto& state = self->state;
   state.at = step::pausing;
+  begin_step(state, server_step::stop_requests);
   state.was_helped = false;
   state.deadline = deadline_of(state);
   state.last_why.clear();
@@ -134,6 +139,7 @@ namespace {
 void drain(self_pointer self) {
   auto& state = self->state;
   state.at = step::draining;
+  begin_step(state, server_step::drain);
   state.deadline = deadline_of(state);
   spdlog::info(
       "engine {}: a node was killed while it updated this engine; making sure that nothing is left of "

@@ -67,11 +67,15 @@ void on_update(self_pointer self, const std::optional<io::http_response>& respon
       response ? state.api->judge_update(*response) : io::engine_answer{meaning::refused, error, {}, {}, {}};
   state.is_under_way = !is_servers_own(response); // A server that lives may still have it.
   if (state.at == step::draining) {
+    end_step(state, server_step::drain);
     if (response)
       revive(self);
     else
       fail(self, ec::engine_failed, "was lost: " + error);
-  } else if (state.at == step::leaving) {
+    return;
+  }
+  end_step(state, server_step::update);
+  if (state.at == step::leaving) {
     state.account.said = answer.is == meaning::go ? "it had succeeded" : answer.why;
     if (state.is_under_way)
       probe(self);
@@ -204,6 +208,7 @@ void post(self_pointer self) {
   if (state.at != step::cleared)
     return;
   state.at = step::updating;
+  begin_step(state, server_step::update);
   start_update(self, update_time_max);
 }
 

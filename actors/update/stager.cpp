@@ -19,11 +19,13 @@ void issue(stager_state& state, const chunk_ready& chunk) {
   const auto& plan = state.context->plan;
   const auto& planned = plan.chunks[chunk.chunk];
   const auto slot_offset = plan.buckets[planned.bucket].slot_offset;
+  auto& meter = state.context->device_meter_list[state.device]->copy;
+  meter.buckets.begin(planned.bucket);
   std::vector<gpu::copy_piece> pieces;
   pieces.reserve(planned.copies.size());
   for (const auto& copy : plan.copies_of(planned)) {
     pieces.push_back({copy.window_offset, slot_offset + copy.bucket_offset, copy.length});
-    state.context->device_meter_list[state.device]->copy.add_bytes(copy.length);
+    meter.add_bytes(copy.length);
   }
   const auto ticket = state.context->devices[state.device]->copy(chunk.data, pieces);
   state.copying.push_back({ticket, chunk});
@@ -72,8 +74,10 @@ void look_for_completions(self_pointer self) {
     state.copying.pop_front();
     self->send(state.reader, slab_free{chunk.chunk, chunk.slab});
     const auto bucket = state.context->plan.chunks[chunk.chunk].bucket;
-    if (--state.chunks_left[bucket] == 0)
-      self->send(state.broadcaster, bucket_staged{bucket});
+    if (--state.chunks_left[bucket] > 0)
+      continue;
+    state.context->device_meter_list[state.device]->copy.buckets.end(bucket);
+    self->send(state.broadcaster, bucket_staged{bucket});
   }
   if (progress.failure)
     fail(self, *progress.failure);

@@ -23,6 +23,8 @@ update::update(update_options asked, const cluster_layout& place, version_ptr we
     : options{std::move(asked)}, layout{place}, version{std::move(weights)}, checkpoint{version->checkpoint},
       plan{version->plan}, resources{std::move(host)}, devices{resources->devices()} {
   checksums.resize(options.endpoints.size());
+  for (std::size_t engine = 0; engine < options.endpoints.size(); ++engine)
+    server_track_list.push_back(std::make_unique<server_tracks>());
   if (devices.empty())
     return;
   slabs = &resources->slabs();

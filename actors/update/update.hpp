@@ -76,6 +76,13 @@ struct open_file {
 struct device_meters {
   meter copy;   ///< host memory to the device
   meter reload; ///< list sent to list acknowledged
+  track steps;  ///< of its worker (worker_step)
+};
+
+/// What is recorded of one engine's server, by its notifier.
+struct server_tracks {
+  track steps; ///< server_step
+  track pause; ///< from the request to the answer that it has ended
 };
 
 class chunk_source;
@@ -147,8 +154,10 @@ struct update {
       0;                 ///< copied from where they were: kept versions; tmpfs on host devices
   meter broadcast_meter; ///< the broadcaster's
   std::vector<std::unique_ptr<device_meters>> device_meter_list; ///< by device
-  std::atomic<std::uint64_t> acknowledged_bytes = 0;             ///< by the slowest worker; the conductor's
-  std::atomic<const char*> reader_engine = "none";               ///< io_uring, threads or peers
+  std::vector<std::unique_ptr<server_tracks>> server_track_list; ///< by engine that this host leads
+  track::clock::time_point started; ///< all hosts were told to start; written before the actors start
+  std::atomic<std::uint64_t> acknowledged_bytes = 0; ///< by the slowest worker; the conductor's
+  std::atomic<const char*> reader_engine = "none";   ///< io_uring, threads or peers
 
   [[nodiscard]] std::uint32_t rank_of(std::uint32_t device) const {
     return layout.ranks_of_host(layout.host).begin + device;

@@ -6,6 +6,7 @@
 
 #include "actors/cluster_layout.hpp"
 #include "actors/error.hpp"
+#include "actors/update/track.hpp"
 #include "io/engine/engine_checksums.hpp"
 
 #include <cstdint>
@@ -72,6 +73,22 @@ struct stage_report {
   double busy_seconds = 0;
 };
 
+/// One line of a trace: what a disk, a device, the broadcast, a worker or a server did, and when.
+struct track_report {
+  /// What the numbers of its spans mean: buckets, but worker_steps, server_steps, and one pause.
+  enum class kind : std::uint8_t { pause, server, disk, copy, broadcast, worker, worker_steps };
+
+  kind of = kind::disk;
+  std::string name; ///< a worker's buckets and steps have the same
+  std::vector<span> spans;
+};
+
+/// The steps of a worker beside the buckets.
+enum class worker_step : std::uint8_t { open, let_go, hook, count };
+
+/// The steps of a server; `update` is the request that starts its workers.
+enum class server_step : std::uint8_t { get_ready, drain, stop_requests, update, close, prove, count };
+
 /// Start-up time of a host, before anything else could run beside it.
 struct startup_report {
   double devices_seconds = 0; ///< to open them: with GPUs, drivers and contexts
@@ -93,7 +110,8 @@ struct host_verdict {
   cause first_cause; ///< the first thing that this host saw fail, if anything did
   std::vector<engine_share> engines;
   std::vector<stage_report> stages;
-  startup_report startup; ///< not counted in `seconds`
+  std::vector<track_report> tracks; ///< where the run is recorded; for host 0
+  startup_report startup;           ///< not counted in `seconds`
   double seconds = 0;
   double connect_seconds = 0; ///< until hosts, or GPUs, were connected; overlaps the rest
   double ready_seconds = 0;   ///< until every engine was ready and its workers here had opened the ring

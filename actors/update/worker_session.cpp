@@ -51,6 +51,18 @@ void tick_soon(self_pointer self) {
     self->delayed_send(self, idle_wait, tick_atom_v, state.tick_number);
 }
 
+[[nodiscard]] device_meters& meters_of(const worker_session_state& state) {
+  return *state.context->device_meter_list[state.device];
+}
+
+void begin_step(const worker_session_state& state, worker_step at) {
+  meters_of(state).steps.begin(static_cast<std::uint32_t>(at));
+}
+
+void end_step(const worker_session_state& state, worker_step at) {
+  meters_of(state).steps.end(static_cast<std::uint32_t>(at));
+}
+
 /// Sends `message` and enters `next`, which waits for the reply.
 void ask(self_pointer self, step next, std::string message) {
   auto& state = self->state;
@@ -68,21 +80,25 @@ void list_next(self_pointer self) {
   state.buckets.pop_front();
   if (state.listed == 0)
     tell(self, session_progress::step::listed);
-  state.context->device_meter_list[state.device]->reload.set_busy(true);
+  auto& reload = meters_of(state).reload;
+  reload.set_busy(true);
+  reload.buckets.begin(state.listed);
   ask(self, step::listing, tensor_list(*state.context, state.listed));
 }
 
 void on_agreement(self_pointer self) {
   auto& state = self->state;
-  auto& reload = state.context->device_meter_list[state.device]->reload;
+  auto& reload = meters_of(state).reload;
   switch (state.at) {
   case step::opening:
+    end_step(state, worker_step::open);
     state.at = step::ready;
     tell(self, session_progress::step::opened);
     list_next(self);
     break;
   case step::listing:
     reload.add_bytes(state.context->plan.buckets[state.listed].tensor_bytes);
+    reload.buckets.end(state.listed);
     state.at = step::ready;
     tell(self, session_progress::step::acknowledged, state.listed);
     list_next(self);
@@ -93,6 +109,7 @@ void on_agreement(self_pointer self) {
     state.at = step::signing_off;
     break;
   case step::hooking:
+    end_step(state, worker_step::hook);
     state.at = step::over;
     tell(self, session_progress::step::finished);
     state.channel.reset();
@@ -153,6 +170,7 @@ void say_bound(self_pointer self) {
 }
 
 void offer_ring(self_pointer self) {
+  begin_step(self->state, worker_step::open);
   ask(self, step::opening, ring_handle(*self->state.context->devices[self->state.device]));
   tell(self, session_progress::step::expecting);
 }
@@ -227,8 +245,11 @@ void look(self_pointer self) {
   if (state.is_open && state.channel->peer_seen() && !std::exchange(state.has_come, true))
     tell(self, session_progress::step::came);
   on_event(self, state.channel->wait(state.waits_for_worker() ? reply_wait : 0ms));
-  if (state.at == step::signing_off && state.context->devices[state.device]->is_released())
+  if (state.at == step::signing_off && state.context->devices[state.device]->is_released()) {
+    end_step(state, worker_step::let_go);
+    begin_step(state, worker_step::hook);
     ask(self, step::hooking, io::pickle_none());
+  }
   if (state.at == step::aborting)
     look_after_abort(self);
   else
@@ -260,8 +281,10 @@ void abort(self_pointer self, const abort_update& order) {
 }
 
 void finish(self_pointer self) {
-  if (self->state.at == step::ready)
-    ask(self, step::releasing, io::pickle_none());
+  if (self->state.at != step::ready)
+    return;
+  begin_step(self->state, worker_step::let_go);
+  ask(self, step::releasing, io::pickle_none());
 }
 
 /// The server starts no worker any more.
