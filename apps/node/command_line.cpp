@@ -178,6 +178,9 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
   if (!options.prove_against.empty() || options.doctor || raw.sleep_seconds != 0)
     throw std::invalid_argument{
         "--prove-against, doctor and --sleep-time are for a single update, not for serve"};
+  if (!raw.trace.empty())
+    throw std::invalid_argument{
+        "--trace is for a single update; serve records each: GET /v1/updates/ID/trace"};
   if (options.peers.sources)
     throw std::invalid_argument{"serve does not take weights from other hosts' memory yet: leave out "
                                 "--load-metas-file"};
@@ -232,6 +235,8 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
     options.keep_together.push_back(io::name_pattern{pattern}.text());
   if (!raw.report.empty())
     options.report.emplace(raw.report);
+  if (!raw.trace.empty() && options.layout.host == 0)
+    options.trace.emplace(raw.trace, "--trace");
   options.dry_run = raw.dry_run;
   options.sleep_seconds = raw.sleep_seconds;
   apply(raw.proof, options);
@@ -244,8 +249,8 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
 
 /// An empty value comes from a shell variable that is not set. It must not turn the flag off.
 void refuse_empty_files(const CLI::App& app) {
-  for (const auto* flag : {"--report", "--prove-against", "--api-key-file", "--tls-ca", "--tls-cert",
-                           "--tls-key", "--save-metas-file", "--load-metas-file"})
+  for (const auto* flag : {"--report", "--trace", "--prove-against", "--api-key-file", "--tls-ca",
+                           "--tls-cert", "--tls-key", "--save-metas-file", "--load-metas-file"})
     if (app.count(flag) > 0 && app[flag]->as<std::string>().empty())
       throw std::invalid_argument{std::string{flag} + " must not be empty"};
 }

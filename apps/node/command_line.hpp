@@ -54,6 +54,7 @@ struct node_options {
   std::uint64_t bucket_bytes = 0;         ///< 0: by the checkpoint's size
   std::vector<std::string> keep_together; ///< patterns, see io::name_pattern
   std::optional<report_file> report;
+  std::optional<report_file> trace;    ///< host 0's
   std::filesystem::path prove_against; ///< an earlier report; empty: none
   bool doctor = false;                 ///< examine the engines, see doctor.hpp
   bool is_answered = false;            ///< --yes: the user agrees that serving is interrupted

@@ -75,6 +75,9 @@ void add_own_flags(CLI::App& app, raw_options& raw) {
          "as 'model.layers.*.mlp.{gate,up}'")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app.add_option("--report", raw.report, "Write the verdict as JSON to this file");
+  app.add_option("--trace", raw.trace,
+                 "Write what each disk, device, worker and server did, and when, to this file, for\n"
+                 "ui.perfetto.dev; of several hosts host 0 writes it, for all");
   app.add_flag("--dry-run", raw.dry_run, "Print the plan (files, bytes, buckets, memory) and move nothing");
 }
 

@@ -50,6 +50,7 @@ struct raw_options {
   std::uint64_t chunk_bytes = 4 << 20;
   std::uint32_t reads_in_flight = 32;
   std::string report;
+  std::string trace;
   proof_flags proof;
   service_flags service;
   bool dry_run = false;

@@ -15,6 +15,7 @@
 #include "apps/node/service/follower.hpp"
 #include "apps/node/service/service.hpp"
 #include "apps/node/take_part.hpp"
+#include "apps/node/trace.hpp"
 
 #include <chrono>
 #include <csignal>
@@ -22,6 +23,8 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include <spdlog/spdlog.h>
 #include <unistd.h>
@@ -48,29 +51,41 @@ using actors::ec;
 /// Why this run must not write a file where it is told to; usually empty.
 [[nodiscard]] std::string misplaced_file(const node_options& options) {
   const auto& metas = options.peers.save_metas_file;
-  for (const auto* written : {options.report ? &*options.report : nullptr, metas ? &*metas : nullptr})
-    if (written != nullptr)
-      if (const auto file = weights_in_place_of(*written, options.checkpoint_path); !file.empty())
-        return written->flag() + " would replace " + file.string();
-  if (options.report && metas && options.report->path() == metas->path())
-    return "--report and --save-metas-file are the same file";
+  std::vector<const report_file*> files;
+  for (const auto* written : {&options.report, &options.trace, &metas})
+    if (*written)
+      files.push_back(&**written);
+  for (const auto* written : files)
+    if (const auto file = weights_in_place_of(*written, options.checkpoint_path); !file.empty())
+      return written->flag() + " would replace " + file.string();
+  for (const auto* written : files)
+    for (const auto* other : files)
+      if (written != other && written->path() == other->path())
+        return written->flag() + " and " + other->flag() + " are the same file";
   return {};
 }
 
-/// False when the report cannot be written.
+/// False when it cannot be written.
+[[nodiscard]] bool write(const report_file& file, const std::string& text) {
+  try {
+    file.write(text);
+    return true;
+  } catch (const std::exception& error) {
+    spdlog::error("{}: {}", file.flag(), error.what());
+    return false;
+  }
+}
+
+/// False when the report or the trace cannot be written.
 [[nodiscard]] bool report(const actors::update_verdict& verdict, const actors::update& update,
                           const node_options& options, const output& said) {
   said.print(summary_of(verdict, update));
   if (const auto table = stages_table(verdict); !table.empty() && ::isatty(STDOUT_FILENO) == 1)
     said.print(table);
-  try {
-    if (options.report)
-      options.report->write(boost::json::serialize(report_of(verdict, update)) + '\n');
-    return true;
-  } catch (const std::exception& error) {
-    spdlog::error("--report: {}", error.what());
-    return false;
-  }
+  const bool is_reported =
+      !options.report || write(*options.report, boost::json::serialize(report_of(verdict, update)) + '\n');
+  const bool is_traced = !options.trace || write(*options.trace, chrome_json(trace_of(verdict, update)));
+  return is_reported && is_traced;
 }
 
 /// Returns the exit status.

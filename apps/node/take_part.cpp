@@ -6,6 +6,7 @@
 #include "actors/cluster/coordinator.hpp"
 #include "actors/cluster/node.hpp"
 #include "actors/update/conductor.hpp"
+#include "actors/update/recording.hpp"
 #include "apps/node/actor_runtime.hpp"
 #include "apps/node/control_network.hpp"
 #include "apps/node/peers.hpp"
@@ -111,6 +112,10 @@ using actors::update_verdict;
   if (offer != nullptr)
     node.offer = offer->described();
   node.begin = [&system, update, offer](const actors::start_update& start, const actors::node_actor& self) {
+    update->started =
+        actors::track::clock::now(); // Before anything takes time: other hosts hear it now, too.
+    if (start.is_recorded)
+      actors::begin_recording(*update);
     if (offer != nullptr)
       offer->know(start.peer_secret);
     update->engine_uuids = start.engine_uuids;
@@ -162,6 +167,7 @@ actors::coordinator_actor spawn_coordinator(actor_runtime& runtime, const node_o
                                             const actors::update_ptr& update) {
   actors::coordinator_options coordinator{options.layout, options.update.timeout, options.host_timeout,
                                           options.update.stay_time};
+  coordinator.records = options.trace || options.service;
   if (options.update.prove != actors::proof_demand::none)
     coordinator.expected = [update] { return expected_proof_of(*update); };
   return runtime.system().spawn(actors::coordinator, std::move(coordinator));
