@@ -92,6 +92,11 @@ class Update:
         self.client.call("POST", f"/v1/updates/{self.id}/commit")
         return self
 
+    def trace(self) -> dict[str, typing.Any]:
+        """What all hosts did in it and when, in the Chrome trace format, once it is over; only the last updates have one.
+        json.dump() it to a file for ui.perfetto.dev."""
+        return self.client.call("GET", f"/v1/updates/{self.id}/trace")
+
     def cancel(self) -> None:
         """Ends an update that no engine has been asked for yet."""
         self.client.call("DELETE", f"/v1/updates/{self.id}")

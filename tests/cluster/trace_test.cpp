@@ -41,5 +41,16 @@ TEST_F(cluster_test, is_traced_on_all_hosts_by_host_0) {
   EXPECT_FALSE(std::filesystem::exists(scratch_.path() / "of-host-1.json"));
 }
 
+TEST_F(resident_cluster_test, gives_the_trace_of_all_hosts_to_whoever_asks_any_of_them) {
+  start_resident_cluster({3, 1, 1});
+  ASSERT_EQ(publish(0, "v1"), 0) << said_ << all_logs();
+  const auto id = std::string{answer_.at("id").as_string()};
+  const auto buckets = answer_.at("report").at("plan").at("buckets").to_number<std::size_t>();
+  for (const unsigned host : {0u, 2u}) {
+    ASSERT_EQ(ask(host, "trace", {id}), 0) << said_ << all_logs();
+    expect_all_buckets(read_trace(answer_), 3, buckets);
+  }
+}
+
 } // namespace
 } // namespace ckpt::tests

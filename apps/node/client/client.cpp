@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <iostream>
 #include <stdexcept>
@@ -29,11 +30,15 @@ namespace json = boost::json;
 using namespace std::chrono_literals;
 using verb = io::http_request::verb;
 
-constexpr std::array<std::string_view, 10> commands{"engines", "hosts",  "metas",    "publish",  "commit",
-                                                    "cancel",  "status", "versions", "rollback", "drop"};
+constexpr std::array<std::string_view, 11> commands{"trace",    "engines",  "hosts",  "metas",
+                                                    "publish",  "commit",   "cancel", "status",
+                                                    "versions", "rollback", "drop"};
 
 /// How long a node may take to answer what it can answer at once.
 constexpr auto answer_time = 30s;
+
+/// A trace is the longest answer: see actors::spans_max.
+constexpr std::uint64_t answer_bytes_max = 64 << 20;
 
 /// How long the node may hold a request that waits for the end of an update.
 constexpr auto poll_seconds = 30;
@@ -85,7 +90,8 @@ public:
   }
 
   [[nodiscard]] json::value ask(verb method, const std::string& target, const json::object& body = {}) const {
-    const io::http_request request{method, target, method == verb::post ? json::serialize(body) : ""};
+    const io::http_request request{method, target, method == verb::post ? json::serialize(body) : "",
+                                   answer_bytes_max};
     io::http_call call{endpoint_, request, key_, answer_time + std::chrono::seconds{poll_seconds}};
     while (!call.wait(1s)) {
     }
@@ -226,6 +232,8 @@ int run_client_command(int argc, const char* const* argv) {
   cancel->add_option("ID", flags.id, "Of the update")->required();
   auto* status = add("status", "Say how one update stands, or which there are");
   add_wait(status)->needs(status->add_option("ID", flags.id, "Of the update"));
+  auto* trace = add("trace", "Print what all hosts did in an update, and when, for ui.perfetto.dev");
+  trace->add_option("ID", flags.id, "Of the update, which is over")->required();
   auto* versions = add("versions", "Say which versions are known, and which are in memory");
   auto* engines = add("engines", "Say what each engine serves, since when");
   auto* hosts = add("hosts", "Say which hosts are there");
@@ -255,6 +263,8 @@ int run_client_command(int argc, const char* const* argv) {
       print(node.ask(verb::get, "/v1/metas"));
     if (status->parsed())
       return say_status(node, flags);
+    if (trace->parsed())
+      print(node.ask(verb::get, "/v1/updates/" + flags.id + "/trace"));
     if (cancel->parsed())
       print(node.ask(verb::remove, "/v1/updates/" + flags.id));
     if (drop->parsed())

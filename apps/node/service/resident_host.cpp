@@ -163,6 +163,8 @@ resident_host::pushed resident_host::push(const run& what) {
   }
   spdlog::info("{}", summary_of(verdict, *prepared.update));
   result.report = report_of(verdict, *prepared.update);
+  if (options.layout.host == 0)
+    result.recorded = std::make_shared<const trace>(trace_of(verdict, *prepared.update));
   if (verdict.parts_left) {
     withdraw_exports(*prepared.update, true);
     left_ = std::move(prepared);

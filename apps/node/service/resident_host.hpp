@@ -14,6 +14,7 @@
 #include "apps/node/prepare.hpp"
 #include "apps/node/service/file_system_look.hpp"
 #include "apps/node/service/version_shelf.hpp"
+#include "apps/node/trace.hpp"
 #include "io/plan/metas_file.hpp"
 
 #include <cstdint>
@@ -82,6 +83,7 @@ public:
   struct pushed {
     actors::update_verdict verdict;
     boost::json::object report;
+    std::shared_ptr<const trace> recorded; ///< on host 0: of all hosts
     std::optional<io::metas> metas; ///< on host 0: where hosts that join find the version, if it is offered
   };
 

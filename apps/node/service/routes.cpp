@@ -220,6 +220,12 @@ io::http_answer routes::commit_update(const std::string& id) {
   return reply(updates.commit(id));
 }
 
+io::http_answer routes::trace_of_update(const std::string& id) const {
+  const auto found = service_.updates().find_trace(id);
+  return found.recorded ? io::http_answer{io::http_answer::form::http, 200, chrome_json(*found.recorded)}
+                        : refuse(found.refused.http_status, found.refused.why);
+}
+
 io::http_answer routes::about_update(const io::http_question& asked, std::string rest,
                                      const exchange_ptr& waiting) {
   auto& updates = service_.updates();
@@ -229,7 +235,9 @@ io::http_answer routes::about_update(const io::http_question& asked, std::string
   if (asked.method == "DELETE")
     return reply(updates.cancel(rest));
   if (asked.method != "GET")
-    return refuse(405, "GET, DELETE, or POST …/commit");
+    return refuse(405, "GET, DELETE, POST …/commit, or GET …/trace");
+  if (constexpr std::string_view trace = "/trace"; rest.ends_with(trace))
+    return trace_of_update(rest.substr(0, rest.size() - trace.size()));
   const auto described = updates.describe(rest);
   if (!described)
     return refuse(404, "no update " + rest);

@@ -46,6 +46,7 @@ private:
   [[nodiscard]] io::http_answer file_update(const io::http_question& asked);
   [[nodiscard]] io::http_answer roll_back(const io::http_question& asked);
   [[nodiscard]] io::http_answer commit_update(const std::string& id);
+  [[nodiscard]] io::http_answer trace_of_update(const std::string& id) const;
   [[nodiscard]] io::http_answer about_update(const io::http_question& asked, std::string rest,
                                              const exchange_ptr& waiting);
   [[nodiscard]] io::http_answer heal(const std::vector<std::string>& engines);

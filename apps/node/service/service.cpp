@@ -129,13 +129,15 @@ void service::work(const update_book::work& next) {
   }
 }
 
-void service::end(const std::string& id, const cause& why, json::object report) {
+void service::end(const std::string& id, const cause& why, json::object report,
+                  std::shared_ptr<const trace> recorded) {
   const bool is_updated = why.code == ec::none;
   if (!book_.is_cancelled(id)) {
     const std::lock_guard lock{mutex_};
     ++(is_updated ? updated_ : failed_);
   }
-  book_.end(id, is_updated ? update_state::updated : update_state::failed, why, std::move(report));
+  book_.end(id, is_updated ? update_state::updated : update_state::failed, why, std::move(report),
+            std::move(recorded));
 }
 
 void service::commit(const update_book::work& next) {
@@ -156,7 +158,7 @@ void service::commit(const update_book::work& next) {
   }
   if (!is_updated && options_.service->rolls_back)
     pushed.report["rollback"] = roll_back_after_failure(next, verdict);
-  end(next.id, verdict.first_cause, std::move(pushed.report));
+  end(next.id, verdict.first_cause, std::move(pushed.report), std::move(pushed.recorded));
 }
 
 resident_host::pushed service::push(const std::string& id, const update_request& asked,

@@ -92,7 +92,8 @@ private:
   void prepare_update(const update_book::work& next);
   void prepare_rollback(const update_book::work& next);
   void commit(const update_book::work& next);
-  void end(const std::string& id, const actors::cause& why, boost::json::object report = {});
+  void end(const std::string& id, const actors::cause& why, boost::json::object report = {},
+           std::shared_ptr<const trace> recorded = nullptr);
   [[nodiscard]] kept_version prepare_everywhere(const std::string& id, const std::string& name,
                                                 const std::filesystem::path& path,
                                                 const actors::version_ptr& known);

@@ -81,7 +81,7 @@ json::object service::push_to_those_that_can(const std::string& id, update_reque
     if (!kept.version)
       return {{"outcome", "failed"}, {"cause", kept.failed.what}};
     version = kept.version;
-    auto [verdict, report, metas] = push(id, asked, version, reach::those_that_live);
+    auto [verdict, report, recorded, metas] = push(id, asked, version, reach::those_that_live);
     const auto culprit = verdict.first_cause.engine;
     if (culprit < 0 || tries == 1 || is_stuck() || signals_.has_come())
       return report;

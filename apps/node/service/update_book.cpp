@@ -22,9 +22,6 @@ constexpr std::size_t entries_max = 1'024;
 /// Updates whose report is kept: some kilobytes for each host.
 constexpr std::size_t reports_max = 128;
 
-/// Reports that keep the checksums that --prove asked for: some megabytes each.
-constexpr std::size_t proofs_max = 8;
-
 /// Also those of the roll-back that followed.
 void forget_checksums(json::object& report) {
   if (auto* rollback = report.if_contains("rollback"); rollback != nullptr && rollback->is_object())
@@ -44,10 +41,6 @@ void forget_checksums(json::object& report) {
       text, sizeof text, "%llx-",
       static_cast<unsigned long long>(std::chrono::duration_cast<std::chrono::milliseconds>(now).count()));
   return text;
-}
-
-[[nodiscard]] double unix_seconds(std::chrono::system_clock::time_point when) {
-  return std::chrono::duration<double>{when.time_since_epoch()}.count();
 }
 
 } // namespace
@@ -148,15 +141,17 @@ void update_book::forget_oldest() {
     entries_.erase(oldest);
 }
 
-void update_book::forget_old_reports() {
+void update_book::forget_old_details() {
   std::size_t count = 0;
   for (auto& one : entries_ | std::views::reverse) {
-    if (one.report.empty())
+    if (one.report.empty() && !one.recorded)
       continue;
     if (++count > reports_max)
       one.report = json::object{};
-    else if (count > proofs_max)
+    if (count > detailed_max) {
       forget_checksums(one.report);
+      one.recorded.reset();
+    }
   }
 }
 
@@ -188,42 +183,6 @@ std::optional<update_book::refusal> update_book::cancel(const std::string& id) {
   }
   changed_();
   return std::nullopt;
-}
-
-std::optional<json::object> update_book::describe(const std::string& id) const {
-  const std::lock_guard lock{mutex_};
-  const auto* one = find(id);
-  if (one == nullptr)
-    return std::nullopt;
-  json::object described{{"id", one->id},
-                         {"version", one->asked.version},
-                         {"checkpoint_path", one->asked.checkpoint_path.string()},
-                         {"rollback", one->asked.is_rollback},
-                         {"engines", json::value_from(one->asked.engines)},
-                         {"state", name(one->state)},
-                         {"since", unix_seconds(one->since)},
-                         {"waits_for_commit", one->state == update_state::prepared && !one->may_commit},
-                         {"over", is_over(one->state)},
-                         {"error", one->why.what.empty() ? json::value(nullptr) : json::value(one->why.what)},
-                         {"exit_status", is_over(one->state) ? json::value(actors::exit_status(one->why.code))
-                                                             : json::value(nullptr)},
-                         {"progress", nullptr},
-                         {"report", one->report.empty() ? json::value(nullptr) : json::value(one->report)}};
-  if (one->running)
-    described["progress"] = json::object{{"bytes", one->running->acknowledged_bytes.load()},
-                                         {"of", one->running->checkpoint.tensor_bytes}};
-  return described;
-}
-
-json::array update_book::describe_all() const {
-  const std::lock_guard lock{mutex_};
-  json::array all;
-  for (const auto& one : entries_)
-    all.push_back(json::object{{"id", one.id},
-                               {"version", one.asked.version},
-                               {"state", name(one.state)},
-                               {"since", unix_seconds(one.since)}});
-  return all;
 }
 
 void update_book::on_change(std::function<void()> changed) { changed_ = std::move(changed); }
@@ -270,7 +229,7 @@ void update_book::is_prepared(const std::string& id, const std::string& name, ac
 }
 
 void update_book::end(const std::string& id, update_state state, const actors::cause& why,
-                      json::object report) {
+                      json::object report, std::shared_ptr<const trace> recorded) {
   {
     const std::lock_guard lock{mutex_};
     if (auto* one = find(id); one != nullptr && one->state != update_state::cancelled) {
@@ -279,37 +238,11 @@ void update_book::end(const std::string& id, update_state state, const actors::c
       one->version.reset();
       one->why = why;
       one->report = std::move(report);
-      forget_old_reports();
+      one->recorded = std::move(recorded);
+      forget_old_details();
     }
   }
   changed_();
-}
-
-std::vector<std::string> update_book::needed_versions() const {
-  const std::lock_guard lock{mutex_};
-  std::vector<std::string> names;
-  for (const auto& one : entries_)
-    if (one.version)
-      names.push_back(one.asked.version);
-  return names;
-}
-
-bool update_book::is_waiting(const std::string& version) const {
-  const std::lock_guard lock{mutex_};
-  return std::ranges::any_of(
-      entries_, [&](const entry& one) { return one.asked.version == version && !is_over(one.state); });
-}
-
-std::optional<update_state> update_book::state_of(const std::string& id) const {
-  const std::lock_guard lock{mutex_};
-  const auto* one = find(id);
-  return one == nullptr ? std::nullopt : std::optional{one->state};
-}
-
-bool update_book::is_cancelled(const std::string& id) const {
-  const std::lock_guard lock{mutex_};
-  const auto* one = find(id);
-  return one == nullptr || one->state == update_state::cancelled;
 }
 
 update_book::entry* update_book::find(const std::string& id) {

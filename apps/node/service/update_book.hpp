@@ -6,6 +6,7 @@
 // them, the service works them off; any thread. Bounds: entries that wait, and entries that are over.
 
 #include "actors/update/update.hpp"
+#include "apps/node/trace.hpp"
 #include "io/engine/engine_api.hpp"
 
 #include <chrono>
@@ -94,6 +95,13 @@ public:
   [[nodiscard]] std::optional<boost::json::object> describe(const std::string& id) const;
   [[nodiscard]] boost::json::array describe_all() const;
 
+  /// The trace of an update that is over. Or why there is none: it is not over, has moved nothing, or is too long ago.
+  struct found_trace {
+    std::shared_ptr<const trace> recorded;
+    refusal refused;
+  };
+  [[nodiscard]] found_trace find_trace(const std::string& id) const;
+
   /// Sets the callback for every change of an update's state; called on the thread that makes the change.
   void on_change(std::function<void()> changed);
 
@@ -111,7 +119,8 @@ public:
 
   void now_runs(const std::string& id, std::shared_ptr<const actors::update> running);
   void is_prepared(const std::string& id, const std::string& name, actors::version_ptr version);
-  void end(const std::string& id, update_state state, const actors::cause& why, boost::json::object report);
+  void end(const std::string& id, update_state state, const actors::cause& why, boost::json::object report,
+           std::shared_ptr<const trace> recorded = nullptr);
 
   /// Versions that are prepared, and wait.
   [[nodiscard]] std::vector<std::string> needed_versions() const;
@@ -126,6 +135,9 @@ public:
   [[nodiscard]] bool is_cancelled(const std::string& id) const;
 
 private:
+  /// Updates of which the trace is kept, and the checksums that --prove asked for: some megabytes each.
+  static constexpr std::size_t detailed_max = 8;
+
   struct entry {
     std::string id;
     update_request asked;
@@ -138,6 +150,7 @@ private:
     std::shared_ptr<const actors::update> running; ///< for its progress
     actors::cause why;
     boost::json::object report;
+    std::shared_ptr<const trace> recorded;
   };
 
   [[nodiscard]] entry* find(const std::string& id);
@@ -145,7 +158,7 @@ private:
   void set(entry& which, update_state state);
   void cancel(entry& which, std::string why);
   void forget_oldest();
-  void forget_old_reports();
+  void forget_old_details();
 
   mutable std::mutex mutex_;  ///< guards what follows
   std::deque<entry> entries_; ///< in the order in which they were asked for

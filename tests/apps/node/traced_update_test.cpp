@@ -3,7 +3,7 @@
 
 // The trace of an update.
 
-#include "tests/apps/node/serving_fixture.hpp"
+#include "tests/apps/node/service_fixture.hpp"
 #include "tests/support/trace_events.hpp"
 
 namespace ckpt::tests {
@@ -88,6 +88,41 @@ TEST_F(traced_test, is_written_even_if_nothing_was_moved_and_never_over_somethin
   EXPECT_THAT(node_output_, HasSubstr("--trace would replace"));
   EXPECT_EQ(run_node(checkpoint, {"--trace", scratch_.path() / "no" / "where"}), 2);
   EXPECT_THAT(node_output_, HasSubstr("--trace"));
+}
+
+class traced_service_test : public service_test {
+protected:
+  void SetUp() override {
+    checkpoint_ = make_checkpoint();
+    start_serving(checkpoint_);
+  }
+
+  fs::path checkpoint_;
+};
+
+TEST_F(traced_service_test, keeps_the_traces_of_the_last_updates) {
+  start_service({"--resident-memory", "200MiB"});
+  ASSERT_EQ(publish(checkpoint_, "v0", {"--prepare", "--wait"}), 0) << said_;
+  const auto first = id();
+  EXPECT_EQ(ask_node("trace", {first}), 2);
+  EXPECT_THAT(said_, HasSubstr("is not over: prepared"));
+  ASSERT_EQ(ask_node("commit", {first, "--wait"}), 0) << said_;
+  const auto buckets = answer().at("report").at("plan").at("buckets").to_number<std::uint32_t>();
+  ASSERT_EQ(ask_node("trace", {first}), 0) << said_;
+  EXPECT_EQ(answer().at("otherData").at("version"), "v0");
+  const auto hosts = read_trace(answer());
+  const auto& host = hosts.at(0);
+  EXPECT_FALSE(host.contains("disk")) << "it was in memory";
+  EXPECT_EQ(host.at("copy").size(), buckets);
+  static_cast<void>(find_span(host, "pause", "paused"));
+  for (int number = 1; number <= 8; ++number)
+    ASSERT_EQ(publish(checkpoint_, "v" + std::to_string(number)), 0) << said_;
+  ASSERT_EQ(ask_node("trace", {id()}), 0) << said_;
+  EXPECT_EQ(answer().at("otherData").at("version"), "v8");
+  EXPECT_EQ(ask_node("trace", {first}), 2);
+  EXPECT_THAT(said_, HasSubstr("has no trace"));
+  EXPECT_EQ(ask_node("trace", {"none"}), 2);
+  EXPECT_THAT(said_, HasSubstr("no update none"));
 }
 
 } // namespace

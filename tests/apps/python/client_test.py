@@ -74,6 +74,7 @@ class ClientTest(unittest.TestCase):
         prepared = self.client.publish(self.checkpoint, "v1", prepare_only=True)
         self.assertTrue(prepared.wait()["waits_for_commit"])
         self.assertEqual(prepared.commit().wait()["state"], "updated")
+        self.assertIn("bucket 0", [event["name"] for event in prepared.trace()["traceEvents"]])
         cancelled = self.client.publish(self.checkpoint, "v2", prepare_only=True)
         cancelled.wait()
         cancelled.cancel()
