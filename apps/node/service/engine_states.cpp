@@ -17,7 +17,6 @@ void engine_states::note(const actors::update_verdict& verdict, const named_cont
   const std::lock_guard lock{mutex_};
   for (std::uint32_t index = 0; index < verdict.engines.size(); ++index) {
     const auto& engine = verdict.engines[index];
-    paused_seconds_ += engine.account.pause_seconds;
     if (engine.serves == actors::served_weights::unchanged)
       continue;
     const bool is_whole = engine.serves == actors::served_weights::updated;
@@ -116,11 +115,6 @@ json::array engine_states::describe(const hosts& known) const {
       all.push_back(std::move(line));
     }
   return all;
-}
-
-double engine_states::paused_seconds() const {
-  const std::lock_guard lock{mutex_};
-  return paused_seconds_;
 }
 
 } // namespace ckpt::apps

@@ -58,9 +58,6 @@ public:
 
   [[nodiscard]] boost::json::array describe(const hosts& known) const;
 
-  /// The time for which engines were paused: the sum over all engines and updates.
-  [[nodiscard]] double paused_seconds() const;
-
 private:
   /// An engine after its last update.
   struct state {
@@ -76,7 +73,6 @@ private:
                                   std::uint32_t engine) const;
 
   mutable std::mutex mutex_; ///< guards what follows
-  double paused_seconds_ = 0;
   std::map<engine_key, state> engines_;
 };
 

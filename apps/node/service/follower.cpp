@@ -7,6 +7,7 @@
 #include "apps/node/service/engine_watch.hpp"
 #include "apps/node/service/http_side.hpp"
 #include "apps/node/service/service_manager.hpp"
+#include "apps/node/service/update_metrics.hpp"
 #include "apps/node/take_part.hpp"
 #include "io/engine/engine_api.hpp"
 #include "io/error.hpp"
@@ -55,9 +56,10 @@ follower::follower(const node_options& options, const signal_guard& signals)
 int follower::run() {
   http_side_options listen{options_.service->listen, options_.service->listen_key, {}, {}, {}, {}};
   listen.metrics = [this] {
-    return "# HELP ckpt_actor_resident_bytes Memory of versions on this host\n"
-           "# TYPE ckpt_actor_resident_bytes gauge\nckpt_actor_resident_bytes "
-           + std::to_string(host_.versions().memory_bytes()) + "\n";
+    metrics_text text;
+    text.add("ckpt_actor_resident_bytes", "gauge", "Memory of versions on this host",
+             static_cast<double>(host_.versions().memory_bytes()));
+    return text.text();
   };
   listen.why_unready = [this] { return is_enrolled_ ? std::string{} : std::string{no_host_0()}; };
   listen.route = [this](const io::http_question& asked, const std::shared_ptr<io::http_exchange>& waiting) {

@@ -131,12 +131,7 @@ void service::work(const update_book::work& next) {
 
 void service::end(const std::string& id, const cause& why, json::object report,
                   std::shared_ptr<const trace> recorded) {
-  const bool is_updated = why.code == ec::none;
-  if (!book_.is_cancelled(id)) {
-    const std::lock_guard lock{mutex_};
-    ++(is_updated ? updated_ : failed_);
-  }
-  book_.end(id, is_updated ? update_state::updated : update_state::failed, why, std::move(report),
+  book_.end(id, why.code == ec::none ? update_state::updated : update_state::failed, why, std::move(report),
             std::move(recorded));
 }
 
@@ -188,6 +183,7 @@ resident_host::pushed service::push(const std::string& id, const update_request&
         return engine.serves == actors::served_weights::unchanged;
       }))
     do_engines_differ_ = true;
+  metrics_.note_push(pushed.verdict);
   engines_.note(pushed.verdict, content_of(asked.version), known_hosts(), options_.layout, version->hosts);
   if (do_all_serve(versions().served(), version->hosts))
     do_engines_differ_ = false;
@@ -288,24 +284,17 @@ void service::release_what_is_dropped(const std::stop_token& stop) {
 
 std::string service::metrics() const {
   const auto known = known_hosts();
-  const auto here = std::ranges::count_if(known, &actors::known_host::is_here);
-  const std::lock_guard lock{mutex_};
-  std::string text;
-  const auto add = [&](std::string_view name, std::string_view kind, std::string_view help,
-                       const std::string& value) {
-    text += "# HELP " + std::string{name} + " " + std::string{help} + "\n# TYPE " + std::string{name} + " "
-            + std::string{kind} + "\n" + std::string{name} + " " + value + "\n";
-  };
-  add("ckpt_actor_updates_succeeded_total", "counter", "Updates after which every engine serves the version",
-      std::to_string(updated_));
-  add("ckpt_actor_updates_failed_total", "counter", "Updates that failed", std::to_string(failed_));
-  add("ckpt_actor_pause_seconds_total", "counter", "Seconds for which engines were paused",
-      std::to_string(engines_.paused_seconds()));
-  add("ckpt_actor_resident_bytes", "gauge", "Memory of versions on this host",
-      std::to_string(host_.versions().memory_bytes()));
-  add("ckpt_actor_hosts", "gauge", "Hosts of this cluster", std::to_string(known.size()));
-  add("ckpt_actor_hosts_here", "gauge", "Hosts that are reachable", std::to_string(here));
-  return text;
+  metrics_text text;
+  text.begin("ckpt_actor_updates_total", "counter", "Updates that are over, by how they ended");
+  for (const auto outcome : {update_state::updated, update_state::failed, update_state::cancelled})
+    text.sample(static_cast<double>(book_.count(outcome)), "outcome=\"" + std::string{name(outcome)} + "\"");
+  metrics_.write(text);
+  text.add("ckpt_actor_resident_bytes", "gauge", "Memory of versions on this host",
+           static_cast<double>(host_.versions().memory_bytes()));
+  text.add("ckpt_actor_hosts", "gauge", "Hosts of this cluster", static_cast<double>(known.size()));
+  text.add("ckpt_actor_hosts_here", "gauge", "Hosts that are reachable",
+           static_cast<double>(std::ranges::count_if(known, &actors::known_host::is_here)));
+  return text.text();
 }
 
 } // namespace ckpt::apps

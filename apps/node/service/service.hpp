@@ -18,6 +18,7 @@
 #include "apps/node/service/fleet.hpp"
 #include "apps/node/service/resident_host.hpp"
 #include "apps/node/service/update_book.hpp"
+#include "apps/node/service/update_metrics.hpp"
 
 #include <chrono>
 #include <condition_variable>
@@ -133,6 +134,7 @@ private:
   const signal_guard& signals_;
   update_book book_;
   engine_states engines_;
+  update_metrics metrics_;
   resident_host host_;
   std::unique_ptr<fleet> fleet_;                  ///< null where there is one host
   file_system_look<std::string> changes_{16};     ///< for the service's thread alone
@@ -150,8 +152,6 @@ private:
   std::string preparing_;    ///< id of the update that is being prepared
   std::stop_source stop_preparing_;
   std::map<engine_states::engine_key, ailing> ailing_;
-  std::uint64_t updated_ = 0;
-  std::uint64_t failed_ = 0;
   std::string metas_;
   bool is_some_dropped_ = false; ///< and its memory is still to be given back
   std::condition_variable_any dropped_;

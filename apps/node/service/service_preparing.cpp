@@ -44,7 +44,11 @@ void service::prepare_update(const update_book::work& next) {
     if (!change || !change->empty())
       known = nullptr;
   }
+  const auto began = std::chrono::steady_clock::now();
   const auto opened = prepare_everywhere(next.id, version, path, known);
+  if (opened.version)
+    metrics_.note_preparation(
+        std::chrono::duration<double>{std::chrono::steady_clock::now() - began}.count());
   if (opened.version)
     book_.is_prepared(next.id, next.asked.version, opened.version);
   else

@@ -257,6 +257,8 @@ const update_book::entry* update_book::find(const std::string& id) const {
 
 void update_book::set(entry& which, update_state state) {
   which.state = state;
+  if (is_over(state))
+    ++ended_[state];
   which.since = std::chrono::system_clock::now();
 }
 

@@ -15,6 +15,7 @@
 #include <deque>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -102,6 +103,9 @@ public:
   };
   [[nodiscard]] found_trace find_trace(const std::string& id) const;
 
+  /// How many updates have ended in this state.
+  [[nodiscard]] std::uint64_t count(update_state state) const;
+
   /// Sets the callback for every change of an update's state; called on the thread that makes the change.
   void on_change(std::function<void()> changed);
 
@@ -163,6 +167,7 @@ private:
   mutable std::mutex mutex_;  ///< guards what follows
   std::deque<entry> entries_; ///< in the order in which they were asked for
   std::uint64_t count_ = 0;
+  std::map<update_state, std::uint64_t> ended_;
   std::string prefix_; ///< of ids, so that those of two processes differ
   std::function<void()> changed_;
 };

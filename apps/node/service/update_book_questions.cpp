@@ -68,6 +68,12 @@ update_book::found_trace update_book::find_trace(const std::string& id) const {
   return {one->recorded, {}};
 }
 
+std::uint64_t update_book::count(update_state state) const {
+  const std::lock_guard lock{mutex_};
+  const auto found = ended_.find(state);
+  return found == ended_.end() ? 0 : found->second;
+}
+
 std::vector<std::string> update_book::needed_versions() const {
   const std::lock_guard lock{mutex_};
   std::vector<std::string> names;
