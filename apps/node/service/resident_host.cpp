@@ -14,6 +14,7 @@
 #include <utility>
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 namespace ckpt::apps {
 namespace {
@@ -162,6 +163,8 @@ resident_host::pushed resident_host::push(const run& what) {
     }
   }
   spdlog::info("{}", summary_of(verdict, *prepared.update));
+  if (const auto table = stages_table(verdict); !table.empty() && ::isatty(STDERR_FILENO) == 1)
+    spdlog::info("stages:\n{}", table);
   result.report = report_of(verdict, *prepared.update);
   if (options.layout.host == 0)
     result.recorded = std::make_shared<const trace>(trace_of(verdict, *prepared.update));
