@@ -16,6 +16,8 @@ struct http_endpoint {
   std::string port; ///< decimal
   std::string base_path;        ///< prefix of every target, without a slash at its end; usually empty
   std::string unix_socket_path; ///< if set, connect there; host and port only fill the Host header
+  bool is_tls = false;          ///< https; never set by parse_endpoint
+  std::string tls_ca = {}; ///< then: PEM file of the authorities that are trusted; empty: those of the system
 };
 
 /// Parses `http://host[:port][/base]`. `unix_socket_path` may be empty. Throws std::invalid_argument that

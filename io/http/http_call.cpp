@@ -1,11 +1,14 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// The exchange is a chain of asynchronous steps (look up, connect, write, read) on an io_context that only
-// wait() runs. So every step but the look-up of a name runs on the thread that owns the call, and destroying
-// the call cancels all of them but that.
+// The exchange is a chain of asynchronous steps (look up, connect, shake hands, write, read) on an io_context
+// that only wait() runs. So every step but the look-up of a name runs on the thread that owns the call, and
+// destroying the call cancels all of them but that.
 
 #include "io/http/http_call.hpp"
+
+#include "io/secured_stream.hpp"
+#include "io/tls_context.hpp"
 
 #include <boost/asio/connect.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
@@ -25,6 +28,8 @@
 #include <vector>
 
 #include <netdb.h>
+#include <openssl/err.h>
+#include <openssl/sslerr.h>
 
 namespace ckpt::io {
 
@@ -50,36 +55,6 @@ constexpr std::size_t buffer_bytes_max = 256 << 10;
 /// Interim answers (HTTP 100, 102, 103) that are passed over.
 constexpr unsigned interim_answers_max = 32;
 
-class http_errors final : public std::error_category {
-public:
-  [[nodiscard]] const char* name() const noexcept override { return "http"; }
-
-  [[nodiscard]] std::string message(int code) const override {
-    switch (static_cast<http_errc>(code)) {
-    case http_errc::host_unknown:
-      return "the host name is not known";
-    case http_errc::connect_timed_out:
-      return "no connection within the time";
-    case http_errc::answer_timed_out:
-      return "connected, but no answer within the time";
-    case http_errc::closed_early:
-      return "the server closed the connection before its answer was complete";
-    case http_errc::not_http:
-      return "what the server sent is not HTTP";
-    case http_errc::answer_too_long:
-      return "the server's answer is too long";
-    }
-    return "unknown HTTP error";
-  }
-
-  [[nodiscard]] std::error_condition default_error_condition(int code) const noexcept override {
-    const auto error = static_cast<http_errc>(code);
-    if (error == http_errc::connect_timed_out || error == http_errc::answer_timed_out)
-      return std::errc::timed_out;
-    return {code, *this};
-  }
-};
-
 /// Puts an error of Asio or Beast into the words of http_call.hpp.
 std::error_code translate(const boost::system::error_code& error) {
   if (error == http::error::body_limit || error == http::error::header_limit
@@ -87,8 +62,11 @@ std::error_code translate(const boost::system::error_code& error) {
     return http_errc::answer_too_long;
   if (error == http::error::end_of_stream || error == http::error::partial_message
       || error == asio::error::eof || error == asio::error::connection_reset
-      || error == asio::error::broken_pipe)
+      || error == asio::error::broken_pipe || error == asio::ssl::error::stream_truncated)
     return http_errc::closed_early;
+  if (error.category() == asio::error::get_ssl_category()
+      && ERR_GET_REASON(static_cast<unsigned long>(error.value())) == SSL_R_WRONG_VERSION_NUMBER)
+    return http_errc::not_tls;
   if (error.category() == http::make_error_code(http::error::bad_version).category())
     return http_errc::not_http;
   if (error.category() == boost::system::system_category())
@@ -149,18 +127,16 @@ http::request<http::string_body> compose(const http_endpoint& endpoint, const ht
 
 } // namespace
 
-const std::error_category& http_category() noexcept {
-  static const http_errors category;
-  return category;
-}
-
-std::error_code make_error_code(http_errc code) noexcept { return {static_cast<int>(code), http_category()}; }
-
 struct http_call::exchange {
   exchange(const http_endpoint& endpoint, const http_request& request, std::string_view bearer_key,
            std::chrono::milliseconds timeout)
       : message{compose(endpoint, request, bearer_key)}, body_bytes_max{request.response_bytes_max},
-        deadline{steady_clock::now() + std::min(timeout, timeout_max)} {
+        deadline{steady_clock::now() + std::min(timeout, timeout_max)}, host{endpoint.host} {
+    if (endpoint.is_tls) {
+      tls.emplace(make_tls_context({endpoint.tls_ca, {}, {}}));
+      if (endpoint.tls_ca.empty())
+        tls->set_default_verify_paths();
+    }
     overall_timer.expires_at(deadline);
     overall_timer.async_wait([this](const auto& cancelled) {
       if (!cancelled)
@@ -233,16 +209,30 @@ struct http_call::exchange {
       if (over || attempt != next_candidate)
         return;
       if (!failure)
-        return send();
+        return shake_hands();
       last_failure = translate(failure);
       connect_next();
     });
   }
 
-  void send() {
+  void shake_hands() {
     connected = true;
     step_timer.cancel();
-    http::async_write(socket, message, [this](const auto& write_failure, std::size_t) {
+    if (!tls)
+      return send();
+    stream.handshake_with(host, *tls, [this](const auto& failure) {
+      if (over)
+        return;
+      if (!failure)
+        return send();
+      const auto doubt = stream.verify_result();
+      finish(doubt == X509_V_OK ? translate(failure)
+                                : std::error_code{static_cast<int>(doubt), certificate_category()});
+    });
+  }
+
+  void send() {
+    http::async_write(stream, message, [this](const auto& write_failure, std::size_t) {
       // A server may answer (401, 413) and close without reading the request: its answer counts for more than
       // the failed write.
       receive(write_failure);
@@ -253,7 +243,7 @@ struct http_call::exchange {
     parser.emplace();
     parser->body_limit(body_bytes_max);
     parser->header_limit(response_header_bytes_max);
-    http::async_read(socket, buffer, *parser, [this, write_failure](const auto& read_failure, std::size_t) {
+    http::async_read(stream, buffer, *parser, [this, write_failure](const auto& read_failure, std::size_t) {
       if (over)
         return;
       if (read_failure)
@@ -269,7 +259,8 @@ struct http_call::exchange {
   }
 
   asio::io_context context{1};
-  protocol::socket socket{context};
+  secured_stream<protocol::socket> stream{protocol::socket{context}};
+  protocol::socket& socket = stream.lower();
   asio::steady_timer overall_timer{context};
   asio::steady_timer step_timer{context};
   http::request<http::string_body> message;
@@ -282,6 +273,8 @@ struct http_call::exchange {
   addresses candidates;
   std::size_t next_candidate = 0; ///< how many of them have been tried, the one under way included
   std::error_code last_failure = http_errc::host_unknown;
+  std::string host;
+  std::optional<asio::ssl::context> tls; ///< for https
   bool connected = false;
   bool over = false;
   std::error_code error;

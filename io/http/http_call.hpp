@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// One HTTP exchange with an inference server over TCP or a Unix socket. The caller polls it, so it can be
-// given up at any moment. One thread uses a call.
+// One HTTP exchange with an inference server or a resident node, over TCP, TLS or a Unix socket. The caller
+// polls it, so it can be given up at any moment. One thread uses a call.
 
 #include "io/http/endpoint.hpp"
 
@@ -39,15 +39,20 @@ enum class http_errc {
   closed_early,      ///< the server closed the connection before its answer was complete
   not_http,          ///< what came back is not HTTP
   answer_too_long,   ///< more than the request allows, or an absurd header
+  not_tls,           ///< TLS was expected, and what came back is none
 };
 [[nodiscard]] const std::error_category& http_category() noexcept;
 [[nodiscard]] std::error_code make_error_code(http_errc code) noexcept;
 
+/// Of a server's certificate that is refused. The values are OpenSSL's X509_V_ERR_….
+[[nodiscard]] const std::error_category& certificate_category() noexcept;
+
 class http_call {
 public:
   /// Starts connecting. `bearer_key` may be empty; one that does not fit into a header line is refused with
-  /// std::invalid_argument (which does not quote it). The whole exchange ends within `timeout`, if need be
-  /// with an error that equals std::errc::timed_out.
+  /// std::invalid_argument (which does not quote it). An endpoint's authorities that cannot be used are
+  /// refused with a std::system_error that names the file. The whole exchange ends within `timeout`, if need
+  /// be with an error that equals std::errc::timed_out.
   http_call(const http_endpoint& endpoint, const http_request& request, std::string_view bearer_key,
             std::chrono::milliseconds timeout);
   http_call(const http_call&) = delete;

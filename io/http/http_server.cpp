@@ -6,6 +6,7 @@
 #include "io/http/http_session.hpp"
 
 #include <cstring>
+#include <map>
 #include <optional>
 #include <stdexcept>
 
@@ -51,12 +52,26 @@ private:
   mode_t before_ = ::umask(0177);
 };
 
+/// The address that a connection comes from, without the port; the same for all on a Unix socket.
+[[nodiscard]] std::string address_of(const asio::generic::stream_protocol::socket& socket) {
+  boost::system::error_code gone;
+  const auto far = socket.remote_endpoint(gone);
+  if (gone || (far.protocol().family() != AF_INET && far.protocol().family() != AF_INET6))
+    return {};
+  asio::ip::tcp::endpoint from;
+  from.resize(far.size());
+  std::memcpy(from.data(), far.data(), far.size());
+  return from.address().to_string();
+}
+
 } // namespace
 
 http_server::http_server(asio::io_context& context, http_listen_address where, http_server_options options,
                          http_handler handler)
     : context_{context}, where_{std::move(where)}, options_{std::move(options)}, handler_{std::move(handler)},
       acceptor_{context}, accept_again_{context} {
+  if (where_.tls)
+    tls_ = std::make_shared<asio::ssl::context>(make_tls_context(*where_.tls));
   if (where_.unix_socket_path.empty())
     listen_on_port();
   else
@@ -100,7 +115,8 @@ std::string http_server::address() const {
   if (!where_.unix_socket_path.empty())
     return "unix:" + where_.unix_socket_path;
   const bool is_v6 = where_.host.find(':') != std::string::npos;
-  return "http://" + (is_v6 ? "[" + where_.host + "]" : where_.host) + ":" + std::to_string(port_);
+  return (tls_ ? "https://" : "http://") + (is_v6 ? "[" + where_.host + "]" : where_.host) + ":"
+         + std::to_string(port_);
 }
 
 void http_server::accept() {
@@ -117,28 +133,33 @@ void http_server::accept() {
     }
     accept(); // First: what follows may throw for lack of memory, and others are to be served then.
     make_room();
-    const auto session = std::make_shared<http_session>(std::move(socket), options_, handler_);
-    sessions_.push_back(session);
+    auto from = address_of(socket);
+    const auto session = std::make_shared<http_session>(std::move(socket), options_, handler_, tls_);
+    guests_.push_back({session, std::move(from)});
     session->start();
   });
 }
 
-/// Makes room for one more connection.
+/// Makes room for one more connection. Whoever has few of them loses none to somebody who opens many.
 void http_server::make_room() {
-  std::erase_if(sessions_, [](const auto& session) { return session.expired(); });
-  if (sessions_.size() < options_.connections_max)
+  std::erase_if(guests_, [](const guest& one) { return one.session.expired(); });
+  if (guests_.size() < options_.connections_max)
     return;
-  auto longest = sessions_.end();
+  std::map<std::string, std::size_t> silent;
+  for (const auto& one : guests_)
+    if (one.session.lock()->silent_since())
+      ++silent[one.from];
+  auto leaving = guests_.begin(); // All wait for answers: the oldest has waited longest.
   auto since = http_session::clock::time_point::max();
-  for (auto each = sessions_.begin(); each != sessions_.end(); ++each)
-    if (const auto silent = each->lock()->silent_since(); silent && *silent < since) {
-      longest = each;
-      since = *silent;
+  const auto most = std::ranges::max_element(silent, {}, [](const auto& each) { return each.second; });
+  for (auto each = guests_.begin(); each != guests_.end(); ++each)
+    if (const auto it_is = each->session.lock()->silent_since();
+        it_is && each->from == most->first && *it_is < since) {
+      leaving = each;
+      since = *it_is;
     }
-  if (longest == sessions_.end())
-    longest = sessions_.begin(); // All wait for answers: the oldest has waited longest.
-  longest->lock()->close();
-  sessions_.erase(longest);
+  leaving->session.lock()->close();
+  guests_.erase(leaving);
 }
 
 } // namespace ckpt::io

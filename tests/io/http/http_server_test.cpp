@@ -131,6 +131,24 @@ TEST_F(http_server_test, makes_room_when_all_connections_are_silent) {
   EXPECT_TRUE(error);
 }
 
+TEST_F(http_server_test, takes_no_connection_from_who_has_few_for_one_that_opens_many) {
+  start();
+  auto quiet = connect();
+  std::vector<asio::ip::tcp::socket> many;
+  for (int number = 0; number < 200; ++number) {
+    auto& one = many.emplace_back(outside_);
+    one.open(asio::ip::tcp::v4());
+    one.bind({asio::ip::make_address_v4("127.0.0.2"), 0});
+    one.connect({asio::ip::address_v4::loopback(), server_->port()});
+  }
+  ASSERT_EQ(ask("/a").status, 200u) << "all of them have been accepted";
+  asio::write(quiet, asio::buffer(std::string{"GET /b HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"}));
+  std::string said;
+  boost::system::error_code end;
+  asio::read(quiet, asio::dynamic_buffer(said), end);
+  EXPECT_THAT(said, HasSubstr("GET /b"));
+}
+
 TEST_F(http_server_test, waits_for_no_request_longer_than_its_time) {
   start({"127.0.0.1", 0, {}}, 100ms);
   EXPECT_EQ(say(""), "");
@@ -175,6 +193,20 @@ TEST_F(http_server_test, tells_when_nobody_waits_for_an_answer_any_more) {
     asio::write(socket, asio::buffer(std::string{"GET /later HTTP/1.1\r\nHost: a\r\n\r\n"}));
     while (!has_kept_)
       std::this_thread::yield();
+  }
+  EXPECT_EQ(gone.wait_for(patience), std::future_status::ready);
+}
+
+TEST_F(http_server_test, tells_so_also_when_the_client_has_asked_for_more_already) {
+  start();
+  auto gone = client_gone_.get_future();
+  {
+    auto socket = connect();
+    asio::write(socket,
+                asio::buffer(std::string{"GET /later HTTP/1.1\r\nHost: a\r\n\r\nGET /a HTTP/1.1\r\n"}));
+    while (!has_kept_)
+      std::this_thread::yield();
+    asio::write(socket, asio::buffer(std::string{"Host: a\r\n\r\n"}));
   }
   EXPECT_EQ(gone.wait_for(patience), std::future_status::ready);
 }
