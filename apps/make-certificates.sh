@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Makes the certificates by which the hosts of a cluster authenticate each other: an authority, and from it one
-# certificate and key for each host. Only a host with such a key can take part in updates.
+# certificate and key for each host. Only a host with such a key can take part in updates. A resident node shows the same
+# one to those who call it from other hosts: they have to use one of its names.
 #
 #   apps/make-certificates.sh [--days N] DIRECTORY [HOST[,ALIAS...]...]
 #

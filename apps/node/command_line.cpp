@@ -186,7 +186,7 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
                                 "--load-metas-file"};
   if (options.peers.save_metas_file && raw.service.resident_memory_bytes == 0)
     throw std::invalid_argument{"--save-metas-file offers what is in memory: give --resident-memory, too"};
-  return check(raw.service);
+  return check(raw.service, options.network);
 }
 
 /// Turns the flags into options; throws std::invalid_argument for what makes no sense together.

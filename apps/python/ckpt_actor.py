@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import dataclasses
 import http.client
+import ipaddress
 import json
 import math
 import os
 import pathlib
 import socket
+import ssl
 import time
 import typing
 import urllib.parse
@@ -40,6 +42,14 @@ class UpdateFailed(Exception):
     def __init__(self, update: dict[str, typing.Any]) -> None:
         super().__init__(f"update {update['id']} of version {update['version']} {update['state']}: {update['error']}")
         self.update = update
+
+
+def _is_loopback(address: str) -> bool:
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -103,13 +113,22 @@ class Update:
 
 
 class Client:
-    """`node`: "unix:PATH" or "ADDRESS:PORT", as the node's --listen has it. `key`: of --listen-key-file, over TCP.
+    """`node`: "unix:PATH" or "ADDRESS:PORT", as the node's --listen has it. An ADDRESS that is no loopback one is
+    spoken to in https; "https://ADDRESS:PORT" and "http://ADDRESS:PORT" say which it is. `key`: of --listen-key-file,
+    over TCP. `ca`: file with the certificate of the authority that the node's certificate has to be from; without it,
+    one that the system trusts. The certificate has to be for ADDRESS.
 
-    Has no connection between calls. Every method raises NodeError."""
+    Has no connection between calls. Every method raises NodeError; the constructor OSError for a `ca` that is none."""
 
-    def __init__(self, node: str, key: str | None = None) -> None:
+    def __init__(self, node: str, key: str | None = None, ca: str | os.PathLike[str] | None = None) -> None:
         self.node = node
         self._key = key
+        scheme, found, address = node.rpartition("://")
+        self._address = address.removesuffix("/")
+        self._tls = None
+        is_for_tls = scheme == "https" if found else ca is not None or not _is_loopback(address)
+        if is_for_tls and not node.startswith("unix:"):
+            self._tls = ssl.create_default_context(cafile=ca)
 
     def publish(self, checkpoint_path: str | os.PathLike[str], version: str, *, prepare_only: bool = False,
                 pause: str | None = None, force: bool = False, engines: typing.Sequence[str] = ()) -> Update:
@@ -163,4 +182,6 @@ class Client:
     def _connect(self, timeout: float) -> http.client.HTTPConnection:
         if self.node.startswith("unix:"):
             return _UnixConnection(self.node.removeprefix("unix:"), timeout)
-        return http.client.HTTPConnection(self.node, timeout=timeout)
+        if self._tls is not None:
+            return http.client.HTTPSConnection(self._address, timeout=timeout, context=self._tls)
+        return http.client.HTTPConnection(self._address, timeout=timeout)

@@ -5,7 +5,8 @@
 
 #include "actors/error.hpp"
 #include "apps/node/key_file.hpp"
-#include "apps/node/service/service_options.hpp"
+#include "apps/node/node_address.hpp"
+#include "io/host_address.hpp"
 #include "io/http/http_call.hpp"
 #include "io/http/percent.hpp"
 
@@ -44,8 +45,9 @@ constexpr std::uint64_t answer_bytes_max = 64 << 20;
 constexpr auto poll_seconds = 30;
 
 struct client_flags {
-  std::string node = default_listen_address();
+  std::string node = default_node_address();
   std::string key_file;
+  std::string tls_ca;
   std::string directory;
   std::string version;
   std::string id;
@@ -81,10 +83,14 @@ private:
 class client {
 public:
   explicit client(const client_flags& flags) : flags_{flags} {
-    const auto address = parse_listen_address(flags.node);
+    const auto address = parse_node_address("--node", flags.node);
+    const auto host = address.host.find(':') == std::string::npos ? address.host : "[" + address.host + "]";
     endpoint_ = address.unix_socket_path.empty()
-                    ? io::parse_endpoint("http://" + flags.node, {})
+                    ? io::parse_endpoint("http://" + host + ":" + std::to_string(address.port), {})
                     : io::parse_endpoint("http://localhost", address.unix_socket_path);
+    endpoint_.is_tls = address.unix_socket_path.empty()
+                       && address.is_tls.value_or(!flags.tls_ca.empty() || !io::is_loopback(address.host));
+    endpoint_.tls_ca = flags.tls_ca;
     if (!flags.key_file.empty())
       key_ = read_key_file("--listen-key-file", flags.key_file);
   }
@@ -203,9 +209,16 @@ int run_client_command(int argc, const char* const* argv) {
   app.require_subcommand(1);
   const auto add = [&](const char* name, const char* help) {
     auto* command = app.add_subcommand(name, help);
-    command->add_option("--node", flags.node, "Where it listens: unix:PATH or ADDRESS:PORT")
+    command
+        ->add_option(
+            "--node", flags.node,
+            "Where it listens: unix:PATH or ADDRESS:PORT; on other hosts inside TLS, unless http:// is\n"
+            "before it")
         ->capture_default_str();
     command->add_option("--listen-key-file", flags.key_file, "File with the key that it wants over TCP");
+    command->add_option(
+        "--tls-ca", flags.tls_ca,
+        "Certificate of the authority that its certificate has to be from [those of the system]");
     return command;
   };
   const auto add_wait = [&](CLI::App* command) {
@@ -279,6 +292,9 @@ int run_client_command(int argc, const char* const* argv) {
     return actors::exit_status(error.code());
   } catch (const std::invalid_argument& error) {
     std::cerr << "ckpt-actor-node: " << error.what() << '\n';
+    return actors::exit_status(actors::ec::usage);
+  } catch (const std::system_error& error) { // The file of --tls-ca.
+    std::cerr << "ckpt-actor-node: --tls-ca " << error.what() << '\n';
     return actors::exit_status(actors::ec::usage);
   }
 }

@@ -3,22 +3,41 @@
 
 #include "apps/node/service/service_options.hpp"
 
+#include "apps/node/command_line.hpp"
 #include "apps/node/key_file.hpp"
+#include "apps/node/node_address.hpp"
 #include "io/host_address.hpp"
 
-#include <charconv>
-#include <cstdlib>
 #include <stdexcept>
-#include <string_view>
 
 #include <CLI/CLI.hpp>
-#include <sys/un.h>
-#include <unistd.h>
 
 namespace ckpt::apps {
 namespace {
 
-constexpr std::string_view unix_prefix = "unix:";
+/// Other hosts' callers are to be met inside TLS: without it everybody on the way could read the key, and use
+/// it.
+[[nodiscard]] io::http_listen_address check_listen(const std::string& text, const network_options& network) {
+  const auto said = parse_node_address("--listen", text);
+  io::http_listen_address address{said.host, said.port, said.unix_socket_path};
+  if (!said.unix_socket_path.empty())
+    return address;
+  const bool is_for_others = !io::is_loopback(said.host);
+  const bool is_tls = said.is_tls.value_or(is_for_others && (network.is_encrypted() || !network.is_insecure));
+  if (is_tls && !network.is_encrypted())
+    throw std::invalid_argument{
+        "--listen " + text
+        + (said.is_tls ? ": https takes " : ": without TLS everybody on the way could read the key: give ")
+        + "--tls-ca, --tls-cert and --tls-key (apps/make-certificates.sh makes them)"
+        + (said.is_tls ? "" : ", or --insecure-network")};
+  if (!is_tls && is_for_others && !network.is_insecure)
+    throw std::invalid_argument{"--listen " + text
+                                + ": everybody on the way could read the key: say https://, or "
+                                  "--insecure-network"};
+  if (is_tls)
+    address.tls = io::tls_files{{}, network.tls_cert, network.tls_key};
+  return address;
+}
 
 } // namespace
 
@@ -31,7 +50,9 @@ void add_service_flags(CLI::App& app, service_flags& flags) {
   flags.serve
       ->add_option(
           "--listen", flags.listen,
-          "unix:PATH or ADDRESS:PORT, may be given again [unix:, below the user's runtime directory]")
+          "unix:PATH or ADDRESS:PORT, may be given again [unix:, below the user's runtime directory]. "
+          "Inside\n"
+          "TLS (--tls-cert, --tls-key) but on loopback; https:// or http:// before it says otherwise")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   flags.serve->add_option("--listen-key-file", flags.listen_key_file,
                           "File with the key that callers over TCP have to send as a bearer token");
@@ -61,50 +82,18 @@ void add_service_flags(CLI::App& app, service_flags& flags) {
       ->capture_default_str();
 }
 
-std::string default_listen_address() {
-  const auto* runtime = std::getenv("XDG_RUNTIME_DIR");
-  const auto directory = runtime != nullptr && *runtime != '\0' ? std::string{runtime}
-                                                                : "/run/user/" + std::to_string(::getuid());
-  return std::string{unix_prefix} + directory + "/ckpt-actor.sock";
-}
-
-io::http_listen_address parse_listen_address(const std::string& text) {
-  io::http_listen_address address;
-  if (text.starts_with(unix_prefix)) {
-    address.unix_socket_path = text.substr(unix_prefix.size());
-    if (address.unix_socket_path.empty() || address.unix_socket_path.size() >= sizeof sockaddr_un{}.sun_path)
-      throw std::invalid_argument{"--listen " + text + ": a path of 1 to 107 bytes is needed"};
-    return address;
-  }
-  const auto colon = text.rfind(':');
-  if (colon == std::string::npos)
-    throw std::invalid_argument{"--listen " + text + ": neither unix:PATH nor ADDRESS:PORT"};
-  address.host = text.substr(0, colon);
-  if (address.host.starts_with('[') && address.host.ends_with(']'))
-    address.host = address.host.substr(1, address.host.size() - 2);
-  const auto port = std::string_view{text}.substr(colon + 1);
-  const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), address.port);
-  if (error != std::errc{} || end != port.data() + port.size() || address.host.empty())
-    throw std::invalid_argument{"--listen " + text + ": neither unix:PATH nor ADDRESS:PORT"};
-  if (!io::is_loopback(address.host))
-    throw std::invalid_argument{"--listen " + text
-                                + ": only this host's own addresses, such as 127.0.0.1, can "
-                                  "be listened at yet"};
-  return address;
-}
-
-service_options check(const service_flags& flags) {
+service_options check(const service_flags& flags, const network_options& network) {
   service_options options;
   bool is_open_to_others = false;
-  for (const auto& text : flags.listen.empty() ? std::vector{default_listen_address()} : flags.listen) {
-    options.listen.push_back(parse_listen_address(text));
+  for (const auto& text : flags.listen.empty() ? std::vector{default_node_address()} : flags.listen) {
+    options.listen.push_back(check_listen(text, network));
     is_open_to_others = is_open_to_others || options.listen.back().unix_socket_path.empty();
   }
   if (!flags.listen_key_file.empty())
     options.listen_key = read_key_file("--listen-key-file", flags.listen_key_file);
   else if (is_open_to_others)
-    throw std::invalid_argument{"--listen ADDRESS:PORT can be reached by every user of this host: give "
-                                "--listen-key-file, or listen at a unix: socket"};
+    throw std::invalid_argument{"--listen ADDRESS:PORT can be reached by every user of this host, at least: "
+                                "give --listen-key-file, or listen at a unix: socket"};
   options.resident_memory_bytes = flags.resident_memory_bytes;
   options.read_bytes_per_second_max = flags.read_limit;
   options.heals = flags.heal;

@@ -17,6 +17,8 @@ class App;
 
 namespace ckpt::apps {
 
+struct network_options;
+
 struct service_options {
   std::vector<io::http_listen_address> listen;
   std::string listen_key; ///< callers over TCP must send it as a bearer token
@@ -44,13 +46,7 @@ struct service_flags {
 
 void add_service_flags(CLI::App& app, service_flags& flags);
 
-/// Parses "unix:PATH" or "ADDRESS:PORT"; the address must be a loopback one. Throws std::invalid_argument.
-[[nodiscard]] io::http_listen_address parse_listen_address(const std::string& text);
-
-/// The default: a Unix socket below the user's runtime directory.
-[[nodiscard]] std::string default_listen_address();
-
-/// Throws std::invalid_argument.
-[[nodiscard]] service_options check(const service_flags& flags);
+/// `network` is checked already: its files are for callers over TCP, too. Throws std::invalid_argument.
+[[nodiscard]] service_options check(const service_flags& flags, const network_options& network);
 
 } // namespace ckpt::apps

@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "apps" / "p
 from ckpt_actor import Client, NodeError, UpdateFailed  # noqa: E402
 
 PROGRAMS = pathlib.Path(os.environ["CKPT_PROGRAMS"])
+MAKE_CERTIFICATES = pathlib.Path(__file__).resolve().parents[3] / "apps" / "make-certificates.sh"
 PATIENCE = 60
 
 
@@ -45,8 +46,8 @@ class ClientTest(unittest.TestCase):
         self.wait_until(lambda: "listening at" in self.log.read_text())
         self.client = Client(f"unix:{self.socket}")
 
-    def start(self, program, *flags):
-        log = self.scratch / f"{program}.log"
+    def start(self, program, *flags, name=None):
+        log = self.scratch / f"{name or program}.log"
         with log.open("wb") as output:
             process = subprocess.Popen([PROGRAMS / program, *map(str, flags)], stdout=output, stderr=output)
         self.addCleanup(process.wait, PATIENCE)
@@ -102,6 +103,26 @@ class ClientTest(unittest.TestCase):
             with self.assertRaises(NodeError) as raised:
                 Client(address, key).versions()
             self.assertEqual(raised.exception.status, 401)
+
+    def test_over_tls_the_node_has_to_prove_who_it_is(self):
+        for authority in ("ours", "theirs"):
+            subprocess.run([MAKE_CERTIFICATES, self.scratch / authority, "127.0.0.1"], check=True, stdout=subprocess.DEVNULL)
+        ours = self.scratch / "ours"
+        log = self.start("ckpt-actor-node", "serve", "--device", "host", "--inference-parallel-size", "1", "--endpoint",
+                         "http://127.0.0.1:9", "--listen", "https://127.0.0.1:0", "--listen-key-file", self.key, "--tls-ca",
+                         ours / "ca.pem", "--tls-cert", ours / "127.0.0.1.pem", "--tls-key", ours / "127.0.0.1.key", name="tls")
+        self.wait_until(lambda: "listening at" in log.read_text())
+        address = log.read_text().split("https://")[-1].split()[0]
+        for node in (address, f"https://{address}"):
+            self.assertEqual(Client(node, "a key", ours / "ca.pem").versions(), [])
+        for node, ca in ((address, self.scratch / "theirs" / "ca.pem"), (f"https://{address}", None),
+                         (address.replace("127.0.0.1", "localhost"), ours / "ca.pem")):
+            with self.assertRaisesRegex(NodeError, "certificate verify failed"):
+                Client(node, "a key", ca).versions()
+        with self.assertRaisesRegex(NodeError, "https"):
+            Client(f"http://{address}", "a key").versions()
+        with self.assertRaises(OSError):
+            Client(f"https://{address}", "a key", self.key)
 
 
 if __name__ == "__main__":
