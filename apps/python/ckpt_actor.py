@@ -131,12 +131,14 @@ class Client:
             self._tls = ssl.create_default_context(cafile=ca)
 
     def publish(self, checkpoint_path: str | os.PathLike[str], version: str, *, prepare_only: bool = False,
-                pause: str | None = None, force: bool = False, engines: typing.Sequence[str] = ()) -> Update:
+                pause: str | None = None, force: bool = False, engines: typing.Sequence[str] = (),
+                method: str | None = None) -> Update:
         """Brings a checkpoint into the engines as this version. Asked again while they serve it, it is the same update,
         unless `force` asks for another: after an engine was restarted, which the node does not see. `engines`: only
-        these, by their endpoints (HOST@ENDPOINT where several hosts have one of that name)."""
-        body = {"checkpoint_path": str(pathlib.Path(checkpoint_path).absolute()), "version": version,
-                "prepare_only": prepare_only, "pause": pause, "force": force, "engines": list(engines)}
+        these, by their endpoints (HOST@ENDPOINT where several hosts have one of that name). `method`: "broadcast" (the
+        default), "p2p": to `engines`, from memory alone, or "all": and then to hosts that join."""
+        body = {"checkpoint_path": str(pathlib.Path(checkpoint_path).absolute()), "version": version, "pause": pause,
+                "prepare_only": prepare_only, "force": force, "engines": list(engines), "method": method}
         return Update(self, self.call("POST", "/v1/updates", body)["id"])
 
     def rollback(self, version: str | None = None, *, engines: typing.Sequence[str] = ()) -> Update:

@@ -52,6 +52,7 @@ struct client_flags {
   std::string version;
   std::string id;
   std::string pause;
+  std::string method;
   std::vector<std::string> engines;
   bool waits = false;
   bool only_prepares = false;
@@ -170,6 +171,8 @@ int publish(const client& node, const client_flags& flags) {
       {"force", flags.is_forced}};
   if (!flags.pause.empty())
     body["pause"] = flags.pause;
+  if (!flags.method.empty())
+    body["method"] = flags.method;
   if (!flags.engines.empty())
     body["engines"] = json::value_from(flags.engines);
   return follow(node, flags, node.ask(verb::post, "/v1/updates", body).as_object());
@@ -234,6 +237,12 @@ int run_client_command(int argc, const char* const* argv) {
   publish_it->add_option("DIR", flags.directory, "Directory of the checkpoint, or one file")->required();
   publish_it->add_option("--version", flags.version, "What the engines shall report afterwards")->required();
   publish_it->add_option("--pause", flags.pause, "How requests are stopped, instead of as the node does it");
+  publish_it
+      ->add_option(
+          "--method", flags.method,
+          "broadcast: to all engines, or to those named; p2p: to those named, from memory alone; all:\n"
+          "to all, and then to hosts that join [broadcast]")
+      ->check(CLI::IsMember({"broadcast", "p2p", "all"}));
   publish_it->add_flag("--prepare", flags.only_prepares, "Only prepare it; commit lets it happen");
   publish_it->add_flag("--force", flags.is_forced, "Also where the engines are known to serve the version");
   add_engines(publish_it);

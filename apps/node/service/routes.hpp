@@ -5,15 +5,16 @@
 // The HTTP routes of a resident node, on host 0. Runs on the HTTP side's thread.
 
 #include "apps/node/service/file_system_look.hpp"
+#include "apps/node/service/update_book.hpp"
+#include "apps/node/service/update_waiters.hpp"
 #include "io/http/http_exchange.hpp"
 
-#include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 
 namespace ckpt::apps {
 
@@ -22,33 +23,26 @@ class service;
 class routes {
 public:
   /// Both outlive it.
-  routes(service& asked, boost::asio::io_context& context) : service_{asked}, context_{context} {}
+  routes(service& asked, boost::asio::io_context& context);
 
   /// Has the form of an http_route.
   [[nodiscard]] io::http_answer answer(const io::http_question& asked,
                                        const std::shared_ptr<io::http_exchange>& waiting);
 
   /// Answers callers whose update has ended or is prepared, or whose time is over.
-  void look_after_waiters();
+  void look_after_waiters() { waiters_.look_after(); }
 
 private:
   using exchange_ptr = std::shared_ptr<io::http_exchange>;
-
-  /// A caller that waits until an update has ended, or is prepared.
-  struct waiter {
-    waiter(boost::asio::io_context& context, std::string update, exchange_ptr who)
-        : id{std::move(update)}, waiting{std::move(who)}, timer{context} {}
-    std::string id;
-    exchange_ptr waiting;
-    boost::asio::steady_timer timer;
-  };
 
   [[nodiscard]] io::http_answer file_update(const io::http_question& asked);
   [[nodiscard]] io::http_answer roll_back(const io::http_question& asked);
   [[nodiscard]] io::http_answer commit_update(const std::string& id);
   [[nodiscard]] io::http_answer trace_of_update(const std::string& id) const;
-  [[nodiscard]] io::http_answer about_update(const io::http_question& asked, std::string rest,
+  [[nodiscard]] io::http_answer about_update(const io::http_question& asked, const std::string& rest,
                                              const exchange_ptr& waiting);
+  [[nodiscard]] std::optional<update_book::refusal> choose_method(const std::string& method,
+                                                                  update_request& request) const;
   [[nodiscard]] io::http_answer heal(const std::vector<std::string>& engines);
   [[nodiscard]] io::http_answer metas() const;
   void require_known(const std::vector<std::string>& engines) const;
@@ -57,8 +51,7 @@ private:
 
   service& service_;
   file_system_look<std::string> changes_{16};
-  boost::asio::io_context& context_;
-  std::list<waiter> waiters_;
+  update_waiters waiters_;
 };
 
 } // namespace ckpt::apps

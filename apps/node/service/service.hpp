@@ -71,6 +71,9 @@ public:
   /// The metas file of the served version, for hosts that join: see io/plan/metas_file.hpp. Empty: it is not offered.
   [[nodiscard]] std::string metas() const;
 
+  /// True when versions of all engines are offered to hosts that join.
+  [[nodiscard]] bool offers_to_others() const noexcept { return options_.peers.save_metas_file.has_value(); }
+
   /// True when every engine that an update would reach now is known to serve all of the version. `engines` are names as
   /// in a request; empty: all. Throws std::invalid_argument for unknown engines.
   [[nodiscard]] bool is_served(const std::string& version,

@@ -32,6 +32,13 @@ constexpr std::chrono::milliseconds others_stop_max{10'000};
 /// Reads the version anew, unless its files are unchanged: an earlier try under this name may have had other content.
 void service::prepare_update(const update_book::work& next) {
   const std::string& version = next.asked.version;
+  if (next.asked.is_from_memory) {
+    if (auto kept = versions().find(version); kept && kept->resident)
+      book_.is_prepared(next.id, version, std::move(kept));
+    else
+      end(next.id, {ec::usage, "version " + version + " is not in memory any more"});
+    return;
+  }
   const std::filesystem::path& path = next.asked.checkpoint_path;
   auto known = next.asked.is_forced ? nullptr : versions().find(version);
   if (known && known->checkpoint.path != path)

@@ -35,8 +35,9 @@ struct update_request {
   std::vector<std::string> engines;    ///< as engine_states::find_all() knows them; empty: all
   bool waits_for_commit = false;
   bool is_rollback = false;
-  bool is_heal = false;   ///< a roll-back to the version served by then, unless its engines serve that
-  bool is_forced = false; ///< also where the engines are known to serve the version
+  bool is_heal = false;        ///< a roll-back to the version served by then, unless its engines serve that
+  bool is_forced = false;      ///< also where the engines are known to serve the version
+  bool is_from_memory = false; ///< the version is taken from memory, whatever is at its path by now
 };
 
 ///   queued ─> preparing ─> prepared ─> committing ─> updated
