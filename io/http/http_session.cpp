@@ -182,7 +182,8 @@ void http_session::write(const http_answer& what) {
   }
   response_ = {static_cast<http::status>(what.status), 11};
   response_.set(http::field::server, options_.name);
-  response_.set(http::field::content_type, what.content_type);
+  if (!what.body.empty())
+    response_.set(http::field::content_type, what.content_type);
   response_.body() = what.body;
   response_.keep_alive(parser_ && parser_->is_done() && parser_->get().keep_alive());
   response_.prepare_payload();

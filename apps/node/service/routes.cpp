@@ -34,7 +34,7 @@ namespace json = boost::json;
 } // namespace
 
 routes::routes(service& asked, boost::asio::io_context& context)
-    : service_{asked}, waiters_{asked.updates(), context} {}
+    : service_{asked}, waiters_{asked.updates(), context}, reference_{asked, waiters_} {}
 
 io::http_answer routes::answer(const io::http_question& asked, const exchange_ptr& waiting) {
   const auto is = [&](std::string_view method, std::string_view path) {
@@ -54,11 +54,14 @@ io::http_answer routes::answer(const io::http_question& asked, const exchange_pt
     return metas();
   if (is("GET", "/v1/versions"))
     return reply(200, service_.versions().describe());
-  constexpr std::string_view updates = "/v1/updates/", versions = "/v1/versions/";
+  constexpr std::string_view updates = "/v1/updates/", versions = "/v1/versions/",
+                             checkpoints = "/v1/checkpoints/";
   if (asked.path.starts_with(updates))
     return about_update(asked, asked.path.substr(updates.size()), waiting);
   if (asked.path.starts_with(versions))
     return about_version(asked, decoded(asked.path.substr(versions.size())));
+  if (asked.path.starts_with(checkpoints))
+    return reference_.answer(asked, asked.path.substr(checkpoints.size()), waiting);
   return refuse(404, "no such route");
 }
 

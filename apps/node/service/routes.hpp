@@ -5,6 +5,7 @@
 // The HTTP routes of a resident node, on host 0. Runs on the HTTP side's thread.
 
 #include "apps/node/service/file_system_look.hpp"
+#include "apps/node/service/reference_routes.hpp"
 #include "apps/node/service/update_book.hpp"
 #include "apps/node/service/update_waiters.hpp"
 #include "io/http/http_exchange.hpp"
@@ -52,6 +53,7 @@ private:
   service& service_;
   file_system_look<std::string> changes_{16};
   update_waiters waiters_;
+  reference_routes reference_;
 };
 
 } // namespace ckpt::apps

@@ -74,6 +74,13 @@ public:
   /// True when versions of all engines are offered to hosts that join.
   [[nodiscard]] bool offers_to_others() const noexcept { return options_.peers.save_metas_file.has_value(); }
 
+  /// The engines, HOST@ENDPOINT, whose devices have these numbers, counted over all hosts. Empty: all
+  /// engines. Throws std::invalid_argument for a number that no device has, and for a part of an engine.
+  [[nodiscard]] std::vector<std::string> engines_of_ranks(const std::vector<std::uint32_t>& ranks) const;
+
+  /// True when the server of one of the engines is at this URL, or the URL is below it.
+  [[nodiscard]] bool has_engine_at(const std::string& url) const;
+
   /// True when every engine that an update would reach now is known to serve all of the version. `engines` are names as
   /// in a request; empty: all. Throws std::invalid_argument for unknown engines.
   [[nodiscard]] bool is_served(const std::string& version,
