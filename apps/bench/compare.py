@@ -18,32 +18,18 @@ import tempfile
 import time
 
 import page_cache
+import programs
+import resident
 import rounds
+from programs import output_of, parse_object
 from rounds import CheckFailed, Contender, alternate, holds
 
 GIB = 1 << 30
 STRAYED_MAX = 0.01  # pages in the wrong state, cached or not, before the figures get a remark
 PREAD_BYTES = 4 << 20
 PREAD_THREADS = 2
-PROGRAM_SECONDS = 1800  # longer than any measurement of one round
-SINK_SECONDS = 30  # until it listens, and until it ends after its update
-CASES = ("loaders", "cold", "warm", "dirty", "plan", "update")  # loaders first: what is missing shows at once
-
-
-def output_of(*command):
-    """What a program prints; CheckFailed with it when the program fails."""
-    result = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, text=True, timeout=PROGRAM_SECONDS, check=False)
-    if result.returncode != 0:
-        raise CheckFailed(f"{command[0]} ended with status {result.returncode}: {result.stdout}")
-    return result.stdout
-
-
-def parse_object(output, program):
-    """The JSON object in `output`; programs may print lines before it."""
-    with contextlib.suppress(ValueError):
-        return json.loads(output[output.index("{") : output.rindex("}") + 1])
-    raise CheckFailed(f"{program} printed no JSON: {output}")
+SINK_SECONDS = 30  # until it ends after its update
+CASES = ("loaders", "cold", "warm", "dirty", "plan", "update", "publish", "resident")  # loaders first: what is missing shows
 
 
 def gib_per_second(figures):
@@ -134,6 +120,12 @@ class Comparisons:
     def scratch(self):
         """A folder on the measured disk that is removed with all that is in it."""
         return tempfile.TemporaryDirectory(prefix="ckpt-bench-", dir=self.options.scratch)
+
+    @contextlib.contextmanager
+    def memory(self):
+        """A folder in /dev/shm that is removed with all that is in it."""
+        with tempfile.TemporaryDirectory(prefix="ckpt-bench-", dir="/dev/shm") as folder:
+            yield pathlib.Path(folder)
 
     def ours(self, name, checkpoint, cached, prepare):
         """Our reader, which remarks when the page cache supplies more or less than the fraction `cached`."""
@@ -244,23 +236,12 @@ class Comparisons:
         """A whole update, from cold files to the acknowledgement of a sink, and what was busiest in it."""
         with self.scratch() as scratch:
             folder = pathlib.Path(scratch)
-            with open(folder / "sink.log", "w", encoding="utf-8") as log, subprocess.Popen(
-                    [self.program("ckpt-sink"), "--port", "0", "--port-file", folder / "port", "--updates", "1"],
-                    stdin=subprocess.DEVNULL, stdout=log, stderr=log) as sink:
-                try:
-                    until = time.monotonic() + SINK_SECONDS
-                    while not (folder / "port").exists() or not (folder / "port").read_text(encoding="ascii").strip():
-                        if time.monotonic() > until:
-                            raise CheckFailed("ckpt-sink does not listen")
-                        time.sleep(0.02)
-                    url = f"http://127.0.0.1:{(folder / 'port').read_text(encoding='ascii').strip()}"
-                    output_of(self.program("ckpt-actor-node"), "--checkpoint-path", self.options.checkpoint,
-                              "--inference-parallel-size", 1, "--device", "host", "--endpoint", url, "--report",
-                              folder / "report.json")
-                    if sink.wait(SINK_SECONDS) != 0:
-                        raise CheckFailed(f"ckpt-sink failed: {(folder / 'sink.log').read_text(encoding='utf-8')}")
-                finally:
-                    sink.kill()
+            with programs.sink(self.options.programs, folder, "--updates", 1) as (url, sink):
+                output_of(self.program("ckpt-actor-node"), "--checkpoint-path", self.options.checkpoint,
+                          "--inference-parallel-size", 1, "--device", "host", "--endpoint", url, "--report",
+                          folder / "report.json")
+                if sink.wait(SINK_SECONDS) != 0:
+                    raise CheckFailed(f"ckpt-sink failed: {(folder / 'sink.log').read_text(encoding='utf-8')}")
             report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
         stage, busy = max(report["stages"].items(), key=lambda each: each[1]["busy_seconds"])
         return {"bytes": report["checkpoint"]["bytes"], "seconds": report["seconds"], "cpu_seconds": 0, "stage": stage,
@@ -276,6 +257,19 @@ class Comparisons:
         self.bar("whole update / busiest stage", whole.median(lambda each: each["seconds"] / each["busy_seconds"]), "<=",
                  1.15)
         self.remark("busiest stage, round by round: " + ", ".join(figures["stage"] for figures in whole.figures))
+
+    def publish(self):
+        """A new version through a resident node: against one process per update."""
+        with self.memory() as scratch, resident.publishing(self.options.programs, scratch) as contenders:
+            through_node, one_process = self.alternate(*contenders)
+        self.bar("one process per update / publish", one_process.median() / through_node.median(), ">=", 3)
+
+    def resident(self):
+        """Versions that a resident node has in memory."""
+        with self.memory() as scratch, resident.going_back(self.options.programs, scratch) as contenders:
+            update, = self.alternate(*contenders)
+        self.bar("neither copy nor engine, seconds", update.median("besides"), "<=", 0.03)
+        self.bar("pause / pushing", update.median(lambda each: each["pause_seconds"] / each["push_seconds"]), "<=", 1.1)
 
 
 def table_of(report):
@@ -296,7 +290,7 @@ def parse_arguments(arguments):
     parser.add_argument("--checkpoint", type=pathlib.Path, required=True,
                         help="checkpoint to read; at least 4GiB for steady figures")
     parser.add_argument("--case", nargs="+", choices=CASES, metavar="CASE", default=[],
-                        help=f"{', '.join(CASES)} [all but update; loaders only with --python]")
+                        help=f"{', '.join(CASES)} [the first five; loaders only with --python]")
     parser.add_argument("--rounds", type=int, default=rounds.ROUNDS, help="the figures are their medians [5]")
     parser.add_argument("--scratch", type=pathlib.Path,
                         help="directory on the measured disk, for what is written and removed [that of --checkpoint]")
@@ -313,7 +307,7 @@ def parse_arguments(arguments):
     if options.rounds < 1:
         parser.error("--rounds must be at least 1")
     if not options.case:
-        options.case = [case for case in CASES if case != "update" and (case != "loaders" or options.python)]
+        options.case = [case for case in CASES[:5] if case != "loaders" or options.python]
     options.scratch = options.scratch or options.checkpoint.absolute().parent
     return options
 
