@@ -87,7 +87,8 @@ else
   new_key "$scratch/ca.key"
   openssl req -x509 -new -key "$scratch/ca.key" -sha256 -out "$scratch/ca.pem" \
     -days $((days > authority_days_min ? days : authority_days_min)) -subj "/CN=ckpt-actor authority" \
-    -addext "basicConstraints=critical,CA:true,pathlen:0" -addext "keyUsage=critical,keyCertSign,cRLSign"
+    -addext "basicConstraints=critical,CA:true,pathlen:0" -addext "keyUsage=critical,keyCertSign,cRLSign" \
+    -addext "subjectKeyIdentifier=hash"
   chmod 644 "$scratch/ca.pem"
   mv "$scratch/ca.pem" "$directory/ca.pem"
   mv "$scratch/ca.key" "$authority/ca.key" # Last: what it belongs to is complete then.
@@ -117,6 +118,8 @@ for host in "${hosts[@]}"; do
       echo "basicConstraints=critical,CA:false"
       echo "keyUsage=critical,digitalSignature"
       echo "extendedKeyUsage=serverAuth,clientAuth"
+      echo "subjectKeyIdentifier=hash" # Python from 3.13 on wants these two.
+      echo "authorityKeyIdentifier=keyid"
       echo "subjectAltName=$(alternative_names "${names[@]}")"
     ) 2>"$scratch/log" || fail "no certificate for '$host': $(<"$scratch/log")"
   openssl verify -CAfile "$directory/ca.pem" "$scratch/pem" >/dev/null || fail "the certificate of '$host' does not verify"

@@ -5,6 +5,7 @@
 
 #include "io/http/http_session.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -154,7 +155,7 @@ void http_server::make_room() {
   const auto most = std::ranges::max_element(silent, {}, [](const auto& each) { return each.second; });
   for (auto each = guests_.begin(); each != guests_.end(); ++each)
     if (const auto it_is = each->session.lock()->silent_since();
-        it_is && each->from == most->first && *it_is < since) {
+        it_is && silent[each->from] == most->second && *it_is < since) {
       leaving = each;
       since = *it_is;
     }

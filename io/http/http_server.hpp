@@ -5,7 +5,7 @@
 // Listens on a TCP port or a Unix socket, with or without TLS, and passes requests to a handler and its
 // answers back. Runs on the thread that runs the io_context. Bounds: connections, the length of a request,
 // and the time in which it, or a handshake, has to arrive. When all connections are taken, a silent one is
-// closed: of the address with the most of them, the one that has sent nothing for the longest time. If all
+// closed: of the addresses with the most of them, the one that has sent nothing for the longest time. If all
 // wait for answers, it is the oldest.
 
 #include "io/http/http_exchange.hpp"

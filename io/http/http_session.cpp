@@ -160,8 +160,11 @@ void http_session::watch_client(const std::shared_ptr<one_exchange>& waiting) {
                       }
                       self->look_again_.expires_after(look_again_wait);
                       self->look_again_.async_wait([self, waiting](const error_code& ended) {
-                        if (!ended && waiting->is_waiting())
-                          self->watch_client(waiting);
+                        if (!waiting->is_waiting())
+                          return;
+                        if (!ended)
+                          return self->watch_client(waiting);
+                        waiting->give_up(); // The session was closed meanwhile.
                       });
                     });
 }
@@ -174,7 +177,8 @@ void http_session::refuse(unsigned status, const std::string& why) {
 void http_session::write(const http_answer& what) {
   if (what.is == http_answer::form::close)
     return close();
-  stream_.lower().expires_after(options_.timeout);
+  // A client far away takes long for a long answer: a second more for each MiB.
+  stream_.lower().expires_after(options_.timeout + std::chrono::seconds{what.body.size() >> 20});
   if (what.is == http_answer::form::bytes) {
     raw_ = what.body;
     return asio::async_write(stream_, asio::buffer(raw_),

@@ -24,7 +24,8 @@
 
 namespace ckpt::apps {
 
-/// The request that another host received. It waits for 30 seconds at most.
+/// The request that another host received. A `wait` is cut to 30 seconds. Calls of reference_routes.hpp wait as
+/// long as they say, also where their client has hung up meanwhile.
 [[nodiscard]] io::http_question question_of(const actors::forwarded_call& call);
 
 class fleet {

@@ -51,9 +51,15 @@ io::http_answer reference_routes::answer(const io::http_question& asked, std::st
     return refuse(404, "no such route");
   if (asked.method != "POST")
     return refuse(405, "POST");
-  return action == "files"          ? add_files(name, asked)
-         : action == "gather-metas" ? gather_metas(name, waiting)
-                                    : update(name, asked, waiting);
+  try {
+    return action == "files"          ? add_files(name, asked)
+           : action == "gather-metas" ? gather_metas(name, waiting)
+                                      : update(name, asked, waiting);
+  } catch (const bad_request&) {
+    throw;
+  } catch (const std::exception& error) { // Files that cannot be looked at, say.
+    return fail(error.what());
+  }
 }
 
 /// Touches no file: a mount that hangs must not keep other callers waiting.
@@ -78,7 +84,9 @@ io::http_answer reference_routes::add_files(const std::string& name, const io::h
     if (file.parent_path() != files.begin()->parent_path())
       return fail("the files of a checkpoint have to be in one directory, and these are not: "
                   + files.begin()->native() + ", " + file.native());
-  known_[name].files = std::move(files);
+  auto& one = known_[name];
+  one.is_read = one.is_read && one.files == files;
+  one.files = std::move(files);
   return succeed();
 }
 
@@ -89,15 +97,22 @@ update_book::filed reference_routes::file(const std::string& name, const checkpo
   request.version = name;
   request.checkpoint_path = path_of(known.files);
   request.waits_for_commit = true;
-  const auto version = service_.versions().find(name);
-  request.is_from_memory =
-      known.is_read && version && version->resident && version->checkpoint.path == request.checkpoint_path;
+  if (const auto version = service_.versions().find(name)) // Not held for longer: its last owner unpins it.
+    request.is_from_memory =
+        known.is_read && version->resident && version->checkpoint.path == request.checkpoint_path;
   auto change = std::optional{std::string{}};
   if (!request.is_from_memory)
     change = changes_.look(service_.versions().change_of(name, request.checkpoint_path));
   if (!change)
     return {{}, false, update_book::refusal{503, no_answer_from(request.checkpoint_path).what}};
-  return service_.updates().file(request, {*change, service_.is_served(name, request.engines)});
+  auto filed = service_.updates().file(request, {*change, service_.is_served(name, request.engines)});
+  std::erase_if(own_, [this](const std::string& id) {
+    const auto described = service_.updates().describe(id);
+    return !described || described->at("over").as_bool();
+  });
+  if (filed.is_new)
+    own_.insert(filed.id);
+  return filed;
 }
 
 io::http_answer reference_routes::gather_metas(const std::string& name, const exchange_ptr& waiting) {
@@ -143,9 +158,10 @@ io::http_answer reference_routes::update(const std::string& name, const io::http
   if (const auto prepared = std::exchange(known->second.prepared, {}); prepared != filed.id) {
     const auto before =
         service_.updates().describe(prepared); // Of other engines: its version stays in memory.
-    if (before && before->at("waits_for_commit").as_bool())
+    if (before && before->at("waits_for_commit").as_bool() && own_.contains(prepared))
       static_cast<void>(service_.updates().cancel(prepared));
   }
+  to_commit_.insert_or_assign(filed.id, name);
   return waiters_.wait(filed.id, seconds, waiting, [this, name](const json::object* described, bool is_late) {
     return tell(name, true, described, is_late);
   });
@@ -175,11 +191,16 @@ std::optional<io::http_answer> reference_routes::tell(const std::string& name, b
   if (described == nullptr)
     return fail("the update of checkpoint " + name + " is not known any more");
   const std::string id{described->at("id").as_string()};
+  const auto& state = described->at("state").as_string();
+  if (!is_to_commit && !described->at("waits_for_commit").as_bool()
+      && (state == apps::name(update_state::prepared) || state == apps::name(update_state::committing)))
+    return succeed(); // Somebody has committed it already.
   if (described->at("waits_for_commit").as_bool()) {
     const auto known = known_.find(name);
     const auto difference = known == known_.end() ? no_files(name) : find_difference(name, known->second);
     if (!difference.empty()) {
-      static_cast<void>(service_.updates().cancel(id));
+      if (own_.contains(id))
+        static_cast<void>(service_.updates().cancel(id));
       return fail(difference);
     }
     known->second.is_read = true;
@@ -189,15 +210,25 @@ std::optional<io::http_answer> reference_routes::tell(const std::string& name, b
       return fail(refused->why);
   } else if (described->at("over").as_bool()) {
     const auto& why = described->at("error");
-    return described->at("state").as_string() == apps::name(update_state::updated)
+    return state == apps::name(update_state::updated)
                ? succeed()
-               : fail(why.is_string()
-                          ? std::string{why.as_string()}
-                          : "update " + id + " was " + std::string{described->at("state").as_string()});
+               : fail(why.is_string() ? std::string{why.as_string()}
+                                      : "update " + id + " was " + std::string{state});
   }
   if (is_late)
     return fail("update " + id + " of checkpoint " + name + " goes on, but was not over within the time");
   return std::nullopt;
+}
+
+void reference_routes::look_after() {
+  std::erase_if(to_commit_, [this](const auto& one) {
+    const auto described = service_.updates().describe(one.first);
+    if (!described || described->at("over").as_bool())
+      return true;
+    if (described->at("waits_for_commit").as_bool())
+      static_cast<void>(tell(one.second, true, &*described, false)); // Commits it, or cancels it.
+    return false;
+  });
 }
 
 io::http_answer reference_routes::forget(const std::string& name) {

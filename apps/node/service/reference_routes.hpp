@@ -43,6 +43,10 @@ public:
   [[nodiscard]] io::http_answer answer(const io::http_question& asked, std::string_view rest,
                                        const exchange_ptr& waiting);
 
+  /// Commits what `update` was asked for once it is prepared, whether its caller still waits or not. Call it when
+  /// an update has changed.
+  void look_after();
+
 private:
   struct checkpoint {
     std::set<std::filesystem::path> files;
@@ -65,6 +69,10 @@ private:
   update_waiters& waiters_;
   file_system_look<std::string> changes_{16};
   std::map<std::string, checkpoint> known_; ///< by name
+  std::map<std::string, std::string>
+      to_commit_; ///< by id of an update that is not over: its checkpoint's name
+  std::set<std::string>
+      own_; ///< ids of updates that were filed here, and were not over when the last one was
 };
 
 } // namespace ckpt::apps

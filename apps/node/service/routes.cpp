@@ -116,6 +116,9 @@ std::optional<update_book::refusal> routes::choose_method(const std::string& met
   if (!version || !version->resident)
     return update_book::refusal{409, "version " + request.version
                                          + " is not in memory, where \"method\" p2p takes it from"};
+  if (version->checkpoint.path != request.checkpoint_path)
+    return update_book::refusal{409, "version " + request.version + " in memory is that of "
+                                         + version->checkpoint.path.string()};
   return std::nullopt;
 }
 

@@ -31,7 +31,10 @@ public:
                                        const std::shared_ptr<io::http_exchange>& waiting);
 
   /// Answers callers whose update has ended or is prepared, or whose time is over.
-  void look_after_waiters() { waiters_.look_after(); }
+  void look_after_waiters() {
+    waiters_.look_after();
+    reference_.look_after();
+  }
 
 private:
   using exchange_ptr = std::shared_ptr<io::http_exchange>;

@@ -32,7 +32,7 @@ void service::prepare_rollback(const update_book::work& next) {
       return;
     }
   }
-  if (name.empty())
+  if (name.empty() && !next.asked.is_heal)
     name = do_engines_differ_ ? versions().served() : versions().previous();
   if (auto version = versions().find(name))
     book_.is_prepared(next.id, name, std::move(version));

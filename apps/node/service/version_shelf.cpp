@@ -125,6 +125,9 @@ actors::version_ptr version_shelf::put(const std::string& name, actors::version_
   const auto before = std::ranges::find(contents_, name, &known_content::name);
   const bool is_the_same = before != contents_.end() && compare(before->files, made.files).empty();
   made.number = is_the_same ? before->number : ++contents_count_;
+  if (before != contents_.end()
+      && !is_the_same) // What engines were given under this name is not here any more.
+    std::ranges::replace(history_, name, std::string{});
   if (before != contents_.end())
     contents_.erase(before);
   if (contents_.size() >= names_max) { // Never that of a version on the shelf: engines may serve it.
