@@ -125,7 +125,8 @@ void hand_over(self_pointer self, const request& made) {
     return;
   }
   state.context->disk_meter.add_bytes(planned.needed_bytes);
-  state.context->disk_meter.buckets.end(planned.bucket);
+  state.context->disk_meter.buckets.end_piece(planned.bucket,
+                                              state.context->plan.buckets[planned.bucket].chunks.size());
   self->send(state.stagers[device_of(*state.context, planned)],
              chunk_ready{made.chunk, made.slab, made.data});
 }

@@ -82,6 +82,7 @@ struct conductor_state {
   bool ready = false;                      ///< milestone::ready was reported
   bool answered = false;                   ///< milestone::answered was reported
   cause first_cause;
+  std::optional<meter::clock::time_point> given_up; ///< when there was one
   meter::clock::time_point started;
   double ready_seconds = 0;
   std::optional<double> update_seconds; ///< without the proof; set once all engines are closed

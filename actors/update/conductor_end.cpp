@@ -74,6 +74,7 @@ void abort(self_pointer self, const cause& why) {
   if (state.at >= phase::aborting)
     return;
   state.first_cause = why;
+  state.given_up = meter::clock::now();
   spdlog::error("{}", headline(why));
   self->send_exit(state.reader, caf::exit_reason::user_shutdown);
   for (std::uint32_t device = 0; device < state.devices.size(); ++device) {

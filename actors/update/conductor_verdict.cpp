@@ -67,7 +67,7 @@ host_verdict judge_host(const conductor_state& state) {
   for (auto engine = engines.begin; engine < engines.end; ++engine)
     verdict.engines.push_back(share_of(state, engine));
   verdict.stages = stages(context);
-  verdict.tracks = recorded_tracks(context);
+  verdict.tracks = recorded_tracks(context, state.given_up.value_or(meter::clock::now()));
   verdict.startup = context.startup;
   verdict.from_page_cache_bytes = context.page_cache_bytes;
   verdict.in_place_bytes = context.in_place_bytes;

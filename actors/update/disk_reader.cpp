@@ -66,6 +66,8 @@ void hand_over(self_pointer self, std::uint32_t chunk, std::optional<io::slab_in
   auto& state = self->state;
   const auto& planned = state.context->plan.chunks[chunk];
   state.context->disk_meter.add_bytes(planned.needed_bytes);
+  state.context->disk_meter.buckets.end_piece(planned.bucket,
+                                              state.context->plan.buckets[planned.bucket].chunks.size());
   self->send(state.stagers[device_of(*state.context, planned)], chunk_ready{chunk, slab, data});
 }
 
@@ -161,7 +163,6 @@ void complete(self_pointer self, const io::read_result& result) {
                                             + " failed: " + result.error.message()});
     return;
   }
-  state.context->disk_meter.buckets.end(planned.bucket);
   state.is_cached = result.path == io::read_path::page_cache;
   if (state.is_cached)
     state.context->page_cache_bytes += planned.needed_bytes;

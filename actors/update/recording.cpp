@@ -12,8 +12,8 @@ namespace ckpt::actors {
 std::uint32_t recorded_every(std::uint32_t buckets, const cluster_layout& layout) {
   // Its owner reads and copies a bucket; on every host it is broadcast, and every device's worker takes it.
   const std::uint64_t spans_of_one = 2 + std::uint64_t{layout.hosts} * (1 + layout.devices_per_host);
-  const auto every = (buckets * spans_of_one + spans_max - 1) / spans_max;
-  return static_cast<std::uint32_t>(std::clamp<std::uint64_t>(every, 1, std::max(buckets, 1u)));
+  const auto recorded_max = std::max<std::uint64_t>(spans_max / spans_of_one, 1);
+  return static_cast<std::uint32_t>(std::max<std::uint64_t>((buckets + recorded_max - 1) / recorded_max, 1));
 }
 
 void begin_recording(update& context) {
@@ -32,10 +32,12 @@ void begin_recording(update& context) {
   }
 }
 
-std::vector<track_report> recorded_tracks(const update& context) {
+std::vector<track_report> recorded_tracks(const update& context, track::clock::time_point until) {
   std::vector<track_report> tracks;
+  const auto now = track::clock::now();
   const auto add = [&](track_report::kind kind, std::string name, const track& recorded) {
-    if (auto spans = recorded.spans(context.started); !spans.empty())
+    const bool is_of_a_server = kind == track_report::kind::pause || kind == track_report::kind::server;
+    if (auto spans = recorded.spans(context.started, is_of_a_server ? now : until); !spans.empty())
       tracks.push_back({kind, std::move(name), std::move(spans)});
   };
   using kind = track_report::kind;

@@ -11,7 +11,7 @@
 
 namespace ckpt::actors {
 
-/// Spans of buckets that the trace of one update has at most, on all hosts together: about 15 MB as JSON.
+/// Spans of buckets that the trace of one update has at most, on all hosts together: up to 20 MB as JSON.
 inline constexpr std::uint32_t spans_max = 131'072;
 
 /// One bucket in how many is recorded, so that spans_max holds. Every host finds the same number.
@@ -20,7 +20,9 @@ inline constexpr std::uint32_t spans_max = 131'072;
 /// Call it before the actors of the run start.
 void begin_recording(update& context);
 
-/// What has been recorded so far; any thread. Tracks without spans are left out.
-[[nodiscard]] std::vector<track_report> recorded_tracks(const update& context);
+/// What has been recorded so far; any thread. Tracks without spans are left out. Buckets that are still under way
+/// end at `until`, steps of servers and pauses now.
+[[nodiscard]] std::vector<track_report> recorded_tracks(const update& context,
+                                                        track::clock::time_point until);
 
 } // namespace ckpt::actors

@@ -6,6 +6,7 @@
 // worker or a server. The stage's own thread writes; any thread reads. Bound: the parts that reserve() makes room for;
 // all others are left out. Nothing is allocated, and nobody waits, while the stage runs.
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -43,7 +44,7 @@ public:
       found->begin_ns.store(since_boot(when), std::memory_order_relaxed);
   }
 
-  /// The part, or a piece of it, has ended. The last call for a part counts.
+  /// The part has ended.
   void end(std::uint32_t part) noexcept {
     if (auto* found = find(part))
       found->end_ns.store(now_ns(), std::memory_order_relaxed);
@@ -53,15 +54,23 @@ public:
       found->end_ns.store(since_boot(when), std::memory_order_relaxed);
   }
 
-  /// The parts that have begun, by number. One that goes on ends now.
-  [[nodiscard]] std::vector<span> spans(clock::time_point origin) const {
+  /// One of so many pieces of the part has ended; the part has with the last of them.
+  void end_piece(std::uint32_t part, std::uint32_t pieces) noexcept {
+    if (auto* found = find(part); found != nullptr && ++found->pieces_ended == pieces)
+      found->end_ns.store(now_ns(), std::memory_order_relaxed);
+  }
+
+  /// The parts that have begun, by number. One that goes on ends at `until`.
+  [[nodiscard]] std::vector<span> spans(clock::time_point origin,
+                                        clock::time_point until = clock::now()) const {
     std::vector<span> begun;
     for (std::uint32_t index = 0; index < count_; ++index) {
       const auto begin_ns = times_[index].begin_ns.load(std::memory_order_relaxed);
       const auto end_ns = times_[index].end_ns.load(std::memory_order_relaxed);
       if (begin_ns != 0)
         begun.push_back({index * every_, begin_ns - since_boot(origin),
-                         (end_ns != 0 ? end_ns : now_ns()) - since_boot(origin), end_ns != 0});
+                         (end_ns != 0 ? end_ns : std::max(begin_ns, since_boot(until))) - since_boot(origin),
+                         end_ns != 0});
     }
     return begun;
   }
@@ -71,6 +80,7 @@ private:
   struct times {
     std::atomic<std::int64_t> begin_ns = 0;
     std::atomic<std::int64_t> end_ns = 0;
+    std::uint32_t pieces_ended = 0; ///< for the stage's thread alone
   };
 
   [[nodiscard]] times* find(std::uint32_t part) noexcept {

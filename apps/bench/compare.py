@@ -317,7 +317,10 @@ def main(arguments=None):
     try:
         comparisons = Comparisons(options)
         # A link among the files may lead to another disk.
-        comparisons.remark("disk: " + page_cache.describe_disk(page_cache.files_of(options.checkpoint)[0]))
+        files = page_cache.files_of(options.checkpoint)
+        if not files:
+            raise CheckFailed(f"{options.checkpoint} has no *.safetensors")
+        comparisons.remark("disk: " + page_cache.describe_disk(files[0]))
         for case in CASES:
             if case in options.case:
                 getattr(comparisons, case)()

@@ -48,6 +48,14 @@ using actors::ec;
   return {};
 }
 
+/// Also where they are spelled differently, or lead through links.
+[[nodiscard]] bool are_same(const std::filesystem::path& one, const std::filesystem::path& other) {
+  std::error_code failed, failed_too;
+  const auto left = std::filesystem::weakly_canonical(one, failed);
+  const auto right = std::filesystem::weakly_canonical(other, failed_too);
+  return one == other || (!failed && !failed_too && left == right);
+}
+
 /// Why this run must not write a file where it is told to; usually empty.
 [[nodiscard]] std::string misplaced_file(const node_options& options) {
   const auto& metas = options.peers.save_metas_file;
@@ -60,15 +68,16 @@ using actors::ec;
       return written->flag() + " would replace " + file.string();
   for (const auto* written : files)
     for (const auto* other : files)
-      if (written != other && written->path() == other->path())
+      if (written != other && are_same(written->path(), other->path()))
         return written->flag() + " and " + other->flag() + " are the same file";
   return {};
 }
 
-/// False when it cannot be written.
-[[nodiscard]] bool write(const report_file& file, const std::string& text) {
+/// False when it cannot be composed or written.
+template <class Compose>
+[[nodiscard]] bool write(const report_file& file, Compose text) {
   try {
-    file.write(text);
+    file.write(text());
     return true;
   } catch (const std::exception& error) {
     spdlog::error("{}: {}", file.flag(), error.what());
@@ -82,9 +91,11 @@ using actors::ec;
   said.print(summary_of(verdict, update));
   if (const auto table = stages_table(verdict); !table.empty() && ::isatty(STDOUT_FILENO) == 1)
     said.print(table);
-  const bool is_reported =
-      !options.report || write(*options.report, boost::json::serialize(report_of(verdict, update)) + '\n');
-  const bool is_traced = !options.trace || write(*options.trace, chrome_json(trace_of(verdict, update)));
+  const bool is_reported = !options.report || write(*options.report, [&] {
+    return boost::json::serialize(report_of(verdict, update)) + '\n';
+  });
+  const bool is_traced =
+      !options.trace || write(*options.trace, [&] { return chrome_json(trace_of(verdict, update)); });
   return is_reported && is_traced;
 }
 

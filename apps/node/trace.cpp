@@ -10,7 +10,6 @@
 #include <cstdio>
 #include <map>
 #include <string_view>
-#include <tuple>
 #include <utility>
 
 #include <boost/json.hpp>
@@ -127,8 +126,8 @@ private:
     auto title = "host " + std::to_string(host.number) + (host.name.empty() ? "" : " (" + host.name + ")");
     if (recorded_.recorded_every > 1)
       title += ", only one bucket in " + std::to_string(recorded_.recorded_every) + " was recorded";
-    describe_host(host.number, "process_name", "name", json_text(title));
-    describe_host(host.number, "process_sort_index", "sort_index", std::to_string(host.number));
+    describe(host.number, {}, "process_name", "name", json_text(title));
+    describe(host.number, {}, "process_sort_index", "sort_index", std::to_string(host.number));
     lines_ = 0;
     std::vector<std::string_view> names; // In the order in which they come.
     std::map<std::string_view, std::vector<entry>> by_name;
@@ -181,24 +180,18 @@ private:
     events_ += "}}";
   }
 
-  void describe_host(std::uint32_t host, std::string_view what, std::string_view key,
-                     std::string_view value) {
+  void describe(std::uint32_t host, std::string_view where, std::string_view what, std::string_view key,
+                std::string_view value) {
     begin_event();
-    events_.append("{\"ph\":\"M\",\"pid\":").append(std::to_string(host)).append(",\"name\":\"").append(what);
-    events_.append("\",\"args\":{\"").append(key).append("\":").append(value).append("}}");
+    events_.append("{\"ph\":\"M\",\"pid\":").append(std::to_string(host)).append(where);
+    events_.append(",\"name\":\"").append(what).append("\",\"args\":{\"").append(key).append("\":");
+    events_.append(value).append("}}");
   }
 
   void describe_line(std::uint32_t host, std::size_t line, std::string_view name) {
     const auto where = ",\"tid\":" + std::to_string(line);
-    for (const auto& [what, key, value] : {std::tuple{"thread_name", "name", json_text(name)},
-                                           {"thread_sort_index", "sort_index", std::to_string(line)}}) {
-      begin_event();
-      events_.append("{\"ph\":\"M\",\"pid\":")
-          .append(std::to_string(host))
-          .append(where)
-          .append(",\"name\":\"");
-      events_.append(what).append("\",\"args\":{\"").append(key).append("\":").append(value).append("}}");
-    }
+    describe(host, where, "thread_name", "name", json_text(name));
+    describe(host, where, "thread_sort_index", "sort_index", std::to_string(line));
   }
 
   void begin_event() { events_ += events_.empty() ? "\n" : ",\n"; }

@@ -138,6 +138,7 @@ class OpenApiTest(unittest.TestCase):
         here = {"id": ask("POST /v1/updates", 202, body=body, media_type="application/json").json()["id"]}
         done = ask("GET /v1/updates/{id}", 200, path_parameters=here, query={"wait": PATIENCE}).json()
         self.assertEqual(done["state"], "updated", done)
+        ask("GET /v1/updates/{id}/trace", 200, path_parameters=here)
         ask("POST /v1/updates/{id}/commit", 200, path_parameters=here)
         ask("DELETE /v1/updates/{id}", 409, path_parameters=here)
         ask("DELETE /v1/versions/{version}", 409, path_parameters={"version": "v1"})

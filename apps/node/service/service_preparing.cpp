@@ -53,13 +53,12 @@ void service::prepare_update(const update_book::work& next) {
   }
   const auto began = std::chrono::steady_clock::now();
   const auto opened = prepare_everywhere(next.id, version, path, known);
-  if (opened.version)
-    metrics_.note_preparation(
-        std::chrono::duration<double>{std::chrono::steady_clock::now() - began}.count());
-  if (opened.version)
-    book_.is_prepared(next.id, next.asked.version, opened.version);
-  else
+  if (!opened.version) {
     end(next.id, opened.failed);
+    return;
+  }
+  metrics_.note_preparation(std::chrono::duration<double>{std::chrono::steady_clock::now() - began}.count());
+  book_.is_prepared(next.id, next.asked.version, opened.version);
 }
 
 /// Call it with the mutex held, or it may stop the next preparation.

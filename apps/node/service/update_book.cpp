@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <functional>
 #include <ranges>
 #include <utility>
 
@@ -142,15 +143,17 @@ void update_book::forget_oldest() {
 }
 
 void update_book::forget_old_details() {
-  std::size_t count = 0;
-  for (auto& one : entries_ | std::views::reverse) {
-    if (one.report.empty() && !one.recorded)
-      continue;
-    if (++count > reports_max)
-      one.report = json::object{};
-    if (count > detailed_max) {
-      forget_checksums(one.report);
-      one.recorded.reset();
+  std::vector<entry*> ended; // One that waited for its commit may have been asked for long ago.
+  for (auto& one : entries_ | std::views::reverse)
+    if (!one.report.empty() || one.recorded)
+      ended.push_back(&one);
+  std::ranges::stable_sort(ended, std::ranges::greater{}, [](const entry* one) { return one->since; });
+  for (std::size_t at = 0; at < ended.size(); ++at) {
+    if (at >= reports_max)
+      ended[at]->report = json::object{};
+    if (at >= detailed_max) {
+      forget_checksums(ended[at]->report);
+      ended[at]->recorded.reset();
     }
   }
 }

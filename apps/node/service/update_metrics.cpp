@@ -64,7 +64,7 @@ void update_metrics::note_push(const actors::update_verdict& verdict) {
   const std::lock_guard lock{mutex_};
   (verdict.first_cause.code == actors::ec::none ? updated_ : failed_).add(verdict.seconds);
   for (const auto& engine : verdict.engines)
-    if (!engine.account.pause.empty())
+    if (engine.account.pause_seconds > 0) // Not where the engine could not be woken up.
       pauses_.add(engine.account.pause_seconds);
   for (const auto& done : actors::merge_stages(verdict.hosts)) {
     auto& known = stages_[done.stage];
@@ -89,8 +89,8 @@ void update_metrics::write(metrics_text& text) const {
   pauses_.write(text);
   const auto by_stage = [&](auto stage::*value, const char* name, const char* kind, const char* help) {
     text.begin(name, kind, help);
-    for (const auto& [stage, done] : stages_)
-      text.sample(static_cast<double>(done.*value), "stage=\"" + stage + "\"");
+    for (const auto& [of, done] : stages_)
+      text.sample(static_cast<double>(done.*value), "stage=\"" + of + "\"");
   };
   by_stage(&stage::bytes, "ckpt_actor_stage_bytes_total", "counter",
            "Bytes that the stage has moved, on all hosts");

@@ -137,7 +137,8 @@ TEST(dashboard, has_panels_that_do_not_overlap_with_queries_of_the_chosen_source
   const json::object chosen{{"type", "prometheus"}, {"uid", "${datasource}"}};
   std::set<std::int64_t> ids;
   std::set<std::pair<std::int64_t, std::int64_t>> covered;
-  for (const auto& panel : dashboard().at("panels").as_array()) {
+  const auto told = dashboard();
+  for (const auto& panel : told.at("panels").as_array()) {
     const std::string title{panel.at("title").as_string()};
     EXPECT_TRUE(ids.insert(panel.at("id").as_int64()).second) << title << " has the id of another";
     EXPECT_TRUE(kinds.contains(panel.at("type").as_string())) << title;

@@ -44,8 +44,9 @@ TEST_F(traced_test, shows_each_bucket_on_its_way_from_the_disk_to_every_worker) 
     EXPECT_LE(copied.end_us, sent.begin_us) << bucket;
     EXPECT_EQ(std::ranges::count(host.at("worker"), bucket, &traced_span::name), 2) << "both workers take it";
     for (const auto& taken : host.at("worker"))
-      if (taken.name == bucket)
+      if (taken.name == bucket) {
         EXPECT_LE(sent.end_us, taken.begin_us) << bucket << " of " << taken.track;
+      }
   }
   for (const auto* step : {"until it is ready", "update request", "resumes and confirms"})
     EXPECT_LT(find_span(host, "server", step).begin_us, find_span(host, "server", step).end_us) << step;
