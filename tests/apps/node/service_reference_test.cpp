@@ -124,6 +124,25 @@ TEST_F(resident_reference_test, brings_it_to_the_engines_of_the_ranks_alone) {
   expect_failure(post("a/update", {{"ranks", {0, 2}}}), "there is no rank 2");
 }
 
+TEST_F(resident_reference_test, goes_on_with_an_update_whose_caller_does_not_wait) {
+  start({"--resident-memory", "200MiB", "--read-limit", "16MiB"});
+  expect_success(post("a/files", {{"files", files_of(checkpoint_)}}));
+  expect_failure(post("a/update", {{"timeout", 0.01}}), "goes on");
+  EXPECT_TRUE(eventually([&] { return served_version() == "a"; }, patience));
+}
+
+TEST_F(resident_reference_test, leaves_updates_of_others_alone) {
+  start();
+  ASSERT_EQ(publish(checkpoint_, "a", {"--prepare", "--wait"}), 0) << said_;
+  const auto theirs = id();
+  auto files = files_of(checkpoint_);
+  files.pop_back();
+  expect_success(post("a/files", {{"files", files}}));
+  expect_failure(post("a/gather-metas"), "is not registered");
+  EXPECT_EQ(ask_node("commit", {theirs, "--wait"}), 0) << said_;
+  EXPECT_EQ(served_version(), "a");
+}
+
 TEST_F(resident_reference_test, takes_no_part_of_an_engine) {
   start_serving(expected_, "sglang", {"--workers", "2"});
   node_arguments_ = {"--inference-parallel-size", "2"};

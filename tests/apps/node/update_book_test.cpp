@@ -20,13 +20,18 @@ protected:
 
   /// An update from the request to this report; returns its id.
   std::string update(const std::string& version, const json::object& report) {
+    const auto id = begin(version);
+    book_.end(id, update_state::updated, {}, report);
+    return id;
+  }
+
+  std::string begin(const std::string& version) {
     update_request asked;
     asked.version = version;
     asked.checkpoint_path = "/checkpoints/" + version;
     const auto filed = book_.file(asked, {});
     EXPECT_TRUE(filed.is_new);
     EXPECT_TRUE(book_.take_work());
-    book_.end(filed.id, update_state::updated, {}, report);
     return filed.id;
   }
 
@@ -56,6 +61,16 @@ TEST_F(update_book_test, keeps_the_checksums_of_the_last_updates_only) {
     EXPECT_EQ(one.at("engines").at(0).at("proof").at("seconds"), 1.5);
     EXPECT_TRUE(one.at("engines").at(0).at("proof").at("checksums").is_null());
   }
+}
+
+TEST_F(update_book_test, keeps_what_is_known_of_an_update_that_was_asked_for_long_before_its_end) {
+  const json::object report{{"engines", json::array{}}};
+  const auto first = begin("v0");
+  for (int number = 1; number < 200; ++number)
+    static_cast<void>(update("v" + std::to_string(number), report));
+  book_.end(first, update_state::updated, {}, report, std::make_shared<const trace>());
+  EXPECT_EQ(report_on(first), report);
+  EXPECT_TRUE(book_.find_trace(first).recorded);
 }
 
 TEST_F(update_book_test, keeps_the_reports_of_the_last_updates_only) {

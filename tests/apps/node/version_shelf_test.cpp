@@ -103,6 +103,19 @@ TEST_F(version_shelf_test, knows_the_content_of_what_is_served_however_many_name
   EXPECT_EQ(shelf_.content_number("v1"), number);
 }
 
+TEST_F(version_shelf_test, does_not_take_other_content_of_that_name_for_what_is_served) {
+  shelf_.put("v1", version());
+  shelf_.serve("v1", false);
+  shelf_.put("v1", version());
+  EXPECT_EQ(shelf_.served(), "v1") << "read anew, and the same";
+  write('b');
+  shelf_.put("v1", version());
+  EXPECT_EQ(shelf_.served(), "") << "nobody has been given this";
+  shelf_.serve("v1", false);
+  EXPECT_EQ(shelf_.served(), "v1");
+  EXPECT_EQ(shelf_.previous(), "") << "what it was before is not here any more";
+}
+
 TEST_F(version_shelf_test, counts_memory_until_it_is_given_back) {
   shelf_.put("v1", version_in_memory());
   const auto bytes = shelf_.memory_bytes();
