@@ -128,7 +128,11 @@ TEST_F(resident_reference_test, goes_on_with_an_update_whose_caller_does_not_wai
   start({"--resident-memory", "200MiB", "--read-limit", "16MiB"});
   expect_success(post("a/files", {{"files", files_of(checkpoint_)}}));
   expect_failure(post("a/update", {{"timeout", 0.01}}), "goes on");
-  EXPECT_TRUE(eventually([&] { return served_version() == "a"; }, patience));
+  const auto is_over = [&] {
+    return json::parse(ask(verb::get, "/v1/updates").body).at(0).at("state") == "updated";
+  };
+  EXPECT_TRUE(eventually(is_over, patience));
+  EXPECT_EQ(served_version(), "a");
 }
 
 TEST_F(resident_reference_test, leaves_updates_of_others_alone) {
