@@ -107,9 +107,11 @@ def going_back(where, scratch):
             write_checkpoint(where, scratch / version, KEPT, ord(version))
             node.call("publish", scratch / version, "--version", version, "--wait")
 
+        versions = itertools.cycle("AB")
+
         def go_back():
             began = time.monotonic()
-            update = node.call("rollback", "--wait")
+            update = node.call("rollback", "--version", next(versions), "--wait")
             seconds = time.monotonic() - began
             return {"bytes": bytes_of(scratch / "A")} | what_took(node.call("trace", update["id"]), seconds,
                                                update["report"]["engines"][0]["pause"]["seconds"])
