@@ -195,7 +195,9 @@ void worker::misbehave(worker_socket& socket, moment::at now, std::uint64_t arri
     signals_.die();
   if (strikes(faults_.close_at, now, arriving_tensors))
     throw channel_closed{"fault: the worker dies"};
-  if (signals_.frozen || strikes(faults_.hang_at, now, arriving_tensors)) {
+  // A worker that has not connected cannot see that the pusher goes.
+  const bool is_frozen = signals_.frozen && now != moment::at::connect;
+  if (is_frozen || strikes(faults_.hang_at, now, arriving_tensors)) {
     socket.wait_for_end();
     throw channel_closed{"fault: the worker hangs"};
   }
