@@ -18,8 +18,10 @@ std::string why_lost(const peer_reader_state& state) {
   std::string text;
   for (std::size_t index = 0; index < state.links.size(); ++index)
     if (!state.links[index].lost.empty())
-      text +=
-          (text.empty() ? "" : "; ") + state.sources->sources()[index].name + ": " + state.links[index].lost;
+      text += (text.empty() ? "" : "; ") + state.source->weights().sources[index].name + ": "
+              + state.links[index].lost;
+  if (!state.own_lost.empty())
+    text += (text.empty() ? "" : "; ") + state.own_lost;
   return text;
 }
 
@@ -29,7 +31,7 @@ std::optional<std::size_t> choose_source(const peer_reader_state& state, std::ui
   is_possible = false;
   for (std::size_t index = 0; index < state.links.size(); ++index) {
     const auto& one = state.links[index];
-    if (!one.lost.empty() || !one.digests.contains(chunk))
+    if (!one.lost.empty() || !one.has[chunk])
       continue;
     is_possible = true;
     const bool has_room = one.endpoint && one.asked < asked_max;
@@ -41,7 +43,7 @@ std::optional<std::size_t> choose_source(const peer_reader_state& state, std::ui
 
 bool take_room(peer_reader_state& state, peer_reader_state::request& made) {
   auto& context = *state.context;
-  if (auto* kept = state.sources->kept()) {
+  if (const auto& kept = state.source->weights().kept) {
     if (state.unslabbed == unslabbed_max)
       return false;
     ++state.unslabbed;

@@ -18,7 +18,7 @@ namespace ckpt::actors {
 [[nodiscard]] std::optional<std::size_t> choose_source(const peer_reader_state& state, std::uint32_t chunk,
                                                        bool& is_possible);
 
-/// "node1: its process ended or its connection broke; node2: …".
+/// "node1: its process ended or its connection broke; node2: …; …/model.safetensors: …".
 [[nodiscard]] std::string why_lost(const peer_reader_state& state);
 
 /// Finds a place for the chunk of `made`: a slab, or the memory that keeps it. False when there is none now.

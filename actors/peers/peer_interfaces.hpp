@@ -16,16 +16,20 @@
 //     │ <────────────────────── chunk_refused  │   instead of bytes
 //     │ <─────────────────────── source_alive  │   twice a second: the heartbeat
 //
+// What no source has, or has any longer, comes from the joining host's own files if it has them (own_files).
+//
 // Both sides compute the plan from the same tables and sizes, so a chunk has the same number on both.
 
 #include "actors/error.hpp"
 #include "actors/update/interfaces.hpp"
 #include "io/checkpoint/checkpoint.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include <caf/allowed_unsafe_message_type.hpp>
 #include <caf/replies_to.hpp>
 #include <caf/type_id.hpp>
 #include <caf/typed_actor.hpp>
@@ -84,6 +88,18 @@ struct chunks_wanted {
 struct chunk_refused {
   std::uint32_t chunk = 0;
   std::string why;
+};
+
+/// Read this chunk from this host's own files.
+struct read_own {
+  std::uint32_t chunk = 0;
+  std::byte* destination = nullptr; ///< room for its window
+};
+
+/// It has been read, but not compared with its digest.
+struct own_read {
+  std::uint32_t chunk = 0;
+  std::string why_not; ///< names the file; empty when it has been read
 };
 
 template <class Inspector>
@@ -150,8 +166,13 @@ CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::peer_share))
 CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::peer_line))
 CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::chunks_wanted))
 CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::chunk_refused))
+CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::read_own))
+CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::own_read))
 CAF_ADD_ATOM(ckpt_peers, ckpt::actors, source_alive_atom, "srcalive")
 CAF_END_TYPE_ID_BLOCK(ckpt_peers)
+
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::read_own)
+CAF_ALLOW_UNSAFE_MESSAGE_TYPE(ckpt::actors::own_read)
 
 namespace ckpt::actors {
 
@@ -166,6 +187,15 @@ using peer_source_actor = caf::typed_actor<
 /// Gets this host's share of the buckets from the memory of other hosts: a chunk_source_actor.
 using peer_reader_actor = chunk_source_actor::extend<reacts_to<chunk_refused>,
                                                      // A source's heartbeat.
-                                                     reacts_to<source_alive_atom>>;
+                                                     reacts_to<source_alive_atom>,
+                                                     // From own_files.
+                                                     reacts_to<own_read>>;
+
+/// Reads chunks from this host's own files, where it has some.
+using own_files_actor = caf::typed_actor<
+    // From the peer_reader, which gets an own_read.
+    reacts_to<read_own>,
+    // To itself, while reads are under way.
+    reacts_to<tick_atom>>;
 
 } // namespace ckpt::actors

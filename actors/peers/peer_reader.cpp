@@ -4,6 +4,7 @@
 #include "actors/peers/peer_reader.hpp"
 
 #include "actors/cluster/introductions.hpp"
+#include "actors/peers/own_files.hpp"
 #include "actors/peers/peer_choice.hpp"
 #include "actors/update/deadlines.hpp"
 #include "io/error.hpp"
@@ -55,6 +56,40 @@ void keep_ticking(self_pointer self) {
     self->send(self, tick_atom_v);
 }
 
+/// True when the chunk may be read from this host's own files.
+[[nodiscard]] bool is_own(const peer_reader_state& state) {
+  return state.source->weights().own_files && state.own_lost.empty();
+}
+
+/// Reads a chunk from this host's own files. False when that has to wait.
+[[nodiscard]] bool read_from_own(self_pointer self, std::uint32_t chunk) {
+  auto& state = self->state;
+  const auto& weights = state.source->weights();
+  auto made = std::make_unique<request>();
+  made->chunk = chunk;
+  if (state.own_reads.size() == own_reads_max || !take_room(state, *made))
+    return false;
+  if (!state.own) {
+    spdlog::warn("weights that no other host has any more are read from {}: {}",
+                 weights.own_files->path.string(), why_lost(state));
+    state.own = self->spawn<caf::monitored + caf::detached>(own_files, state.context, weights.own_files,
+                                                            weights.kept);
+  }
+  self->send(state.own, read_own{chunk, made->data});
+  state.own_reads.emplace(chunk, std::move(made));
+  return true;
+}
+
+/// The chunk that pump() has just asked for is under way.
+void take_from_queue(peer_reader_state& state) {
+  const auto chunk = state.again.empty() ? state.chunks[state.next] : state.again.front();
+  state.context->disk_meter.buckets.begin(state.context->plan.chunks[chunk].bucket);
+  if (state.again.empty())
+    ++state.next;
+  else
+    state.again.pop_front();
+}
+
 /// Asks for as many chunks as there are slabs, and sources with room.
 void pump(self_pointer self) {
   auto& state = self->state;
@@ -65,6 +100,12 @@ void pump(self_pointer self) {
     const auto& planned = context.plan.chunks[chunk];
     bool is_possible = false;
     const auto from = choose_source(state, chunk, is_possible);
+    if (!is_possible && is_own(state)) {
+      if (!read_from_own(self, chunk))
+        break;
+      take_from_queue(state);
+      continue;
+    }
     if (!is_possible) {
       fail(self, {ec::host_lost, context.checkpoint.files[planned.file].path.string() + " at "
                                      + std::to_string(planned.window.offset)
@@ -78,11 +119,7 @@ void pump(self_pointer self) {
     made->link = *from;
     if (!take_room(state, *made))
       break;
-    if (state.again.empty())
-      ++state.next;
-    else
-      state.again.pop_front();
-    state.context->disk_meter.buckets.begin(planned.bucket);
+    take_from_queue(state);
     auto& under_way = *made;
     state.requests.emplace(&under_way, std::move(made));
     const auto tag = state.next_tag++;
@@ -93,8 +130,8 @@ void pump(self_pointer self) {
     wanted[*from].chunks.push_back({chunk, tag});
   }
   for (auto& [from, message] : wanted)
-    self->send(state.sources->sources()[from].actor, std::move(message));
-  state.context->disk_meter.set_busy(!state.requests.empty());
+    self->send(state.source->weights().sources[from].actor, std::move(message));
+  state.context->disk_meter.set_busy(!state.requests.empty() || !state.own_reads.empty());
   keep_ticking(self);
 }
 
@@ -105,7 +142,7 @@ void lose(self_pointer self, std::size_t index, const std::string& why) {
   if (!one.lost.empty() || state.failed)
     return;
   one.lost = why;
-  spdlog::warn("{} is not asked for weights any more: {}", state.sources->sources()[index].name, why);
+  spdlog::warn("{} is not asked for weights any more: {}", state.source->weights().sources[index].name, why);
   for (auto& [transfer, made] : state.requests)
     if (made->link == index)
       state.fabric->cancel(*transfer);
@@ -113,17 +150,20 @@ void lose(self_pointer self, std::size_t index, const std::string& why) {
   pump(self);
 }
 
+/// Another one has to bring this chunk.
+void put_back(peer_reader_state& state, const request& made) {
+  give_room_back(state, made.slab);
+  state.again.push_back(made.chunk);
+}
+
+[[nodiscard]] bool is_right(const peer_reader_state& state, const request& made) {
+  const auto bytes = state.context->plan.chunks[made.chunk].needed_bytes;
+  return io::chunk_digest({made.data, bytes}) == state.source->weights().digests[made.chunk];
+}
+
 void hand_over(self_pointer self, const request& made) {
   auto& state = self->state;
   const auto& planned = state.context->plan.chunks[made.chunk];
-  const auto expected = state.links[made.link].digests.at(made.chunk);
-  if (io::chunk_digest({made.data, planned.needed_bytes}) != expected) {
-    give_room_back(state, made.slab);
-    state.again.push_back(made.chunk);
-    lose(self, made.link,
-         "it sent bytes that are not those which it had read: its memory is not to be trusted");
-    return;
-  }
   state.context->disk_meter.add_bytes(planned.needed_bytes);
   state.context->disk_meter.buckets.end_piece(planned.bucket,
                                               state.context->plan.buckets[planned.bucket].chunks.size());
@@ -142,14 +182,35 @@ void settle(self_pointer self) {
     auto& from = state.links[made->link];
     --from.asked;
     from.heard = from.arrived = meter::clock::now();
-    if (made->failure == nullptr) {
+    if (made->failure == nullptr && is_right(state, *made)) {
       hand_over(self, *made);
       continue;
     }
-    give_room_back(state, made->slab);
-    state.again.push_back(made->chunk);
-    lose(self, made->link, std::string{"receiving from it failed: "} + made->failure);
+    put_back(state, *made);
+    lose(self, made->link,
+         made->failure != nullptr
+             ? std::string{"receiving from it failed: "} + made->failure
+             : "it sent bytes that are not those which it had read: its memory is not to be trusted");
   }
+}
+
+void on_own(self_pointer self, const own_read& read) {
+  auto& state = self->state;
+  const auto found = state.own_reads.find(read.chunk);
+  if (found == state.own_reads.end() || state.failed)
+    return;
+  const auto made = std::move(found->second);
+  state.own_reads.erase(found);
+  const auto& file = state.source->weights().own_files->files[state.context->plan.chunks[read.chunk].file];
+  if (read.why_not.empty() && is_right(state, *made)) {
+    hand_over(self, *made);
+  } else {
+    state.own_lost =
+        read.why_not.empty() ? file.path.string() + ": has other bytes than the hosts had" : read.why_not;
+    state.again.push_back(
+        made->chunk); // Its room is not given back: a read that is stuck may still write there.
+  }
+  pump(self);
 }
 
 void look_for_the_silent(self_pointer self) {
@@ -188,16 +249,17 @@ void look(self_pointer self) {
 
 void connect(self_pointer self) {
   auto& state = self->state;
-  const auto& sources = state.sources->sources();
-  state.fabric = std::make_unique<gpu::fabric>(state.sources->network());
+  const auto& sources = state.source->weights().sources;
+  state.fabric = std::make_unique<gpu::fabric>(state.source->weights().network);
   state.links.resize(sources.size());
   for (std::size_t index = 0; index < sources.size(); ++index) {
     const auto& source = sources[index];
-    for (std::size_t i = 0; i < source.chunks.size(); ++i)
-      state.links[index].digests.emplace(source.chunks[i], source.digests[i]);
+    state.links[index].has.resize(state.context->plan.chunks.size());
+    for (const auto chunk : source.chunks)
+      state.links[index].has.at(chunk) = true;
     self->monitor(source.actor);
     self->request(source.actor, std::min<std::chrono::milliseconds>(state.context->options.timeout, 10s),
-                  peer_line{state.sources->secret(), state.fabric->address(), {}})
+                  peer_line{state.source->weights().secret, state.fabric->address(), {}})
         .then(
             [self, index](const peer_line& theirs) {
               auto& one = self->state.links[index];
@@ -222,7 +284,7 @@ void connect(self_pointer self) {
 
 [[nodiscard]] std::optional<std::size_t> index_of(const peer_reader_state& state,
                                                   const caf::actor_addr& who) {
-  const auto& sources = state.sources->sources();
+  const auto& sources = state.source->weights().sources;
   const auto found =
       std::ranges::find_if(sources, [&](const auto& one) { return one.actor.address() == who; });
   if (found == sources.end())
@@ -256,7 +318,7 @@ void end(self_pointer self) {
   if (!state.requests.empty()) {
     spdlog::error("weights of other hosts are still arriving; their memory is left alone");
     state.context->slabs->abandon();
-    if (auto* kept = state.sources->kept())
+    if (const auto& kept = state.source->weights().kept)
       kept->abandon();
     static_cast<void>(state.fabric.release());
     for (auto& [transfer, made] : state.requests)
@@ -275,21 +337,26 @@ chunk_source_actor peer_chunks::spawn(caf::actor_system& system, const update_pt
 
 peer_reader_actor::behavior_type peer_reader(self_pointer self, update_ptr context, conductor_actor conductor,
                                              std::vector<stager_actor> stagers,
-                                             std::shared_ptr<const peer_chunks> sources) {
+                                             std::shared_ptr<const peer_chunks> source) {
   auto& state = self->state;
   state.context = std::move(context);
   state.conductor = std::move(conductor);
   state.stagers = std::move(stagers);
-  state.sources = std::move(sources);
+  state.source = std::move(source);
   state.chunks = owned_chunks(state.context->layout, state.context->plan);
   std::random_device random;
   state.next_tag = std::uint64_t{random()} << 32 | random();
   state.context->reader_engine = "peers";
   self->set_exit_handler([self](const caf::exit_msg& message) {
     end(self);
-    self->quit(message.reason);
+    if (self->state.own) // It may still read to slabs.
+      self->send_exit(self->state.own, message.reason);
+    else
+      self->quit(message.reason);
   });
   self->set_down_handler([self](const caf::down_msg& down) {
+    if (self->state.own && down.source == self->state.own.address())
+      return self->quit(down.reason);
     if (const auto index = index_of(self->state, down.source))
       lose(self, *index, "its process ended or its connection broke");
   });
@@ -297,7 +364,7 @@ peer_reader_actor::behavior_type peer_reader(self_pointer self, update_ptr conte
       [self](start_atom) {
         try {
           connect(self);
-          keep_ticking(self);
+          pump(self);
         } catch (const std::exception& error) {
           fail(self, to_cause(error));
         }
@@ -322,6 +389,7 @@ peer_reader_actor::behavior_type peer_reader(self_pointer self, update_ptr conte
         if (const auto index = sender(self))
           self->state.links.at(*index).heard = meter::clock::now();
       },
+      [self](const own_read& read) { on_own(self, read); },
   };
 }
 

@@ -9,7 +9,8 @@
 //      ^──────── the source is lost, refuses, is silent, or sends what it did not read ────┘
 //
 // A source that fails in any of these ways is not asked again; its chunks are taken from others that have
-// them. The update fails when no source is left that has a chunk. Scheduled, although it waits in UCX for a
+// them. When no source is left that has a chunk, it is read from this host's own files (own_files.hpp), and without
+// those the update fails. Every chunk is compared with its digest, wherever it comes from. Scheduled, although it waits in UCX for a
 // few milliseconds at a time: peer_source.hpp gives the reason. Bound on the chunks that are under way or
 // wait for their copy: the slabs, or `unslabbed_max` where this host keeps the chunks.
 
@@ -35,30 +36,32 @@ struct known_source {
   std::vector<std::uint64_t> digests; ///< of each of them
 };
 
+/// By chunk; nothing for those of which nobody told.
+using chunk_digests = std::vector<std::optional<std::uint64_t>>;
+
+/// Where the bytes of a version are, and what tells that they are right.
+struct joined_weights {
+  std::vector<known_source> sources;
+  chunk_digests digests;                           ///< of all that this host takes
+  std::shared_ptr<const io::checkpoint> own_files; ///< for what no source has; null: there are none
+  std::shared_ptr<io::resident_chunks> kept;       ///< room for what stays here after the run; may be null
+  std::string secret;
+  gpu::fabric_options network;
+};
+
 /// The chunk_source of a version that lies in the memory of other hosts.
 class peer_chunks final : public chunk_source {
 public:
-  /// `kept`, if not null, has room for all chunks that this host takes: they stay there after the run.
-  peer_chunks(std::vector<known_source> sources, std::string secret, gpu::fabric_options network,
-              std::shared_ptr<io::resident_chunks> kept)
-      : sources_{std::move(sources)}, secret_{std::move(secret)}, network_{std::move(network)},
-        kept_{std::move(kept)} {}
+  explicit peer_chunks(joined_weights weights) : weights_{std::move(weights)} {}
 
   [[nodiscard]] chunk_source_actor spawn(caf::actor_system& system, const update_ptr& context,
                                          const conductor_actor& conductor,
                                          const std::vector<stager_actor>& stagers) const override;
 
-  [[nodiscard]] const std::vector<known_source>& sources() const noexcept { return sources_; }
-  [[nodiscard]] const std::string& secret() const noexcept { return secret_; }
-  [[nodiscard]] const gpu::fabric_options& network() const noexcept { return network_; }
-
-  [[nodiscard]] io::resident_chunks* kept() const noexcept { return kept_.get(); }
+  [[nodiscard]] const joined_weights& weights() const noexcept { return weights_; }
 
 private:
-  std::vector<known_source> sources_;
-  std::string secret_;
-  gpu::fabric_options network_;
-  std::shared_ptr<io::resident_chunks> kept_;
+  joined_weights weights_;
 };
 
 struct peer_reader_state {
@@ -73,7 +76,7 @@ struct peer_reader_state {
 
   /// The connection to one source.
   struct link {
-    std::map<std::uint32_t, std::uint64_t> digests; ///< by chunk, of those that it has
+    std::vector<bool> has;                          ///< by chunk
     std::unique_ptr<gpu::fabric_endpoint> endpoint; ///< null until it has answered
     std::size_t asked = 0;                          ///< chunks under way
     meter::clock::time_point heard;                 ///< a sign of life
@@ -84,7 +87,10 @@ struct peer_reader_state {
   update_ptr context;
   conductor_actor conductor;
   std::vector<stager_actor> stagers; ///< by device
-  std::shared_ptr<const peer_chunks> sources;
+  std::shared_ptr<const peer_chunks> source;
+  own_files_actor own;  ///< null as long as nothing was read there
+  std::string own_lost; ///< why the own files are not read any more; empty while they are
+  std::map<std::uint32_t, std::unique_ptr<request>> own_reads; ///< by chunk
   // Declared before the fabric, which may still write to them: its destructor waits.
   std::map<gpu::fabric_transfer*, std::unique_ptr<request>> requests;
   std::unique_ptr<gpu::fabric> fabric;
@@ -100,10 +106,10 @@ struct peer_reader_state {
   bool failed = false;
 };
 
-/// Scheduled; end it with an exit message. `context->version->source` is `sources`.
+/// Scheduled; end it with an exit message. `context->version->source` is `source`.
 peer_reader_actor::behavior_type peer_reader(peer_reader_actor::stateful_pointer<peer_reader_state> self,
                                              update_ptr context, conductor_actor conductor,
                                              std::vector<stager_actor> stagers,
-                                             std::shared_ptr<const peer_chunks> sources);
+                                             std::shared_ptr<const peer_chunks> source);
 
 } // namespace ckpt::actors

@@ -35,21 +35,6 @@ constexpr std::size_t wanted_max = 4'096;
 /// For one reader: enough to keep a link full.
 constexpr std::size_t under_way_max = 16;
 
-[[nodiscard]] weights_table table_of(const peer_source_options& options) {
-  const auto& checkpoint = options.version->checkpoint;
-  const auto& plan = options.version->plan;
-  weights_table table;
-  table.checkpoint_path = checkpoint.path.string();
-  for (const auto& file : checkpoint.files)
-    table.files.push_back({file.path.filename().string(), file.bytes, file.data_offset});
-  table.tensors = checkpoint.tensors;
-  table.tensor_bytes = checkpoint.tensor_bytes;
-  table.bucket_bytes = plan.bucket_bytes;
-  table.chunk_bytes = options.chunk_bytes;
-  table.keep_together = options.keep_together;
-  return table;
-}
-
 [[nodiscard]] cause stranger(const peer_source_options& options) {
   return {ec::host_disagrees, options.share.name
                                   + " has another secret: the file of --load-metas-file is not that of the "
@@ -64,7 +49,8 @@ constexpr std::size_t under_way_max = 16;
   }
   answer = state.options.share;
   if (hello.wants_table)
-    answer.table = table_of(state.options);
+    answer.table = table_of(state.options.version->checkpoint, state.options.version->plan.bucket_bytes,
+                            state.options.chunk_bytes, state.options.keep_together);
   return answer;
 }
 
@@ -232,6 +218,20 @@ bool peer_secret::is(std::string_view text) const {
   for (std::size_t i = 0; i < text.size(); ++i)
     differs |= static_cast<unsigned char>(text[i]) ^ static_cast<unsigned char>(secret_[i]);
   return differs == 0;
+}
+
+weights_table table_of(const io::checkpoint& checkpoint, std::uint64_t bucket_bytes,
+                       std::uint64_t chunk_bytes, std::vector<std::string> keep_together) {
+  weights_table table;
+  table.checkpoint_path = checkpoint.path.string();
+  for (const auto& file : checkpoint.files)
+    table.files.push_back({file.path.filename().string(), file.bytes, file.data_offset});
+  table.tensors = checkpoint.tensors;
+  table.tensor_bytes = checkpoint.tensor_bytes;
+  table.bucket_bytes = bucket_bytes;
+  table.chunk_bytes = chunk_bytes;
+  table.keep_together = std::move(keep_together);
+  return table;
 }
 
 peer_share share_of(const weights_version& version, const cluster_layout& layout, std::string name) {

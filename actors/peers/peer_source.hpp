@@ -87,6 +87,10 @@ struct peer_source_state {
   bool ticking = false;
 };
 
+/// The tables from which `checkpoint` is planned with these sizes.
+[[nodiscard]] weights_table table_of(const io::checkpoint& checkpoint, std::uint64_t bucket_bytes,
+                                     std::uint64_t chunk_bytes, std::vector<std::string> keep_together);
+
 /// The share of `version` that the host of `layout` has, without the table. Needs its `resident`.
 [[nodiscard]] peer_share share_of(const weights_version& version, const cluster_layout& layout,
                                   std::string name);

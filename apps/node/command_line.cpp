@@ -74,9 +74,11 @@ void require_page_multiple(std::uint64_t bytes, const char* flag) {
     throw std::invalid_argument{
         "--update-method p2p takes the weights from hosts: name them with --load-metas-file"};
   if (peers.sources
-      && (!raw.checkpoint_path.empty() || raw.bucket_bytes != 0 || !raw.keep_together.empty() || raw.dry_run))
-    throw std::invalid_argument{"--load-metas-file brings checkpoint and plan from other hosts: leave out "
-                                "--checkpoint-path, --bucket-size, --keep-together and --dry-run"};
+      && (raw.dry_run
+          || (raw.checkpoint_path.empty() && (raw.bucket_bytes != 0 || !raw.keep_together.empty()))))
+    throw std::invalid_argument{
+        "--load-metas-file brings the plan from other hosts: leave out --dry-run, and without "
+        "--checkpoint-path --bucket-size and --keep-together as well"};
   if (peers.sources && peers.sources->is_encrypted && raw.network.tls_ca.empty())
     throw std::invalid_argument{raw.load_metas_file
                                 + ": its hosts speak TLS: give --tls-ca, --tls-cert and --tls-key"};

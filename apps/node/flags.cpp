@@ -38,7 +38,8 @@ void add_reference_flags(CLI::App& app, raw_options& raw) {
       "Keep this host's share of the weights in memory for --sleep-time, and write to this file how\n"
       "hosts that join reach them");
   app.add_option("--load-metas-file", raw.load_metas_file,
-                 "Take the weights from the memory of the hosts that saved this file; implies p2p");
+                 "Take the weights from the memory of the hosts that saved this file; implies p2p. With\n"
+                 "--checkpoint-path: what they do not have is read from there");
 }
 
 void add_own_flags(CLI::App& app, raw_options& raw) {

@@ -2,20 +2,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Weights from the memory of other hosts. `share_offer` is the side that has them (--save-metas-file), `join` the one
-// that takes them (--load-metas-file); io/plan/metas_file.hpp has the file in between.
+// Weights in the memory of this host, for hosts that join (--save-metas-file). joining.hpp is the side that takes them;
+// io/plan/metas_file.hpp has the file in between.
 
 #include "actors/cluster/gate.hpp"
-#include "actors/peers/peer_source.hpp"
+#include "actors/update/update.hpp"
 #include "apps/node/actor_runtime.hpp"
-#include "apps/node/attendant.hpp"
 #include "apps/node/command_line.hpp"
-#include "apps/node/prepare.hpp"
 
 #include <memory>
 #include <string>
 
 #include <caf/actor.hpp>
+
+namespace ckpt::actors {
+class peer_secret;
+}
+
+namespace ckpt::gpu {
+struct fabric_options;
+}
 
 namespace ckpt::apps {
 
@@ -33,22 +39,21 @@ public:
   [[nodiscard]] const actors::peer_offer& described() const noexcept { return described_; }
 
   /// From now on, a host that knows `secret` gets weights. Any thread.
-  void know(std::string secret) { secret_->set(std::move(secret)); }
-  [[nodiscard]] std::string secret() const { return secret_->get(); }
+  void know(std::string secret);
+  [[nodiscard]] std::string secret() const;
 
 private:
-  std::shared_ptr<actors::peer_secret> secret_ = std::make_shared<actors::peer_secret>();
-  actors::peer_source_actor source_;
+  std::shared_ptr<actors::peer_secret> secret_;
+  caf::actor source_;
   std::unique_ptr<actors::gate> gate_;
   actors::peer_offer described_;
 };
 
+/// How UCX reaches other hosts; only this one if `is_local`.
+[[nodiscard]] gpu::fabric_options network_for(bool is_local);
+
 /// The content of --save-metas-file after a successful update, on host 0. Throws when a host offers nothing.
 [[nodiscard]] io::metas metas_of(const node_options& options, const actors::update_verdict& verdict,
                                  const std::string& secret);
-
-/// Reaches the hosts of `options.peers.sources`, and plans from their tables. Puts their path, sizes and patterns into
-/// `options`. Takes about --timeout at most. Errors are in the result.
-[[nodiscard]] opened_version join(actor_runtime& runtime, node_options& options, const signal_guard& signals);
 
 } // namespace ckpt::apps

@@ -7,6 +7,7 @@
 #include "apps/node/actor_runtime.hpp"
 #include "apps/node/attendant.hpp"
 #include "apps/node/doctor.hpp"
+#include "apps/node/joining.hpp"
 #include "apps/node/output.hpp"
 #include "apps/node/peers.hpp"
 #include "apps/node/prepare.hpp"

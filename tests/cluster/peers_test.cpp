@@ -3,53 +3,14 @@
 
 // Hosts that join take their weights from the memory of a cluster that has them, over a real network.
 
-#include "tests/cluster/cluster_fixture.hpp"
+#include "tests/cluster/peers_fixture.hpp"
 
 #include <csignal>
 
 namespace ckpt::tests {
 namespace {
 
-namespace fs = std::filesystem;
 using testing::HasSubstr;
-
-/// Hosts 0 and 1 are the sources, an engine on each; 2 and 3 join.
-class cluster_peers_test : public cluster_test {
-protected:
-  static constexpr unsigned sources = 2;
-
-  void start_sources(const arguments& engine_flags = {}) {
-    checkpoints_ = {write_small_checkpoint(scratch_.path(), 64 << 20)};
-    expected_ = scratch_.path() / "expected";
-    fs::copy(checkpoints_[0], expected_, fs::copy_options::recursive);
-    start_cluster({.hosts = 4}, engine_flags);
-    for (unsigned host = 0; host < sources; ++host)
-      start_node(host, {"--nnodes", "2", "--save-metas-file", metas_, "--sleep-time", "600", "--endpoint",
-                        engine_url(host), "--inference-parallel-size", "1"});
-    ASSERT_TRUE(eventually([&] { return fs::exists(metas_); }, patience)) << node_output(0) << node_output(1);
-    fs::remove_all(checkpoints_[0]); // Nobody needs it any more.
-  }
-
-  /// A host that is a cluster of its own, or one of several with `more`.
-  void start_joining(unsigned host, const arguments& more = {}) {
-    auto command = joining_command(metas_, scratch_.path() / ("report-" + std::to_string(host) + ".json"),
-                                   {"--insecure-network"});
-    command.insert(command.end(), more.begin(), more.end());
-    nodes_[host] = std::make_unique<program>(hosts_->command(host, command),
-                                             scratch_.path() / ("node-" + std::to_string(host)));
-  }
-
-  [[nodiscard]] arguments alone(unsigned host) const {
-    return {"--inference-parallel-size", "1", "--endpoint", engine_url(host)};
-  }
-
-  void expect_updated(unsigned engine) {
-    EXPECT_EQ(end_of(engine), 0) << node_output(engine) << node_output(0) << node_output(1);
-    EXPECT_THAT(engines_[engine].front()->output(), HasSubstr("verified bit for bit"));
-  }
-
-  const fs::path metas_ = scratch_.path() / "metas.json";
-};
 
 TEST_F(cluster_peers_test, a_host_takes_its_weights_from_both_sources) {
   start_sources();
@@ -79,13 +40,7 @@ class lost_peer_test : public cluster_peers_test, public testing::WithParamInter
 TEST_P(lost_peer_test, is_named_and_the_others_weights_are_not_enough) {
   start_sources(slow_engines);
   start_joining(2, alone(2));
-  ASSERT_TRUE(eventually(
-      [&] {
-        return engines_[2].front()->output().find("verified") == std::string::npos
-               && node_output(2).find("is ready") != std::string::npos;
-      },
-      patience))
-      << node_output(2);
+  reach_the_middle_of(2);
   nodes_[1]->send_signal(GetParam());
   EXPECT_EQ(end_of(2), 5) << node_output(2);
   EXPECT_THAT(node_output(2), HasSubstr("no host that has these bytes is left"));

@@ -1,0 +1,52 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The actor that reads chunks from the files of a host that joins: those that no other host has, or has any
+// longer. It compares nothing; the peer_reader compares every chunk with its digest.
+//
+//   peer_reader ──read_own──> own_files ──own_read──> peer_reader
+//
+// Detached: it waits for reads on its own thread, for a few milliseconds at a time. Bound on the chunks that
+// wait or are being read: what the peer_reader asks for, at most own_reads_max. A read that does not come back
+// within --timeout fails, and every later one with it.
+
+#include "actors/peers/peer_interfaces.hpp"
+#include "actors/update/meter.hpp"
+#include "actors/update/update.hpp"
+#include "io/read/chunk_reader.hpp"
+#include "io/read/resident_chunks.hpp"
+#include "io/read/source_file.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+
+namespace ckpt::actors {
+
+/// Reads that a peer_reader may ask for at a time.
+inline constexpr std::size_t own_reads_max = 16;
+
+struct own_files_state {
+  static inline const char* name = "own_files";
+
+  update_ptr context;
+  std::shared_ptr<const io::checkpoint> files;
+  std::shared_ptr<io::resident_chunks> kept; ///< where the reads may go; stays if one of them is stuck
+  peer_reader_actor asker;
+  std::map<std::uint32_t, std::unique_ptr<io::source_file>> open; ///< by file
+  std::deque<read_own> waiting;
+  std::map<std::uint32_t, read_own> reading; ///< by chunk
+  std::unique_ptr<io::chunk_reader> reader;
+  meter::clock::time_point last_completion;
+  bool ticking = false;
+};
+
+/// Detached; end it with an exit message. `kept` is null where chunks go to slabs.
+own_files_actor::behavior_type own_files(own_files_actor::stateful_pointer<own_files_state> self,
+                                         update_ptr context, std::shared_ptr<const io::checkpoint> files,
+                                         std::shared_ptr<io::resident_chunks> kept);
+
+} // namespace ckpt::actors
