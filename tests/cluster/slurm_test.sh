@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Updates of two hosts that srun starts, under a real Slurm: one that succeeds, one that scancel ends in the middle, and
-# the next one, which succeeds again.
+# the next one, which succeeds again. Then the job scripts: a resident node with a loop, and a job that joins another one.
 #
 #   slurm_test.sh BUILD_DIR     ends with 77, and says why, where there can be no Slurm
 set -euo pipefail
@@ -164,4 +164,28 @@ done
 until_true no_job_left || fail "the job with a resident node leaves something running"
 until_true no_ring_left || fail "the job with a resident node left in /dev/shm: $(rings_left)"
 echo "the job with a resident node: both engines took both versions"
+stop_sinks
+
+# One job whose host keeps the weights in memory, and another one whose engine takes them from there.
+start_sinks --readiness serving
+unset CHECKPOINT LOOP
+metas=$scratch/metas.json
+sizes="--bucket-size 4MiB --chunk-size 1MiB --host-memory 16MiB"
+source_job=$(CHECKPOINT=$scratch/checkpoint ENDPOINTS=${endpoints[1]} MASTER_PORT=$((master_port + 2)) \
+  MORE="--save-metas-file $metas --sleep-time 600 $sizes" \
+  sbatch --parsable -N1 --nodelist=n0 --output="$scratch/source-job.log" "$(dirname "$slurm")/../../apps/slurm/update.sbatch")
+until_true test -s "$metas" || fail "the job with the weights does not offer them"
+status=0
+METAS=$metas ENDPOINTS=${endpoints[3]} MASTER_PORT=$((master_port + 3)) MORE="--host-memory 16MiB" timeout $patience_s \
+  sbatch -N1 --nodelist=n1 --wait --output="$scratch/joining-job.log" "$(dirname "$slurm")/../../apps/slurm/join.sbatch" || status=$?
+((status == 0)) || fail "the job that joins ended with status $status"
+for index in 0 1; do
+  grep -q 'verified bit for bit' "$scratch/sink$index.log" || fail "engine $index has not verified its weights"
+done
+grep -q "in the memory of 1 host" "$scratch/joining-job.log" || fail "the job that joins has read files"
+[[ $(squeue --noheader --format=%i) == "$source_job" ]] || fail "the job with the weights has ended by itself"
+scancel "$source_job"
+until_true no_job_left || fail "the job with the weights leaves something running"
+until_true no_ring_left || fail "the job with the weights left in /dev/shm: $(rings_left)"
+echo "the job that joins: its engine has the weights of the other job"
 stop_sinks
