@@ -221,10 +221,12 @@ void fabric::complete(fabric_transfer& transfer, int status) noexcept {
   transfer.local->completed_.push_back(&transfer);
 }
 
-fabric_endpoint::fabric_endpoint(fabric& local, const std::string& address) : local_{local} {
+fabric_endpoint::fabric_endpoint(fabric& local, const std::string& address,
+                                 std::optional<std::chrono::milliseconds> connect_time_max)
+    : local_{local} {
   std::string_view behind_door{address};
   try {
-    local_.door_->learn(behind_door);
+    local_.door_->learn(behind_door, connect_time_max);
   } catch (const std::invalid_argument& error) {
     throw fabric_error{error.what()};
   }

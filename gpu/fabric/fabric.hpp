@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -119,8 +120,10 @@ private:
 /// The way to one other host.
 class fabric_endpoint {
 public:
-  /// Throws fabric_error. Does not wait for the other host's program.
-  fabric_endpoint(fabric& local, const std::string& address);
+  /// Throws fabric_error. Does not wait for the other host's program. Without `connect_time_max` UCX may wait
+  /// for minutes, again and again, for a host that does not answer over TCP; with it once.
+  fabric_endpoint(fabric& local, const std::string& address,
+                  std::optional<std::chrono::milliseconds> connect_time_max = {});
   fabric_endpoint(const fabric_endpoint&) = delete;
   fabric_endpoint& operator=(const fabric_endpoint&) = delete;
 

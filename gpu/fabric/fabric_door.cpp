@@ -24,6 +24,7 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 namespace ckpt::gpu {
@@ -117,6 +118,30 @@ bool is_made(int connection, std::chrono::steady_clock::time_point until) {
   return error == 0;
 }
 
+/// How long a call that connects or sends may block; 0: as long as it takes.
+void limit_sending(int socket, std::chrono::milliseconds time_max) {
+  const timeval limit{time_max.count() / 1000, time_max.count() % 1000 * 1000};
+  ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+}
+
+/// Tries until it succeeds, or fails for good: a network may be away for a moment. errno says why.
+template <class Connect>
+bool connect_patiently(Connect connect_once) {
+  std::optional<std::chrono::steady_clock::time_point> deadline; // Set at the first failure.
+  while (!connect_once()) {
+    // After a failure in the background, Linux answers one attempt with ECONNABORTED, and then begins anew.
+    const bool is_passing =
+        errno == EHOSTUNREACH || errno == ENETUNREACH || (deadline && errno == ECONNABORTED);
+    const auto now = std::chrono::steady_clock::now();
+    if (!is_passing || now > deadline.value_or(now))
+      return false;
+    if (!deadline)
+      deadline = now + unreachable_max;
+    std::this_thread::sleep_for(unreachable_wait);
+  }
+  return true;
+}
+
 } // namespace
 
 /// This program's versions of three functions of the C library.
@@ -156,24 +181,32 @@ struct door_functions {
     static const auto original = function_of_c_library<int(int, const sockaddr*, socklen_t)>("connect");
     if (in_use == nullptr || where == nullptr)
       return original(socket, where, length);
-    const auto fitting = in_use->keys_.find(place_of(*where));
-    if (fitting == in_use->keys_.end())
+    const auto fitting = in_use->others_.find(place_of(*where));
+    if (fitting == in_use->others_.end())
       return original(socket, where, length);
-    const auto until = std::chrono::steady_clock::now() + in_use->connect_max_;
-    std::optional<std::chrono::steady_clock::time_point> deadline; // Set at the first failure.
-    while (original(socket, where, length) != 0 && (errno != EINPROGRESS || !is_made(socket, until))) {
-      // After a failure in the background, Linux answers one attempt with ECONNABORTED, and then begins anew.
-      const bool is_passing =
-          errno == EHOSTUNREACH || errno == ENETUNREACH || (deadline && errno == ECONNABORTED);
-      const auto now = std::chrono::steady_clock::now();
-      if (!is_passing || now > deadline.value_or(now))
+    auto& other = fitting->second;
+    const auto until =
+        std::chrono::steady_clock::now() + other.connect_time_max.value_or(in_use->connect_max_);
+    const auto connect_once = [&] {
+      if (other.connect_time_max) // UCX's socket may block, for as long as the kernel tries: two minutes.
+        limit_sending(socket, *other.connect_time_max);
+      const bool is_done = original(socket, where, length) == 0;
+      const int error = errno;
+      if (other.connect_time_max)
+        limit_sending(socket, {});
+      errno = error;
+      return is_done || (errno == EINPROGRESS && is_made(socket, until));
+    };
+    if (!other.connect_time_max) {
+      if (!connect_patiently(connect_once))
         return -1;
-      if (!deadline)
-        deadline = now + unreachable_max;
-      std::this_thread::sleep_for(unreachable_wait);
+    } else if (other.is_given_up || !connect_once()) {
+      other.is_given_up = true; // UCX tries 25 times: from now on it gets here at once.
+      errno = ECONNREFUSED;
+      return -1;
     }
     // A new connection has room for the key. If the connection is gone already, UCX finds out by itself.
-    const auto& key = fitting->second;
+    const auto& key = other.key;
     static_cast<void>(::send(socket, key.data(), key.size(), MSG_NOSIGNAL | MSG_DONTWAIT));
     return 0;
   }
@@ -261,7 +294,7 @@ std::string fabric_door::description() const {
   return text;
 }
 
-void fabric_door::learn(std::string_view& address) {
+void fabric_door::learn(std::string_view& address, std::optional<std::chrono::milliseconds> time_max) {
   const auto take = [&](std::size_t count) {
     if (address.size() < count)
       throw std::invalid_argument{"the address of a host is cut short"};
@@ -273,7 +306,7 @@ void fabric_door::learn(std::string_view& address) {
   door_key key;
   std::ranges::copy(take(key.size()), key.begin());
   for (auto places = take_number(); places > 0; --places)
-    keys_.insert_or_assign(std::string{take(take_number())}, key);
+    others_.insert_or_assign(std::string{take(take_number())}, other_door{key, time_max});
 }
 
 } // namespace ckpt::gpu

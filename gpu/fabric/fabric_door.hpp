@@ -27,6 +27,7 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -70,11 +71,19 @@ public:
   /// The key and the addresses where it is valid, for others' learn(). Throws std::length_error if too long.
   [[nodiscard]] std::string description() const;
 
-  /// Removes the description of another host's door from the beginning of `address`, and keeps it. Throws
+  /// Removes the description of another host's door from the beginning of `address`, and keeps it. With
+  /// `connect_time_max`, a place that cannot be connected to within this time is not tried again. Throws
   /// std::invalid_argument.
-  void learn(std::string_view& address);
+  void learn(std::string_view& address, std::optional<std::chrono::milliseconds> connect_time_max = {});
 
 private:
+  /// Another host's.
+  struct other_door {
+    door_key key{};
+    std::optional<std::chrono::milliseconds> connect_time_max;
+    bool is_given_up = false;
+  };
+
   friend struct door_functions;
   void guard(int listener);
   [[nodiscard]] int accept_next(int listener, sockaddr* caller, unsigned* length) noexcept;
@@ -83,9 +92,9 @@ private:
   const stranger_report report_;
   const std::chrono::milliseconds connect_max_;
   door_key key_;
-  std::vector<std::string> places_;      ///< addresses where its sockets listen
-  std::map<std::string, door_key> keys_; ///< of other hosts, by address
-  std::set<std::string> reported_;       ///< strangers; used by accept()
+  std::vector<std::string> places_;          ///< addresses where its sockets listen
+  std::map<std::string, other_door> others_; ///< by address
+  std::set<std::string> reported_;           ///< strangers; used by accept()
 };
 
 } // namespace ckpt::gpu
