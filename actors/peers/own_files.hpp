@@ -8,8 +8,8 @@
 //   peer_reader ──read_own──> own_files ──own_read──> peer_reader
 //
 // Detached: it waits for reads on its own thread, for a few milliseconds at a time. Bound on the chunks that
-// wait or are being read: what the peer_reader asks for, at most own_reads_max. A read that does not come back
-// within --timeout fails, and every later one with it.
+// wait or are being read: what the peer_reader asks for, at most own_reads_max. A read that does not come
+// back within --timeout fails, and every later one with it.
 
 #include "actors/peers/peer_interfaces.hpp"
 #include "actors/update/meter.hpp"

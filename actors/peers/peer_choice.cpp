@@ -3,42 +3,137 @@
 
 #include "actors/peers/peer_choice.hpp"
 
+#include <algorithm>
+#include <tuple>
+
 namespace ckpt::actors {
 namespace {
+
+using state_type = peer_reader_state;
+using link = peer_reader_state::link;
+using link_kind = peer_reader_state::link_kind;
+using place = peer_reader_state::place;
 
 /// Chunks that may be under way from one source: enough to keep a link full.
 constexpr std::size_t asked_max = 16;
 
+/// Likewise where there are fellows, from all sources together: a source is asked by all of them, and what
+/// waits there for long is not taken from others meanwhile.
+constexpr std::size_t asked_beside_fellows_max = 8;
+
+/// From one fellow.
+constexpr std::size_t asked_of_fellow_max = 2;
+
 /// Chunks that may be under way or wait for their copy where this host keeps them: they take no slab.
-constexpr std::size_t unslabbed_max = 64;
+constexpr std::size_t unslabbed_max = 128;
 
-} // namespace
+/// Chunks among which the rarest is looked for.
+constexpr std::size_t looked_at_max = 128;
 
-std::string why_lost(const peer_reader_state& state) {
-  std::string text;
-  for (std::size_t index = 0; index < state.links.size(); ++index)
-    if (!state.links[index].lost.empty())
-      text += (text.empty() ? "" : "; ") + state.source->weights().sources[index].name + ": "
-              + state.links[index].lost;
-  if (!state.own_lost.empty())
-    text += (text.empty() ? "" : "; ") + state.own_lost;
-  return text;
+[[nodiscard]] std::size_t fellows_here(const state_type& state) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      state.links, [](const link& one) { return one.kind == link_kind::fellow && one.lost.empty(); }));
 }
 
-std::optional<std::size_t> choose_source(const peer_reader_state& state, std::uint32_t chunk,
-                                         bool& is_possible) {
+[[nodiscard]] bool has_room(const link& one, std::size_t fellows) {
+  if (!one.lost.empty())
+    return false;
+  if (one.kind == link_kind::fellow)
+    return one.asked < asked_of_fellow_max;
+  const auto most =
+      fellows == 0 ? asked_max : std::max<std::size_t>(1, asked_beside_fellows_max / (1 + fellows));
+  return one.endpoint && one.asked < most;
+}
+
+[[nodiscard]] std::optional<peer_question> choose_in_sequence(const state_type& state,
+                                                              const std::vector<std::uint32_t>& wanted) {
+  for (std::size_t index = 0; index < wanted.size(); ++index) {
+    std::optional<std::size_t> best;
+    for (std::size_t number = 0; number < state.links.size(); ++number)
+      if (const auto& one = state.links[number];
+          one.has[wanted[index]] && has_room(one, 0) && (!best || one.asked < state.links[*best].asked))
+        best = number;
+    if (best)
+      return peer_question{index, *best};
+  }
+  return std::nullopt;
+}
+
+/// The chunk that the fewest fellows have, of those that this one has; which of several is left to chance,
+/// because all fellows would choose the same.
+[[nodiscard]] std::optional<std::size_t> choose_rarest(state_type& state, const link& from,
+                                                       const std::vector<std::uint32_t>& wanted) {
   std::optional<std::size_t> best;
-  is_possible = false;
-  for (std::size_t index = 0; index < state.links.size(); ++index) {
-    const auto& one = state.links[index];
-    if (!one.lost.empty() || !one.has[chunk])
-      continue;
-    is_possible = true;
-    const bool has_room = one.endpoint && one.asked < asked_max;
-    if (has_room && (!best || one.asked < state.links[*best].asked))
+  const auto begin = state.random() % wanted.size();
+  for (std::size_t step = 0; step < wanted.size(); ++step) {
+    const auto index = (begin + step) % wanted.size();
+    if (from.has[wanted[index]]
+        && (!best || state.at_fellows[wanted[index]] < state.at_fellows[wanted[*best]]))
       best = index;
   }
   return best;
+}
+
+/// Takes a slab from a chunk that only fellows may still want.
+[[nodiscard]] std::optional<io::slab_index> take_spare(state_type& state) {
+  const auto found =
+      std::ranges::find_if(state.spare, [&](auto chunk) { return state.held.at(chunk).sends == 0; });
+  if (found == state.spare.end())
+    return std::nullopt;
+  const auto holding = state.held.find(*found);
+  const auto slab = holding->second.slab.value();
+  state.news_gone.push_back(*found);
+  state.held.erase(holding);
+  state.spare.erase(found);
+  return slab;
+}
+
+} // namespace
+
+bool has_fellows(const peer_reader_state& state) { return fellows_here(state) > 0; }
+
+std::vector<std::uint32_t> wanted_chunks(peer_reader_state& state) {
+  const auto window =
+      state.source->weights().kept ? unslabbed_max : static_cast<std::size_t>(state.context->slabs->count());
+  const auto end = std::min(state.chunks.size(), state.copied_end + window);
+  const auto is_wanted = [&](std::size_t index) {
+    return state.places[state.chunks[index]] == place::wanted;
+  };
+  while (state.first_wanted < end && !is_wanted(state.first_wanted))
+    ++state.first_wanted;
+  std::vector<std::uint32_t> wanted;
+  for (auto index = state.first_wanted; index < end && wanted.size() < looked_at_max; ++index)
+    if (is_wanted(index))
+      wanted.push_back(state.chunks[index]);
+  return wanted;
+}
+
+std::optional<peer_question> choose_question(peer_reader_state& state,
+                                             const std::vector<std::uint32_t>& wanted) {
+  const auto fellows = fellows_here(state);
+  if (fellows == 0)
+    return choose_in_sequence(state, wanted);
+  std::vector<std::size_t> order;
+  for (std::size_t number = 0; number < state.links.size(); ++number)
+    if (has_room(state.links[number], fellows))
+      order.push_back(number);
+  std::ranges::stable_sort(order, {}, [&](std::size_t number) {
+    return std::tuple{state.links[number].kind == link_kind::source, state.links[number].asked};
+  });
+  for (const auto number : order)
+    if (const auto index = choose_rarest(state, state.links[number], wanted))
+      return peer_question{*index, number};
+  return std::nullopt;
+}
+
+std::string why_lost(const peer_reader_state& state) {
+  std::string text;
+  for (const auto& one : state.links)
+    if (one.kind == link_kind::source && !one.lost.empty())
+      text += (text.empty() ? "" : "; ") + one.name + ": " + one.lost;
+  if (!state.own_lost.empty())
+    text += (text.empty() ? "" : "; ") + state.own_lost;
+  return text;
 }
 
 bool take_room(peer_reader_state& state, peer_reader_state::request& made) {
@@ -52,16 +147,51 @@ bool take_room(peer_reader_state& state, peer_reader_state::request& made) {
   }
   const auto& planned = context.plan.chunks[made.chunk];
   made.slab = context.slabs->take(context.devices[device_of(context, planned)]->memory_node());
+  if (!made.slab)
+    made.slab = take_spare(state);
   if (made.slab)
     made.data = context.slabs->bytes(*made.slab).data();
   return made.slab.has_value();
 }
 
-void give_room_back(peer_reader_state& state, std::optional<io::slab_index> slab) {
-  if (slab)
-    state.context->slabs->give_back(*slab);
+void want_again(peer_reader_state& state, const peer_reader_state::request& made) {
+  if (made.slab)
+    state.context->slabs->give_back(*made.slab);
   else
     --state.unslabbed;
+  state.places[made.chunk] = place::wanted;
+  state.first_wanted = state.copied_end;
+}
+
+void hold(peer_reader_state& state, const peer_reader_state::request& made) {
+  state.places[made.chunk] = place::here;
+  state.held[made.chunk] = {made.slab, made.data, 0};
+  state.news_here.push_back(made.chunk);
+  --state.missing;
+}
+
+void mark_copied(peer_reader_state& state, std::uint32_t chunk) {
+  state.places[chunk] = place::copied;
+  while (state.copied_end < state.chunks.size()
+         && state.places[state.chunks[state.copied_end]] == place::copied)
+    ++state.copied_end;
+  const auto found = state.held.find(chunk);
+  if (!found->second.slab) {
+    --state.unslabbed;
+  } else if (found->second.sends > 0 || has_fellows(state)) {
+    state.spare.push_back(chunk);
+  } else {
+    state.context->slabs->give_back(*found->second.slab);
+    state.held.erase(found);
+  }
+}
+
+void set_has(peer_reader_state& state, peer_reader_state::link& link, std::uint32_t chunk, bool has) {
+  if (chunk >= link.has.size() || link.has[chunk] == has)
+    return;
+  link.has[chunk] = has;
+  auto& count = (link.kind == link_kind::source ? state.at_sources : state.at_fellows)[chunk];
+  count = static_cast<std::uint16_t>(has ? count + 1 : count - 1);
 }
 
 } // namespace ckpt::actors

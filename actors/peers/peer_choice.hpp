@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The decisions of a peer_reader: which source is asked for a chunk, and where the chunk is put.
+// The decisions of a peer_reader: which chunk is asked for next, of whom, and where it is put. They touch
+// nothing but the state.
 
 #include "actors/peers/peer_reader.hpp"
 
@@ -10,21 +11,44 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace ckpt::actors {
 
-/// Of the sources that have the chunk and room for one more, the one that owes the least; nothing if there is
-/// none now. `is_possible` becomes false when no source that is left has the chunk.
-[[nodiscard]] std::optional<std::size_t> choose_source(const peer_reader_state& state, std::uint32_t chunk,
-                                                       bool& is_possible);
+/// The first chunks of the window that are wanted, in sequence.
+[[nodiscard]] std::vector<std::uint32_t> wanted_chunks(peer_reader_state& state);
 
-/// "node1: its process ended or its connection broke; node2: …; …/model.safetensors: …".
+/// A question: for wanted[index], to a link.
+struct peer_question {
+  std::size_t index = 0;
+  std::size_t link = 0;
+};
+
+/// The next question; nothing when nobody who has room has one of `wanted`. Without fellows in sequence, to
+/// the source that owes the least. With fellows the rarest chunk that somebody has, a fellow before a source.
+[[nodiscard]] std::optional<peer_question> choose_question(peer_reader_state& state,
+                                                           const std::vector<std::uint32_t>& wanted);
+
+[[nodiscard]] bool has_fellows(const peer_reader_state& state);
+
+/// "node1: its process ended or its connection broke; node2: …; …/model.safetensors: …": sources and own
+/// files.
 [[nodiscard]] std::string why_lost(const peer_reader_state& state);
 
 /// Finds a place for the chunk of `made`: a slab, or the memory that keeps it. False when there is none now.
 [[nodiscard]] bool take_room(peer_reader_state& state, peer_reader_state::request& made);
 
-/// Gives back the place that a chunk took: its slab, or without one, its place among `unslabbed`.
-void give_room_back(peer_reader_state& state, std::optional<io::slab_index> slab);
+/// The chunk has not come: gives back the place that it was to take, and wants it again.
+void want_again(peer_reader_state& state, const peer_reader_state::request& made);
+
+/// The chunk is here and right.
+void hold(peer_reader_state& state, const peer_reader_state::request& made);
+
+/// The chunk has been copied. Its slab stays in use as long as fellows may want it and no other chunk needs
+/// it.
+void mark_copied(peer_reader_state& state, std::uint32_t chunk);
+
+/// `link` has the chunk from now on, or not any more.
+void set_has(peer_reader_state& state, peer_reader_state::link& link, std::uint32_t chunk, bool has);
 
 } // namespace ckpt::actors

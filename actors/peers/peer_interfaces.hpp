@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The messages between a host that keeps a version of the weights in memory, and a host that joins and takes the
-// weights from there. There is one peer_source on each host that has a share, and one peer_reader on each that joins:
+// The messages between a host that keeps a version of the weights in memory, and a host that joins and takes
+// the weights from there. There is one peer_source on each host that has a share, and one peer_reader on each
+// that joins:
 //
 //   joining host                              peer_source
 //     │ peer_hello ──────────────────────────> │   does it know the secret?
@@ -15,6 +16,16 @@
 //     │ <══════════════ bytes, over UCX ══════ │
 //     │ <────────────────────── chunk_refused  │   instead of bytes
 //     │ <─────────────────────── source_alive  │   twice a second: the heartbeat
+//
+// Several hosts that join at once take chunks from each other, too. A source introduces those that are
+// connected to it, and passes on what they say to each other; the bytes go straight from one to the other:
+//
+//   peer_reader A              peer_source              peer_reader B
+//     │ <──────── fellow B ─────── │ ────── fellow A ────────> │
+//     │ fellow_talk: here 7, 9 ──> │ ────────────────────────> │
+//     │ <───────────────────────── │ <── fellow_talk: wants 7  │
+//     │ ═════════════════════ bytes, over UCX ══════════════>  │   compared with the digest that a source told
+//     │ <────── fellow_gone B ──── │                           │   the connection to B has ended
 //
 // What no source has, or has any longer, comes from the joining host's own files if it has them (own_files).
 //
@@ -74,6 +85,8 @@ struct peer_line {
   std::string secret;       ///< empty in the answer
   std::string data_address; ///< gpu::fabric::address()
   cause failed;
+  std::uint64_t id = 0; ///< of the joining host: random, the same for all sources
+  std::string name;     ///< of the joining host, for messages
 };
 
 struct wanted_chunk {
@@ -88,6 +101,27 @@ struct chunks_wanted {
 struct chunk_refused {
   std::uint32_t chunk = 0;
   std::string why;
+};
+
+/// Another host that joins.
+struct fellow {
+  std::uint64_t id = 0;
+  std::string name;
+  std::string data_address;
+};
+
+struct fellow_gone {
+  std::uint64_t id = 0;
+};
+
+/// From one joining host to another, by way of a source.
+struct fellow_talk {
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+  std::vector<std::uint32_t> here;   ///< chunks that it can give from now on
+  std::vector<std::uint32_t> gone;   ///< chunks that it cannot give any more
+  std::vector<wanted_chunk> wanted;  ///< that it asks for
+  std::vector<wanted_chunk> refused; ///< that it was asked for and does not give
 };
 
 /// Read this chunk from this host's own files.
@@ -126,7 +160,7 @@ typename Inspector::result_type inspect(Inspector& f, peer_share& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, peer_line& x) {
-  return f(caf::meta::type_name("peer_line"), x.secret, x.data_address, x.failed);
+  return f(caf::meta::type_name("peer_line"), x.secret, x.data_address, x.failed, x.id, x.name);
 }
 
 template <class Inspector>
@@ -142,6 +176,21 @@ typename Inspector::result_type inspect(Inspector& f, chunks_wanted& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, chunk_refused& x) {
   return f(caf::meta::type_name("chunk_refused"), x.chunk, x.why);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, fellow& x) {
+  return f(caf::meta::type_name("fellow"), x.id, x.name, x.data_address);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, fellow_gone& x) {
+  return f(caf::meta::type_name("fellow_gone"), x.id);
+}
+
+template <class Inspector>
+typename Inspector::result_type inspect(Inspector& f, fellow_talk& x) {
+  return f(caf::meta::type_name("fellow_talk"), x.from, x.to, x.here, x.gone, x.wanted, x.refused);
 }
 
 } // namespace ckpt::actors
@@ -166,6 +215,9 @@ CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::peer_share))
 CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::peer_line))
 CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::chunks_wanted))
 CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::chunk_refused))
+CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::fellow))
+CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::fellow_gone))
+CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::fellow_talk))
 CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::read_own))
 CAF_ADD_TYPE_ID(ckpt_peers, (ckpt::actors::own_read))
 CAF_ADD_ATOM(ckpt_peers, ckpt::actors, source_alive_atom, "srcalive")
@@ -181,6 +233,8 @@ using peer_source_actor = caf::typed_actor<
     // From hosts that join.
     replies_to<peer_hello>::with<peer_share>, replies_to<peer_line>::with<peer_line>,
     reacts_to<chunks_wanted>,
+    // From one of them to another: passed on.
+    reacts_to<fellow_talk>,
     // To itself, while somebody is connected.
     reacts_to<tick_atom>>;
 
@@ -188,6 +242,10 @@ using peer_source_actor = caf::typed_actor<
 using peer_reader_actor = chunk_source_actor::extend<reacts_to<chunk_refused>,
                                                      // A source's heartbeat.
                                                      reacts_to<source_alive_atom>,
+                                                     // From a source, about other hosts that join.
+                                                     reacts_to<fellow>, reacts_to<fellow_gone>,
+                                                     // From one of those, by way of a source.
+                                                     reacts_to<fellow_talk>,
                                                      // From own_files.
                                                      reacts_to<own_read>>;
 

@@ -5,17 +5,28 @@
 // The actor that gets this host's chunks from the memory of other hosts. A host that joins has it in the
 // place of the disk reader.
 //
-//   wanted ──(a slab is free)──> asked for at the source that owes least ──> here ──(digest is right)──> stager
-//      ^──────── the source is lost, refuses, is silent, or sends what it did not read ────┘
+//   wanted ──(a slab is free)──> asked ──> here ──(digest is right)──> stager ──> copied
+//      ^─────── the other side is lost, refuses, is silent, or sends wrong bytes ──┘
 //
-// A source that fails in any of these ways is not asked again; its chunks are taken from others that have
-// them. When no source is left that has a chunk, it is read from this host's own files (own_files.hpp), and without
-// those the update fails. Every chunk is compared with its digest, wherever it comes from. Scheduled, although it waits in UCX for a
-// few milliseconds at a time: peer_source.hpp gives the reason. Bound on the chunks that are under way or
-// wait for their copy: the slabs, or `unslabbed_max` where this host keeps the chunks.
+//   chunks  | copied … copied | here | asked | here | wanted | asked | wanted … wanted | wanted …
+//                             ^ copied_end          ^ first_wanted                     ^ end of the window
+//
+// A chunk comes from a source, from a fellow (another host that joins and has it already: peer_exchange.hpp)
+// or, when nobody is left who has it, from this host's own files (own_files.hpp). Without those the update
+// fails then. Whoever fails in any of these ways is not asked again. Every chunk is compared with its digest,
+// wherever it comes from, before it is copied or passed on.
+//
+// Without fellows, chunks are asked for in sequence. With fellows the rarest goes first, so that they have
+// different ones to give: within a window that begins with the first chunk which is not copied. It is as long
+// as there are slabs, so a slab is left for every chunk of it, and the first one cannot starve.
+//
+// Scheduled, although it waits in UCX for a few milliseconds at a time: peer_source.hpp gives the reason.
+// Bound on the chunks that are under way or wait for their copy: the slabs, or `unslabbed_max` where this
+// host keeps the chunks.
 
 #include "actors/cluster/attention.hpp"
 #include "actors/peers/peer_interfaces.hpp"
+#include "actors/peers/send_pace.hpp"
 #include "actors/update/chunk_source.hpp"
 #include "gpu/fabric/fabric.hpp"
 
@@ -23,6 +34,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -46,7 +58,9 @@ struct joined_weights {
   std::shared_ptr<const io::checkpoint> own_files; ///< for what no source has; null: there are none
   std::shared_ptr<io::resident_chunks> kept;       ///< room for what stays here after the run; may be null
   std::string secret;
+  std::string name; ///< of this host, for messages of others
   gpu::fabric_options network;
+  std::uint64_t bytes_per_second_max = 0; ///< that this host passes on to fellows; 0: no limit
 };
 
 /// The chunk_source of a version that lies in the memory of other hosts.
@@ -67,21 +81,58 @@ private:
 struct peer_reader_state {
   static inline const char* name = "peer_reader";
 
+  /// Of a chunk of the plan.
+  enum class place : std::uint8_t { elsewhere, wanted, asked, here, copied };
+
   struct request : gpu::fabric_transfer {
     std::uint32_t chunk = 0;
     std::optional<io::slab_index> slab; ///< none: the chunk goes where it is kept
     std::byte* data = nullptr;
     std::size_t link = 0;
+    std::uint64_t tag = 0;
+    bool is_refused = false; ///< by a fellow that does not have it any more
   };
 
-  /// The connection to one source.
+  /// A chunk that fellows may have.
+  struct holding {
+    std::optional<io::slab_index> slab; ///< none: it is kept
+    const std::byte* data = nullptr;
+    unsigned sends = 0; ///< under way
+  };
+
+  /// A chunk on its way to a fellow.
+  struct sending : gpu::fabric_transfer {
+    std::uint32_t chunk = 0;
+    std::size_t link = 0;
+  };
+
+  enum class link_kind : std::uint8_t { source, fellow };
+
+  /// The connection to a source or a fellow.
   struct link {
-    std::vector<bool> has;                          ///< by chunk
-    std::unique_ptr<gpu::fabric_endpoint> endpoint; ///< null until it has answered
-    std::size_t asked = 0;                          ///< chunks under way
-    meter::clock::time_point heard;                 ///< a sign of life
-    meter::clock::time_point arrived;               ///< its last bytes, or when it began to owe some
-    std::string lost;                               ///< why it is not asked any more; empty while it is
+    link_kind kind = link_kind::source;
+    std::string name;      ///< for messages
+    std::vector<bool> has; ///< by chunk
+    std::unique_ptr<gpu::fabric_endpoint>
+        endpoint;                     ///< null: a source has not answered, or a fellow was not asked yet
+    std::size_t asked = 0;            ///< chunks under way
+    meter::clock::time_point heard;   ///< a sign of life
+    meter::clock::time_point arrived; ///< its last bytes, or when it began to owe some
+    std::string lost;                 ///< why it is not asked any more; empty while it is
+
+    // Of fellows only.
+    fellow who;
+    std::vector<std::size_t> ways; ///< the sources that pass messages on
+    bool is_told_all = false;      ///< it knows of what was here before it came
+    bool was_of_use = false;       ///< a chunk has come from it or gone to it
+    std::deque<wanted_chunk> wanted;
+    std::size_t sends = 0;         ///< under way to it
+    meter::clock::time_point sent; ///< the last chunk that it got, or when the first began
+  };
+
+  struct bytes_by_origin {
+    std::uint64_t sources = 0, fellows = 0, own = 0;
+    std::uint64_t passed_on = 0; ///< to fellows
   };
 
   update_ptr context;
@@ -91,18 +142,37 @@ struct peer_reader_state {
   own_files_actor own;  ///< null as long as nothing was read there
   std::string own_lost; ///< why the own files are not read any more; empty while they are
   std::map<std::uint32_t, std::unique_ptr<request>> own_reads; ///< by chunk
-  // Declared before the fabric, which may still write to them: its destructor waits.
+  // Declared before the fabric, which may still use them: its destructor waits.
   std::map<gpu::fabric_transfer*, std::unique_ptr<request>> requests;
+  std::map<gpu::fabric_transfer*, std::unique_ptr<sending>> sends;
   std::unique_ptr<gpu::fabric> fabric;
-  std::vector<link> links;           ///< by source
-  std::vector<std::uint32_t> chunks; ///< this host's, in sequence
-  std::size_t next = 0;              ///< into chunks
-  std::deque<std::uint32_t> again;   ///< chunks whose source failed
-  std::size_t unslabbed = 0;         ///< chunks under way, or waiting for their copy, where they are kept
+  std::vector<link> links;                           ///< the sources, then fellows
+  std::vector<std::uint32_t> chunks;                 ///< this host's, in sequence
+  std::vector<place> places;                         ///< by chunk
+  std::size_t missing = 0;                           ///< how many of them are not here yet
+  std::size_t copied_end = 0;                        ///< into chunks: those before are copied
+  std::size_t first_wanted = 0;                      ///< into chunks: none before is wanted
+  std::vector<std::uint16_t> at_sources, at_fellows; ///< by chunk: how many have it
+  std::size_t unslabbed = 0; ///< chunks under way, or waiting for their copy, where they are kept
   std::uint64_t next_tag = 0;
+  std::optional<meter::clock::time_point>
+      orphaned; ///< since when nobody has a chunk that fellows may still announce
+
+  // What fellows are told and given.
+  std::uint64_t id = 0; ///< this host's
+  std::map<std::uint32_t, holding> held;
+  std::deque<std::uint32_t>
+      spare; ///< held chunks that are copied: their slabs may be taken, the oldest first
+  std::vector<std::uint32_t> news_here, news_gone;
+  meter::clock::time_point told;
+  send_pace pace;
+  unsigned strangers = 0; ///< fellows that could not be connected to
+  std::mt19937_64 random;
+  bytes_by_origin bytes;
+
   attention looks;
   meter::clock::time_point last_look;
-  bool ticking = false;
+  bool ticks_soon = false, ticks_later = false; ///< a tick is on its way
   bool failed = false;
 };
 

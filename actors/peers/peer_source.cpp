@@ -26,8 +26,8 @@ using sending = peer_source_state::sending;
 /// How long one look for completions may keep messages waiting.
 constexpr auto completion_wait = 1ms;
 
-/// With a limit: so much idle time may be made up for by sending faster later.
-constexpr auto burst = 50ms;
+/// Meanwhile nobody else gets anything. A host that joins reaches this one over the same network.
+constexpr auto connect_time_max = 3s;
 
 constexpr std::size_t readers_max = 1'024;
 constexpr std::size_t wanted_max = 4'096;
@@ -62,6 +62,43 @@ void keep_ticking(self_pointer self) {
   self->send(self, tick_atom_v);
 }
 
+[[nodiscard]] peer_reader_actor to(const caf::strong_actor_ptr& whom) {
+  return caf::actor_cast<peer_reader_actor>(whom);
+}
+
+/// Tells a newcomer of others that join, and those of it.
+void introduce(self_pointer self, const reader& newcomer) {
+  auto& state = self->state;
+  const auto id = newcomer.described.id;
+  if (id == 0 || !state.reader_by_id.emplace(id, newcomer.actor).second)
+    return;
+  for (const auto other : state.fellows.add(id)) {
+    const auto& known = state.readers.at(state.reader_by_id.at(other)->address());
+    self->send(to(known.actor), newcomer.described);
+    self->send(to(newcomer.actor), known.described);
+  }
+}
+
+/// Tells those that knew a reader.
+void part_with(self_pointer self, const reader& leaving) {
+  auto& state = self->state;
+  const auto known = state.reader_by_id.find(leaving.described.id);
+  if (known == state.reader_by_id.end() || known->second != leaving.actor)
+    return;
+  state.reader_by_id.erase(known);
+  for (const auto other : state.fellows.remove(leaving.described.id))
+    self->send(to(state.reader_by_id.at(other)), fellow_gone{leaving.described.id});
+}
+
+void pass_on(self_pointer self, const fellow_talk& talk) {
+  auto& state = self->state;
+  const auto who = self->current_sender();
+  const auto known = who == nullptr ? state.readers.end() : state.readers.find(who->address());
+  if (known != state.readers.end() && known->second.described.id == talk.from
+      && state.fellows.know_each_other(talk.from, talk.to))
+    self->send(to(state.reader_by_id.at(talk.to)), talk);
+}
+
 [[nodiscard]] peer_line on_line(self_pointer self, const peer_line& line) {
   auto& state = self->state;
   peer_line answer;
@@ -80,9 +117,10 @@ void keep_ticking(self_pointer self) {
       state.fabric = std::make_unique<gpu::fabric>(state.options.network);
     reader one;
     one.actor = who;
-    one.endpoint = std::make_unique<gpu::fabric_endpoint>(*state.fabric, line.data_address);
+    one.endpoint = std::make_unique<gpu::fabric_endpoint>(*state.fabric, line.data_address, connect_time_max);
+    one.described = {line.id, line.name, line.data_address};
     answer.data_address = state.fabric->address();
-    state.readers.emplace(who->address(), std::move(one));
+    introduce(self, state.readers.emplace(who->address(), std::move(one)).first->second);
   } catch (const std::exception& error) {
     answer.failed = {ec::host_lost, state.options.share.name + " cannot be connected to: " + error.what()};
     return answer;
@@ -90,20 +128,6 @@ void keep_ticking(self_pointer self) {
   self->monitor(who);
   keep_ticking(self);
   return answer;
-}
-
-/// True when what has been sent so far leaves room, with a limit.
-[[nodiscard]] bool may_send(peer_source_state& state, std::uint64_t bytes) {
-  const auto limit = state.options.bytes_per_second_max;
-  if (limit == 0)
-    return true;
-  const auto now = meter::clock::now();
-  if (now < state.next_send)
-    return false;
-  const std::chrono::duration<double> takes{static_cast<double>(bytes) / static_cast<double>(limit)};
-  state.next_send =
-      std::max(state.next_send, now - burst) + std::chrono::duration_cast<meter::clock::duration>(takes);
-  return true;
 }
 
 /// Sends the next chunk that `one` waits for. False when there is none, or no room.
@@ -114,7 +138,7 @@ void keep_ticking(self_pointer self) {
     return false;
   const auto wanted = one.wanted.front();
   const auto bytes = state.options.version->plan.chunks[wanted.chunk].needed_bytes;
-  if (!may_send(state, bytes))
+  if (!state.pace.may_send(bytes))
     return false;
   one.wanted.pop_front();
   auto sent = std::make_unique<sending>();
@@ -152,7 +176,7 @@ void on_wanted(self_pointer self, const chunks_wanted& message) {
         && state.options.version->resident->find(wanted.chunk) != nullptr)
       known->second.wanted.push_back(wanted);
     else
-      self->send(caf::actor_cast<peer_reader_actor>(known->second.actor),
+      self->send(to(known->second.actor),
                  chunk_refused{wanted.chunk, "it does not have that chunk, or too many are asked for"});
   }
   pump(self);
@@ -168,7 +192,7 @@ void settle(self_pointer self) {
     const auto& sent = *found->second;
     const auto known = state.readers.find(sent.reader);
     if (sent.failure != nullptr && known != state.readers.end())
-      self->send(caf::actor_cast<peer_reader_actor>(known->second.actor),
+      self->send(to(known->second.actor),
                  chunk_refused{sent.chunk, std::string{"sending it failed: "} + sent.failure});
     state.under_way.erase(found);
   }
@@ -176,7 +200,10 @@ void settle(self_pointer self) {
 
 void lose(self_pointer self, const caf::actor_addr& who) {
   auto& state = self->state;
-  state.readers.erase(who); // Closes the connection; its transfers come back as failed.
+  if (const auto known = state.readers.find(who); known != state.readers.end()) {
+    part_with(self, known->second);
+    state.readers.erase(known); // Closes the connection; its transfers come back as failed.
+  }
   if (!state.fabric)
     return;
   settle(self);
@@ -203,7 +230,7 @@ void look(self_pointer self) {
   if (const auto now = meter::clock::now(); now - state.told_alive >= alive_interval) {
     state.told_alive = now;
     for (const auto& [address, one] : state.readers)
-      self->send(caf::actor_cast<peer_reader_actor>(one.actor), source_alive_atom_v);
+      self->send(to(one.actor), source_alive_atom_v);
   }
   keep_ticking(self);
 }
@@ -246,6 +273,7 @@ peer_share share_of(const weights_version& version, const cluster_layout& layout
 
 peer_source_actor::behavior_type peer_source(self_pointer self, peer_source_options options) {
   self->state.options = std::move(options);
+  self->state.pace = send_pace{self->state.options.bytes_per_second_max};
   self->set_down_handler([self](const caf::down_msg& down) { lose(self, down.source); });
   self->set_exit_handler([self](const caf::exit_msg& message) {
     if (self->state.options.secret->is_withdrawn())
@@ -255,6 +283,7 @@ peer_source_actor::behavior_type peer_source(self_pointer self, peer_source_opti
       [self](const peer_hello& hello) { return on_hello(self->state, hello); },
       [self](const peer_line& line) { return on_line(self, line); },
       [self](const chunks_wanted& wanted) { on_wanted(self, wanted); },
+      [self](const fellow_talk& talk) { pass_on(self, talk); },
       [self](tick_atom) {
         if (self->current_sender() == self->ctrl())
           look(self);

@@ -5,12 +5,16 @@
 // The actor that offers this host's share of a version to hosts that join. It copies nothing: UCX sends from
 // where the version lies. The version stays in memory as long as this actor lives: no freed bytes are sent.
 //
+// It also introduces the hosts that join to each other, and passes on what they say to each other.
+//
 // A host that does not know the secret gets nothing but an error. The actor waits in UCX for a millisecond at
 // a time, and is scheduled all the same: at its end CAF waits for the last reference to a detached actor,
 // and other hosts may hold one for a while. Bounds: `readers_max` connections, and `wanted_max` chunks that
 // one of them waits for.
 
+#include "actors/peers/fellowship.hpp"
 #include "actors/peers/peer_interfaces.hpp"
+#include "actors/peers/send_pace.hpp"
 #include "actors/update/meter.hpp"
 #include "actors/update/update.hpp"
 #include "gpu/fabric/fabric.hpp"
@@ -74,6 +78,7 @@ struct peer_source_state {
     caf::strong_actor_ptr actor;
     std::unique_ptr<gpu::fabric_endpoint> endpoint;
     std::deque<wanted_chunk> wanted;
+    fellow described; ///< for other readers
   };
 
   peer_source_options options;
@@ -81,8 +86,10 @@ struct peer_source_state {
   std::map<gpu::fabric_transfer*, std::unique_ptr<sending>> under_way;
   std::unique_ptr<gpu::fabric> fabric; ///< null while nobody is connected
   std::map<caf::actor_addr, reader> readers;
-  caf::actor_addr served_last;        ///< the reader that was sent the last chunk
-  meter::clock::time_point next_send; ///< with a limit: nothing is sent before
+  caf::actor_addr served_last; ///< the reader that was sent the last chunk
+  send_pace pace;
+  fellowship fellows;
+  std::map<std::uint64_t, caf::strong_actor_ptr> reader_by_id;
   meter::clock::time_point told_alive;
   bool ticking = false;
 };

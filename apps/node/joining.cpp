@@ -10,6 +10,7 @@
 #include "apps/node/own_copy.hpp"
 #include "apps/node/peers.hpp"
 #include "apps/node/roll_call.hpp"
+#include "apps/node/take_part.hpp"
 #include "io/checkpoint/tensor_table.hpp"
 #include "io/error.hpp"
 #include "io/host_address.hpp"
@@ -50,7 +51,8 @@ void require_sane_sizes(const actors::weights_table& table) {
     throw io::checkpoint_error{name_of_table, "has sizes of buckets or chunks that cannot be"};
 }
 
-/// Makes a version from the sources' tables, with the plan for this cluster. Throws when the tables are unsound.
+/// Makes a version from the sources' tables, with the plan for this cluster. Throws when the tables are
+/// unsound.
 [[nodiscard]] actors::weights_version plan_from(actors::weights_table table, const io::metas& metas,
                                                 node_options& options) {
   actors::weights_version version;
@@ -162,8 +164,8 @@ private:
     return missing_.empty();
   }
 
-  /// What nobody has who is there may lie in this host's own files. Without any table the sizes of the plan are those of
-  /// this host's flags.
+  /// What nobody has who is there may lie in this host's own files. Without any table the sizes of the plan
+  /// are those of this host's flags.
   void look_at_own() {
     if (!version_) {
       try {
@@ -199,6 +201,8 @@ private:
       version_->resident = weights_.kept = room_for(*version_, weights_, options_.layout);
     const auto& metas = *options_.peers.sources;
     weights_.secret = metas.secret;
+    weights_.name = host_name();
+    weights_.bytes_per_second_max = options_.peers.send_bytes_per_second_max;
     weights_.network = network_for(
         std::ranges::all_of(metas.hosts, [](const auto& host) { return io::is_loopback(host.address); }));
     version_->source = std::make_shared<actors::peer_chunks>(std::move(weights_));

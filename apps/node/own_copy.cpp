@@ -33,9 +33,9 @@ namespace {
          && std::ranges::equal(left.tensors, right.tensors, is_same_tensor);
 }
 
-/// Learns from the metas file which of the digests in `found`, of this host's own files, are those that the hosts had
-/// which have not answered. The file has a digest of each host's whole share; which chunks are in it depends on the number
-/// of devices that each of the hosts had. Returns what is known then.
+/// Learns from the metas file which of the digests in `found`, of this host's own files, are those that the
+/// hosts had which have not answered. The file has a digest of each host's whole share; which chunks are in
+/// it depends on the number of devices that each of the hosts had. Returns what is known then.
 [[nodiscard]] actors::chunk_digests confirm(const actors::chunk_digests& found,
                                             const actors::weights_version& version, const io::metas& metas,
                                             const node_options& options) {

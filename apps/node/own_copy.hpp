@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// The files of --checkpoint-path beside --load-metas-file: for what no other host has (any longer). They are used if
-// they hold the same content as the version of the metas file, which is found out by digests.
+// The files of --checkpoint-path beside --load-metas-file: for what no other host has (any longer). They are
+// used if they hold the same content as the version of the metas file, which is found out by digests.
 
 #include "actors/peers/peer_reader.hpp"
 #include "actors/update/update.hpp"
@@ -30,9 +30,9 @@ public:
   /// Files with other names, sizes or headers than those of `version` become of no use.
   void require_tables_of(const io::checkpoint& version);
 
-  /// Reads the chunks whose digests no source has told, and adds their digests if they are those that the hosts had
-  /// which have not answered. If none is, the files become of no use. `options` has the sizes of the plan. Throws what
-  /// io::read_chunk_digests throws.
+  /// Reads the chunks whose digests no source has told, and adds their digests if they are those that the
+  /// hosts had which have not answered. If none is, the files become of no use. `options` has the sizes of
+  /// the plan. Throws what io::read_chunk_digests throws.
   void add_digests(actors::chunk_digests& digests, const actors::weights_version& version,
                    const node_options& options, const std::stop_token& stop);
 

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Weights in the memory of this host, for hosts that join (--save-metas-file). joining.hpp is the side that takes them;
-// io/plan/metas_file.hpp has the file in between.
+// Weights in the memory of this host, for hosts that join (--save-metas-file). joining.hpp is the side that
+// takes them; io/plan/metas_file.hpp has the file in between.
 
 #include "actors/cluster/gate.hpp"
 #include "actors/update/update.hpp"

@@ -10,6 +10,8 @@
 #   virtual-hosts.sh make CLUSTER COUNT            makes hosts 0 to COUNT - 1
 #   virtual-hosts.sh run CLUSTER HOST PROGRAM…     becomes PROGRAM on that host: with the same process id
 #   virtual-hosts.sh link CLUSTER HOST up|down     plugs its cable in, or pulls it out
+#   virtual-hosts.sh part CLUSTER HOST OTHER       lets nothing through between these two, and nobody say so
+#   virtual-hosts.sh rate CLUSTER HOST BYTES       lets its cable carry BYTES/s at most, each way
 #   virtual-hosts.sh disk CLUSTER HOST PATH BYTES  what is run there afterwards reads PATH's disk at BYTES/s at most
 #   virtual-hosts.sh remove CLUSTER                ends what still runs there and removes everything
 #   virtual-hosts.sh remove-stale                  the same for the clusters of processes that are dead
@@ -74,6 +76,19 @@ run() {
 
 link() { ip -n "$names-$1-bridge" link set "plug$2" "$3"; }
 
+# Each takes the other for a machine that is not there.
+part() {
+  local nobody=(lladdr 02:00:00:00:00:01 dev eth0 nud permanent)
+  ip -n "$names-$1-$2" neigh replace "10.77.0.$(($3 + 1))" "${nobody[@]}"
+  ip -n "$names-$1-$3" neigh replace "10.77.0.$(($2 + 1))" "${nobody[@]}"
+}
+
+rate() {
+  local limit=(tbf rate "$(($3 * 8))bit" burst 1mb latency 100ms)
+  tc -n "$names-$1-bridge" qdisc replace dev "plug$2" root "${limit[@]}"
+  tc -n "$names-$1-$2" qdisc replace dev eth0 root "${limit[@]}"
+}
+
 disk() {
   local group device whole
   group=$(groups)/$names-$1-$2
@@ -123,7 +138,7 @@ remove_stale() {
 }
 
 case ${1-} in
-  check | make | run | link | disk | remove)
+  check | make | run | link | part | rate | disk | remove)
     "$@"
     ;;
   remove-stale)

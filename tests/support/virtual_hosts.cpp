@@ -74,6 +74,10 @@ void virtual_hosts::pull_cable(unsigned host) const { run({"link", cluster_, std
 
 void virtual_hosts::plug_cable(unsigned host) const { run({"link", cluster_, std::to_string(host), "up"}); }
 
+void virtual_hosts::part(unsigned host, unsigned other) const {
+  run({"part", cluster_, std::to_string(host), std::to_string(other)});
+}
+
 void virtual_hosts::limit_disk(unsigned host, const std::filesystem::path& path,
                                std::uint64_t bytes_per_second) const {
   run({"disk", cluster_, std::to_string(host), path, std::to_string(bytes_per_second)});

@@ -35,6 +35,9 @@ public:
   void pull_cable(unsigned host) const;
   void plug_cable(unsigned host) const;
 
+  /// Lets nothing through between two hosts, for good.
+  void part(unsigned host, unsigned other) const;
+
   /// What is started on `host` from here on reads the disk of `path` no faster than this.
   void limit_disk(unsigned host, const std::filesystem::path& path, std::uint64_t bytes_per_second) const;
 

@@ -42,6 +42,9 @@ class VirtualHosts:
     def limit_disk(self, host, path, bytes_per_second):
         self._script("disk", self.cluster, host, path, bytes_per_second)
 
+    def limit_link(self, host, bytes_per_second):
+        self._script("rate", self.cluster, host, bytes_per_second)
+
     def plug(self, host, is_in):
         self._script("link", self.cluster, host, "up" if is_in else "down")
 

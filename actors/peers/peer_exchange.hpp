@@ -1,0 +1,44 @@
+// SPDX-FileCopyrightText: 2026 The ckpt-actor authors
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// What a peer_reader takes from fellows and gives to them: other hosts that take the same version from the
+// same sources at this time. Fellows tell each other which chunks they have; each asks for what it lacks; the
+// bytes go straight from one to the other. Nobody has to be believed: a chunk is compared with the digest
+// that a source told, before anybody else gets it.
+//
+// Fellows are a help and no duty: one that fails in any way is given up, and the update goes on with the
+// others.
+//
+// Bounds: `fellows_max` at a time; `wants_max` chunks that one of them waits for, of which `sends_max` are
+// under way; slabs that are being sent are at most a quarter of all.
+
+#include "actors/peers/peer_reader_steps.hpp"
+
+#include <cstddef>
+
+namespace ckpt::actors::reading {
+
+/// A source has introduced another host that joins, `way` being its index.
+void on_fellow(self_pointer self, const fellow& who, std::size_t way);
+
+void on_gone(self_pointer self, const fellow_gone& who);
+
+void on_talk(self_pointer self, const fellow_talk& talk);
+
+/// Connects to a fellow, if that is still to be done. False when it had to be given up.
+[[nodiscard]] bool connect_fellow(self_pointer self, std::size_t index);
+
+/// Says something to a fellow by way of a source.
+void tell(self_pointer self, const peer_reader_state::link& to, fellow_talk talk);
+
+/// Tells fellows what has come and gone, a few times a second.
+void tell_news(self_pointer self);
+
+/// Sends what fellows wait for and there is room for.
+void serve(self_pointer self);
+
+/// A chunk has been sent to a fellow, or that has failed.
+void on_sent(self_pointer self, const peer_reader_state::sending& sent);
+
+} // namespace ckpt::actors::reading
