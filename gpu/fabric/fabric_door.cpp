@@ -3,6 +3,8 @@
 
 #include "gpu/fabric/fabric_door.hpp"
 
+#include "gpu/fabric/patient_connect.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
@@ -13,7 +15,6 @@
 #include <optional>
 #include <stdexcept>
 #include <system_error>
-#include <thread>
 #include <utility>
 
 #include <arpa/inet.h>
@@ -38,10 +39,6 @@ constexpr int turned_away_max = 64;
 
 /// Strangers that are reported: a flood from everywhere must not fill the log, or the memory.
 constexpr std::size_t reported_max = 16;
-
-/// A cable that has just been plugged in, or a switch that has just started, makes a host unreachable for a
-/// moment. UCX would not try again. The caller waits meanwhile: for both neighbours less than --host-timeout.
-constexpr std::chrono::milliseconds unreachable_max{1'500}, unreachable_wait{50};
 
 /// Finds the door of a socket in accept(), which UCX calls on a thread of its own. By inodes, because numbers
 /// of descriptors are used again.
@@ -118,28 +115,16 @@ bool is_made(int connection, std::chrono::steady_clock::time_point until) {
   return error == 0;
 }
 
+/// At least a millisecond, because 0 would be no limit.
+std::chrono::milliseconds time_until(std::chrono::steady_clock::time_point then) {
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(then - std::chrono::steady_clock::now());
+  return std::max(left, std::chrono::milliseconds{1});
+}
+
 /// How long a call that connects or sends may block; 0: as long as it takes.
 void limit_sending(int socket, std::chrono::milliseconds time_max) {
   const timeval limit{time_max.count() / 1000, time_max.count() % 1000 * 1000};
   ::setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-}
-
-/// Tries until it succeeds, or fails for good: a network may be away for a moment. errno says why.
-template <class Connect>
-bool connect_patiently(Connect connect_once) {
-  std::optional<std::chrono::steady_clock::time_point> deadline; // Set at the first failure.
-  while (!connect_once()) {
-    // After a failure in the background, Linux answers one attempt with ECONNABORTED, and then begins anew.
-    const bool is_passing =
-        errno == EHOSTUNREACH || errno == ENETUNREACH || (deadline && errno == ECONNABORTED);
-    const auto now = std::chrono::steady_clock::now();
-    if (!is_passing || now > deadline.value_or(now))
-      return false;
-    if (!deadline)
-      deadline = now + unreachable_max;
-    std::this_thread::sleep_for(unreachable_wait);
-  }
-  return true;
 }
 
 } // namespace
@@ -185,11 +170,11 @@ struct door_functions {
     if (fitting == in_use->others_.end())
       return original(socket, where, length);
     auto& other = fitting->second;
-    const auto until =
-        std::chrono::steady_clock::now() + other.connect_time_max.value_or(in_use->connect_max_);
+    const auto time_max = other.connect_time_max.value_or(in_use->connect_max_);
+    const auto until = std::chrono::steady_clock::now() + time_max;
     const auto connect_once = [&] {
       if (other.connect_time_max) // UCX's socket may block, for as long as the kernel tries: two minutes.
-        limit_sending(socket, *other.connect_time_max);
+        limit_sending(socket, time_until(until));
       const bool is_done = original(socket, where, length) == 0;
       const int error = errno;
       if (other.connect_time_max)
@@ -197,12 +182,11 @@ struct door_functions {
       errno = error;
       return is_done || (errno == EINPROGRESS && is_made(socket, until));
     };
-    if (!other.connect_time_max) {
-      if (!connect_patiently(connect_once))
-        return -1;
-    } else if (other.is_given_up || !connect_once()) {
-      other.is_given_up = true; // UCX tries 25 times: from now on it gets here at once.
-      errno = ECONNREFUSED;
+    if (other.is_given_up || !connect_patiently(connect_once, time_max)) {
+      if (other.connect_time_max) {
+        other.is_given_up = true; // UCX tries 25 times: from now on it gets here at once.
+        errno = ECONNREFUSED;
+      }
       return -1;
     }
     // A new connection has room for the key. If the connection is gone already, UCX finds out by itself.
