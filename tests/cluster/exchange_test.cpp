@@ -89,8 +89,8 @@ INSTANTIATE_TEST_SUITE_P(by, lost_fellow_test, testing::Values(SIGKILL, SIGSTOP)
 
 TEST_F(exchange_test, brings_what_a_source_had_that_dies) {
   start_sources({}, 4);
-  start_engine(2, {"--worker-seconds-per-gib", "480"}); // 30 s for all,
-  start_engine(3, {"--worker-seconds-per-gib", "120"}); // and 8 s.
+  start_engine(2, {"--worker-seconds-per-gib", "1920"}); // Two minutes for all: it outlasts the other one,
+  start_engine(3, {"--worker-seconds-per-gib", "120"});  // which takes 8 s.
   // The first one keeps everything, so it takes what it can, however slow its engine is.
   start_joining_with(2, {"--save-metas-file", scratch_.path() / "second.json", "--sleep-time", "600"});
   ASSERT_TRUE(eventually(
