@@ -40,6 +40,9 @@ constexpr auto name_of_table = "the table of the hosts of --load-metas-file";
 constexpr auto unreachable_max = std::chrono::seconds{5};
 constexpr auto ask_again_wait = std::chrono::milliseconds{500};
 
+/// How long the headers of this host's own files may take: other hosts may have everything.
+constexpr auto own_headers_max = std::chrono::seconds{30};
+
 /// Larger numbers are mistakes, on which the planner would spend all memory. Throws io::checkpoint_error.
 void require_sane_sizes(const actors::weights_table& table) {
   constexpr std::uint64_t bytes_max = std::uint64_t{1} << 50, chunk_bytes_max = 1 << 30, chunks_max = 1 << 26;
@@ -129,9 +132,10 @@ void require_sane_sizes(const actors::weights_table& table) {
 class joining {
 public:
   joining(actor_runtime& runtime, node_options& options, const signal_guard& signals, std::stop_token stop)
-      : options_{options}, signals_{signals}, stop_{std::move(stop)}, hosts_{runtime, *options.peers.sources,
-                                                                             began_ + options.update.timeout},
-        own_{options.checkpoint_path, options.update.timeout, stop_} {}
+      : options_{options}, signals_{signals}, stop_{std::move(stop)},
+        own_{options.checkpoint_path,
+             std::min<std::chrono::milliseconds>(options.update.timeout, own_headers_max), stop_},
+        hosts_{runtime, *options.peers.sources, began_ + options.update.timeout} {}
 
   /// Throws what planning and reading throws.
   [[nodiscard]] opened_version run(caf::scoped_actor& self) {
@@ -209,12 +213,13 @@ private:
     return {std::move(version_), {}};
   }
 
-  const actors::meter::clock::time_point began_ = actors::meter::clock::now();
   node_options& options_;
   const signal_guard& signals_;
   std::stop_token stop_;
-  roll_call hosts_;
   own_copy own_;
+  /// Its headers are read: a mount that hangs takes nothing of the time for other hosts.
+  const actors::meter::clock::time_point began_ = actors::meter::clock::now();
+  roll_call hosts_;
   std::shared_ptr<actors::weights_version> version_;
   actors::joined_weights weights_;
   /// What cannot be had; empty when all is there.

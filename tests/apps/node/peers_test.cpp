@@ -4,6 +4,7 @@
 // Engines that take their weights from the memory of a host that keeps them: the files are gone by then.
 
 #include "tests/apps/node/update_fixture.hpp"
+#include "tests/support/hung_mount.hpp"
 #include "tests/support/process_memory.hpp"
 
 #include <chrono>
@@ -130,6 +131,19 @@ TEST_F(peers_test, a_host_that_joined_is_a_source_itself) {
   EXPECT_THAT(engine_->output(), HasSubstr("step-7"));
   first_joined->send_signal(SIGTERM);
   EXPECT_EQ(first_joined->wait(patience), 0) << first_joined->output();
+}
+
+TEST_F(peers_test, are_asked_for_everything_where_the_files_of_a_joining_host_do_not_answer) {
+  const hung_mount mount{scratch_.path() / "hung"};
+  if (!mount.is_mounted())
+    GTEST_SKIP() << "needs the right to mount";
+  start_source();
+  start_engine(expected_, {"--workers", "2"});
+  node_arguments_ = {"--inference-parallel-size", "2"};
+  // The headers take all of the time that any single wait has.
+  EXPECT_EQ(join({"--checkpoint-path", mount.path() / "weights", "--timeout", "10"}), 0) << node_output_;
+  EXPECT_THAT(node_output_, HasSubstr("the file system does not answer"));
+  EXPECT_THAT(engine_->output(), HasSubstr("verified bit for bit"));
 }
 
 TEST_F(peers_test, serves_several_at_once) {
