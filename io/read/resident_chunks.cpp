@@ -100,14 +100,28 @@ resident_chunks::resident_chunks(const bucket_plan& plan, std::span<const std::u
 void resident_chunks::make_room(const bucket_plan& plan, std::span<const std::uint32_t> chunks) {
   std::uint64_t bytes = 0;
   for (const auto chunk : chunks) {
-    places_[chunk] = {bytes, plan.chunks[chunk].needed_bytes, 0};
+    places_[chunk] = {nullptr, plan.chunks[chunk].needed_bytes, plan.chunks[chunk].window.length, 0};
     bytes += plan.chunks[chunk].window.length;
   }
   memory_ = map_memory(bytes);
+  auto* next = memory_.data();
+  for (const auto chunk : chunks) {
+    places_[chunk].data = next;
+    next += places_[chunk].room_bytes;
+  }
+}
+
+std::byte* resident_chunks::move_room(std::uint32_t chunk) {
+  auto& place = places_[chunk];
+  place.data = map_memory(place.room_bytes).data();
+  abandon();
+  return place.data;
 }
 
 resident_chunks::~resident_chunks() noexcept {
-  if (!memory_.empty() && !is_abandoned_)
+  if (is_abandoned_)
+    return;
+  if (!memory_.empty())
     ::munmap(memory_.data(), memory_.size());
 }
 
@@ -143,8 +157,8 @@ void resident_chunks::read_all(const checkpoint& source, const bucket_plan& plan
       const auto& planned = plan.chunks[chunks[next]];
       const auto& place = places_[chunks[next]];
       const bool was_idle = reader->in_flight() == 0;
-      if (!reader->submit({&files.open(planned.file), planned.window, planned.needed_bytes,
-                           memory_.data() + place.offset, chunks[next]}))
+      if (!reader->submit(
+              {&files.open(planned.file), planned.window, planned.needed_bytes, place.data, chunks[next]}))
         break;
       if (was_idle)
         last_completion = clock::now();
@@ -168,20 +182,16 @@ void resident_chunks::read_all(const checkpoint& source, const bucket_plan& plan
                                                        + " failed: " + result.error.message()};
       }
       auto& place = places_[chunk];
-      place.digest = chunk_digest({memory_.data() + place.offset, place.bytes});
+      place.digest = chunk_digest({place.data, place.bytes});
       files.one_is_read(planned.file);
       ++done;
     }
   }
 }
 
-const std::byte* resident_chunks::find(std::uint32_t chunk) const noexcept {
-  return places_[chunk].bytes == 0 ? nullptr : memory_.data() + places_[chunk].offset;
-}
+const std::byte* resident_chunks::find(std::uint32_t chunk) const noexcept { return places_[chunk].data; }
 
-std::byte* resident_chunks::room(std::uint32_t chunk) noexcept {
-  return places_[chunk].bytes == 0 ? nullptr : memory_.data() + places_[chunk].offset;
-}
+std::byte* resident_chunks::room(std::uint32_t chunk) noexcept { return places_[chunk].data; }
 
 std::optional<std::uint32_t> resident_chunks::find_changed() const {
   constexpr std::uint32_t none = ~0u;
@@ -190,7 +200,7 @@ std::optional<std::uint32_t> resident_chunks::find_changed() const {
   const auto compare = [&] {
     for (auto chunk = next++; chunk < places_.size() && changed == none; chunk = next++)
       if (const auto& place = places_[chunk];
-          place.bytes > 0 && chunk_digest({memory_.data() + place.offset, place.bytes}) != place.digest)
+          place.bytes > 0 && chunk_digest({place.data, place.bytes}) != place.digest)
         changed = chunk;
   };
   {

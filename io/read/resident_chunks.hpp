@@ -52,6 +52,10 @@ public:
   /// The place for the bytes of `chunk`; null likewise.
   [[nodiscard]] std::byte* room(std::uint32_t chunk) noexcept;
 
+  /// Another place for the bytes of `chunk`, which has to be kept here: a transfer into the former one cannot
+  /// be stopped. All memory stays mapped for ever, as with abandon(). Throws std::system_error.
+  [[nodiscard]] std::byte* move_room(std::uint32_t chunk);
+
   /// Keeps the memory mapped for ever: a transfer into it that cannot be stopped may still write there.
   void abandon() noexcept { is_abandoned_ = true; }
 
@@ -70,8 +74,9 @@ public:
 
 private:
   struct kept {
-    std::uint64_t offset = 0; ///< from the start of the memory
-    std::uint64_t bytes = 0;  ///< 0: not kept
+    std::byte* data = nullptr; ///< null: not kept
+    std::uint64_t bytes = 0;
+    std::uint64_t room_bytes = 0; ///< of its window
     std::uint64_t digest = 0;
   };
 

@@ -17,6 +17,7 @@
 #include <fstream>
 #include <memory>
 #include <numeric>
+#include <span>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -95,6 +96,28 @@ TEST_F(resident_chunks_test, stay_mapped_where_something_may_still_write_to_them
   std::vector<unsigned char> pages((memory.size() + page_bytes - 1) / page_bytes);
   EXPECT_EQ(::mincore(memory.data(), memory.size(), pages.data()), 0) << std::strerror(errno);
   ::munmap(memory.data(), memory.size());
+}
+
+TEST_F(resident_chunks_test, move_a_chunk_where_something_may_still_write_to_its_place) {
+  std::vector<std::uint64_t> digests;
+  for (const auto chunk : all_) {
+    const auto bytes = in_file(chunk);
+    digests.push_back(chunk_digest(std::as_bytes(std::span{bytes})));
+  }
+  resident_chunks kept{plan_, all_, digests};
+  auto* const former = kept.room(2);
+  auto* const moved = kept.move_room(2);
+  EXPECT_NE(moved, former);
+  EXPECT_EQ(kept.room(2), moved);
+  EXPECT_EQ(kept.find(2), moved);
+  for (const auto chunk : all_) {
+    const auto bytes = in_file(chunk);
+    std::memcpy(kept.room(chunk), bytes.data(), bytes.size());
+  }
+  std::memset(former, 0xee, plan_.chunks[2].window.length);
+  EXPECT_EQ(kept.find_changed(), std::nullopt);
+  ::munmap(moved, plan_.chunks[2].window.length);
+  ::munmap(kept.memory().data(), kept.memory().size());
 }
 
 TEST_F(resident_chunks_test, are_not_made_of_a_file_that_has_changed) {
