@@ -5,6 +5,7 @@
 
 #include "gpu/abort_guard.hpp"
 
+#include <array>
 #include <cstdlib>
 #include <mutex>
 #include <type_traits>
@@ -200,13 +201,19 @@ std::vector<fabric_transfer*> fabric::take_completed() noexcept {
   return std::exchange(completed_, {});
 }
 
-void fabric::wait(std::chrono::milliseconds timeout) noexcept {
-  // A worker that cannot be armed has something to do already.
-  ucs_status_t armed = UCS_ERR_BUSY;
-  if (!survives([&] { armed = ucp_worker_arm(worker_.get()); }) || armed != UCS_OK)
-    return;
-  pollfd event{events_, POLLIN, 0};
-  ::poll(&event, 1, static_cast<int>(timeout.count()));
+void fabric::wait(std::chrono::milliseconds timeout, fabric* other) noexcept {
+  std::array<pollfd, 2> events{};
+  nfds_t count = 0;
+  for (auto* one : {this, other}) {
+    if (one == nullptr)
+      continue;
+    // A worker that cannot be armed has something to do already.
+    ucs_status_t armed = UCS_ERR_BUSY;
+    if (!one->survives([&] { armed = ucp_worker_arm(one->worker_.get()); }) || armed != UCS_OK)
+      return;
+    events[count++] = {one->events_, POLLIN, 0};
+  }
+  ::poll(events.data(), count, static_cast<int>(timeout.count()));
 }
 
 void fabric::wake() noexcept {

@@ -86,8 +86,8 @@ public:
   /// The transfers that have completed or failed since the last call.
   [[nodiscard]] std::vector<fabric_transfer*> take_completed() noexcept;
 
-  /// Sleeps until there may be something to do, at most for `timeout`.
-  void wait(std::chrono::milliseconds timeout) noexcept;
+  /// Sleeps until there may be something to do, here or in `other`, at most for `timeout`.
+  void wait(std::chrono::milliseconds timeout, fabric* other = nullptr) noexcept;
 
   [[nodiscard]] bool is_broken() const noexcept { return is_broken_; }
 

@@ -74,6 +74,16 @@ TEST(fabric, a_wait_ends_when_somebody_wakes_it) {
   idle.wait(60s); // The test's own deadline is shorter.
 }
 
+TEST(fabric, a_wait_for_two_ends_when_either_has_something_to_do) {
+  fabric one{loopback_options()}, other{loopback_options()};
+  for (auto* woken : {&one, &other}) {
+    while (one.progress() || other.progress()) {
+    }
+    std::jthread waker{[&] { woken->wake(); }};
+    one.wait(10min, &other); // The test's own deadline is shorter.
+  }
+}
+
 TEST(fabric, says_which_call_failed_for_a_device_that_is_not_there) {
   auto options = loopback_options();
   options.network_devices = "nosuch0";
