@@ -25,24 +25,34 @@ constexpr auto completion_wait = 2ms;
 /// How long reads under way may take to end when the run is over.
 constexpr auto drain_wait = 5s;
 
-[[nodiscard]] const io::checkpoint_file& file_of(const own_files_state& state, std::uint32_t chunk) {
-  return state.files->files[state.context->plan.chunks[chunk].file];
+/// With the name of the file; empty stays empty.
+[[nodiscard]] std::string describe(const own_files_state& state, std::uint32_t chunk,
+                                   const std::string& why_not) {
+  const auto& file = state.files->files[state.context->plan.chunks[chunk].file];
+  return why_not.empty() ? why_not : file.path.string() + ": " + why_not;
 }
 
-void answer(self_pointer self, std::uint32_t chunk, std::string why) {
-  if (!why.empty())
-    why = file_of(self->state, chunk).path.string() + ": " + why;
-  self->send(self->state.asker, own_read{chunk, std::move(why)});
+void answer(self_pointer self, std::uint32_t chunk, const std::string& why_not) {
+  self->send(self->state.asker, own_read{chunk, describe(self->state, chunk, why_not), false});
+}
+
+void stop_reading(self_pointer self, const std::string& why) {
+  for (auto& read : give_up_reads(self->state, why))
+    self->send(self->state.asker, std::move(read));
+}
+
+[[nodiscard]] const io::source_file& open(own_files_state& state, std::uint32_t number) {
+  auto& file = state.open[number];
+  if (!file)
+    file = std::make_unique<io::source_file>(state.files->files[number]);
+  return *file;
 }
 
 /// Begins to read a chunk. False when that has to wait.
 [[nodiscard]] bool submit(own_files_state& state, const read_own& asked) {
   const auto& planned = state.context->plan.chunks[asked.chunk];
-  auto& file = state.open[planned.file];
-  if (!file)
-    file = std::make_unique<io::source_file>(state.files->files[planned.file]);
   return state.reader->submit(
-      {file.get(), planned.window, planned.needed_bytes, asked.destination, asked.chunk});
+      {&open(state, planned.file), planned.window, planned.needed_bytes, asked.destination, asked.chunk});
 }
 
 void pump(self_pointer self) {
@@ -56,7 +66,7 @@ void pump(self_pointer self) {
         state.last_completion = meter::clock::now();
       state.reading.emplace(asked.chunk, asked);
     } catch (const std::exception& error) {
-      answer(self, asked.chunk, error.what());
+      answer(self, asked.chunk, error.what()); // Nothing reads it.
     }
     state.waiting.pop_front();
   }
@@ -78,16 +88,36 @@ void look(self_pointer self) {
     state.reading.erase(chunk);
     answer(self, chunk, result.error ? "reading it failed: " + result.error.message() : std::string{});
   }
-  if (!state.reading.empty() && now - state.last_completion > state.context->options.timeout) {
-    // The memory stays the kernel's: the reads are not forgotten, only given up.
-    for (const auto& [chunk, asked] : state.reading)
-      answer(self, chunk, "no read came back within the timeout");
-    return;
+  if (!state.reading.empty() && now - state.last_completion > state.context->options.timeout)
+    return stop_reading(self, "no read came back within the timeout");
+  pump(self);
+}
+
+void begin(self_pointer self, const read_own& asked) {
+  auto& state = self->state;
+  if (!state.given_up.empty())
+    return answer(self, asked.chunk, state.given_up);
+  state.waiting.push_back(asked);
+  if (!state.reader) {
+    io::chunk_reader_options options;
+    options.in_flight_max = own_reads_max;
+    options.request_bytes_max = state.context->options.chunk_bytes;
+    state.reader = io::make_chunk_reader(options, [](std::string_view line) { spdlog::warn("{}", line); });
   }
   pump(self);
 }
 
 } // namespace
+
+std::vector<own_read> give_up_reads(own_files_state& state, const std::string& why) {
+  state.given_up = why;
+  std::vector<own_read> answers;
+  for (const auto& [chunk, asked] : std::exchange(state.reading, {}))
+    answers.push_back({chunk, describe(state, chunk, why), true});
+  for (const auto& asked : std::exchange(state.waiting, {}))
+    answers.push_back({asked.chunk, describe(state, asked.chunk, why), false});
+  return answers;
+}
 
 own_files_actor::behavior_type own_files(self_pointer self, update_ptr context,
                                          std::shared_ptr<const io::checkpoint> files,
@@ -109,28 +139,18 @@ own_files_actor::behavior_type own_files(self_pointer self, update_ptr context,
   });
   return {
       [self](const read_own& asked) {
-        auto& asking = self->state;
-        asking.asker = caf::actor_cast<peer_reader_actor>(self->current_sender());
+        self->state.asker = caf::actor_cast<peer_reader_actor>(self->current_sender());
         try {
-          if (!asking.reader) {
-            io::chunk_reader_options options;
-            options.in_flight_max = own_reads_max;
-            options.request_bytes_max = asking.context->options.chunk_bytes;
-            asking.reader =
-                io::make_chunk_reader(options, [](std::string_view line) { spdlog::warn("{}", line); });
-          }
-          asking.waiting.push_back(asked);
-          pump(self);
+          begin(self, asked);
         } catch (const std::exception& error) {
-          answer(self, asked.chunk, error.what());
+          stop_reading(self, error.what());
         }
       },
       [self](tick_atom) {
         try {
           look(self);
         } catch (const std::exception& error) {
-          for (const auto& [chunk, asked] : self->state.reading)
-            answer(self, chunk, error.what());
+          stop_reading(self, error.what());
         }
       },
   };

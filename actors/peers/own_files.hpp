@@ -8,8 +8,8 @@
 //   peer_reader ──read_own──> own_files ──own_read──> peer_reader
 //
 // Detached: it waits for reads on its own thread, for a few milliseconds at a time. Bound on the chunks that
-// wait or are being read: what the peer_reader asks for, at most own_reads_max. A read that does not come
-// back within --timeout fails, and every later one with it.
+// wait or are being read: what the peer_reader asks for, at most own_reads_max. Once no read has come back for
+// --timeout, or the reader itself has failed, nothing is read any more, and all that was asked for is answered.
 
 #include "actors/peers/peer_interfaces.hpp"
 #include "actors/update/meter.hpp"
@@ -23,6 +23,8 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace ckpt::actors {
 
@@ -39,10 +41,15 @@ struct own_files_state {
   std::map<std::uint32_t, std::unique_ptr<io::source_file>> open; ///< by file
   std::deque<read_own> waiting;
   std::map<std::uint32_t, read_own> reading; ///< by chunk
+  std::string given_up;                      ///< why nothing is read any more; empty while something is
   std::unique_ptr<io::chunk_reader> reader;
   meter::clock::time_point last_completion;
   bool ticking = false;
 };
+
+/// Nothing is read from now on. The answers to all that was asked for: a read under way may still write to its
+/// memory, one that has not begun does not.
+[[nodiscard]] std::vector<own_read> give_up_reads(own_files_state& state, const std::string& why);
 
 /// Detached; end it with an exit message. `kept` is null where chunks go to slabs.
 own_files_actor::behavior_type own_files(own_files_actor::stateful_pointer<own_files_state> self,

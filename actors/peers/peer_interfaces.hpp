@@ -133,7 +133,8 @@ struct read_own {
 /// It has been read, but not compared with its digest.
 struct own_read {
   std::uint32_t chunk = 0;
-  std::string why_not; ///< names the file; empty when it has been read
+  std::string why_not;   ///< names the file; empty when it has been read
+  bool is_stuck = false; ///< with why_not: the read may still write to the destination
 };
 
 template <class Inspector>

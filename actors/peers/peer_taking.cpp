@@ -189,15 +189,15 @@ void on_own(self_pointer self, const own_read& read) {
     return;
   const auto made = std::move(found->second);
   state.own_reads.erase(found);
+  if (read.is_stuck) // Its room is not given back. Where chunks are kept there is no other.
+    return fail(self, {ec::timed_out, read.why_not});
   const auto& file = state.source->weights().own_files->files[state.context->plan.chunks[read.chunk].file];
   if (read.why_not.empty() && is_right(state, *made)) {
     hand_over(self, *made, state.bytes.own);
   } else {
     state.own_lost =
         read.why_not.empty() ? file.path.string() + ": has other bytes than the hosts had" : read.why_not;
-    state.places[made->chunk] =
-        place::wanted; // Its room is not given back: a read that is stuck may still write there.
-    state.first_wanted = state.copied_end;
+    want_again(state, *made);
   }
   pump(self);
 }
