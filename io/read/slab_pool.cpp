@@ -118,7 +118,14 @@ void slab_pool::take_all_back() noexcept {
 
 std::span<std::byte> slab_pool::bytes(slab_index slab) noexcept {
   assert(slab < count_);
-  return {base_ + slab * slab_bytes_, slab_bytes_};
+  const auto moved = moved_.find(slab);
+  return {moved == moved_.end() ? base_ + slab * slab_bytes_ : moved->second, slab_bytes_};
+}
+
+void slab_pool::move(slab_index slab) {
+  assert(slab < count_);
+  abandon();
+  moved_[slab] = map_aligned(slab_bytes_);
 }
 
 } // namespace ckpt::io

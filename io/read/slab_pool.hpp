@@ -3,13 +3,14 @@
 #pragma once
 
 // The host's staging buffers: one anonymous mapping cut into equal, page-aligned slabs, each known by its
-// index. Only one thread (the disk reader's) takes and gives back slabs; any thread may use the bytes of a
+// index. Only one thread (that of the disk reader, or what is in its place) takes and gives back slabs; any thread may use the bytes of a
 // slab that it was handed.
 
 #include "io/fd.hpp"
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
 #include <vector>
@@ -48,6 +49,10 @@ public:
 
   [[nodiscard]] std::span<std::byte> bytes(slab_index slab) noexcept;
 
+  /// Gives the slab other memory, which is not pinned: a transfer into the former one cannot be stopped. All
+  /// memory stays mapped for ever, as with abandon(). Throws std::system_error.
+  void move(slab_index slab);
+
   /// The whole mapping, for pinning.
   [[nodiscard]] std::span<std::byte> memory() noexcept { return {base_, count_ * slab_bytes_}; }
 
@@ -61,6 +66,7 @@ private:
   std::uint64_t slab_bytes_ = 0;
   std::vector<slab_index> free_;
   std::vector<bool> taken_;
+  std::map<slab_index, std::byte*> moved_;
   std::vector<unsigned> nodes_; ///< by slab; empty when they lie wherever they are first used
   bool abandoned_ = false;
 };

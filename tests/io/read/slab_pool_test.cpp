@@ -43,6 +43,29 @@ TEST(slab_pool, hands_out_the_slab_that_came_back_last) {
   EXPECT_EQ(pool.take(), first);
 }
 
+TEST(slab_pool, moves_a_slab_whose_memory_may_still_be_written_to) {
+  slab_pool pool{2, page_bytes};
+  const auto memory = pool.memory();
+  const auto slab = *pool.take();
+  const auto other = *pool.take();
+  const auto former = pool.bytes(slab);
+  const auto beside = pool.bytes(other);
+  pool.move(slab);
+  EXPECT_TRUE(pool.is_abandoned());
+  const auto moved = pool.bytes(slab);
+  EXPECT_NE(moved.data(), former.data());
+  EXPECT_NE(moved.data(), beside.data());
+  EXPECT_EQ(pool.bytes(other).data(), beside.data());
+  moved.front() = std::byte{1};
+  former.front() = std::byte{2};
+  EXPECT_EQ(moved.front(), std::byte{1});
+  pool.give_back(slab);
+  EXPECT_EQ(pool.take(), slab);
+  EXPECT_EQ(pool.bytes(slab).data(), moved.data());
+  ::munmap(moved.data(), moved.size());
+  ::munmap(memory.data(), memory.size());
+}
+
 TEST(slab_pool, hands_out_slabs_of_the_wanted_node_as_long_as_there_are_any) {
   slab_pool pool{6, page_bytes};
   const unsigned nodes[] = {0, 1,
