@@ -4,7 +4,9 @@
 #include "actors/peers/peer_choice.hpp"
 
 #include <algorithm>
+#include <random>
 #include <tuple>
+#include <utility>
 
 namespace ckpt::actors {
 namespace {
@@ -88,6 +90,20 @@ constexpr std::size_t looked_at_max = 128;
   return slab;
 }
 
+/// Calls action(transfer) for those of `broken`, and forgets them. UCX has their addresses: they are not freed.
+template <class Transfers, class Action>
+void take_out(Transfers& transfers, const gpu::fabric& broken, Action action) {
+  for (auto each = transfers.begin(); each != transfers.end();) {
+    if (each->second->local != &broken) {
+      ++each;
+      continue;
+    }
+    action(*each->second);
+    static_cast<void>(each->second.release());
+    each = transfers.erase(each);
+  }
+}
+
 } // namespace
 
 bool has_fellows(const peer_reader_state& state) { return fellows_here(state) > 0; }
@@ -136,6 +152,16 @@ std::string why_lost(const peer_reader_state& state) {
   return text;
 }
 
+peer_reader_state::link& add_link(peer_reader_state& state, link_kind kind, std::string name) {
+  std::random_device random;
+  auto& one = state.links.emplace_back();
+  one.kind = kind;
+  one.name = std::move(name);
+  one.has.resize(state.context->plan.chunks.size());
+  one.next_tag = std::uint64_t{random()} << 32 | random();
+  return one;
+}
+
 bool take_room(peer_reader_state& state, peer_reader_state::request& made) {
   auto& context = *state.context;
   if (const auto& kept = state.source->weights().kept) {
@@ -161,6 +187,18 @@ void want_again(peer_reader_state& state, const peer_reader_state::request& made
     --state.unslabbed;
   state.places[made.chunk] = place::wanted;
   state.first_wanted = state.copied_end;
+}
+
+void leave_behind(peer_reader_state& state, const gpu::fabric& broken) {
+  take_out(state.requests, broken, [&](const state_type::request& made) {
+    if (made.slab)
+      state.context->slabs->move(*made.slab);
+    else
+      static_cast<void>(state.source->weights().kept->move_room(made.chunk));
+    want_again(state, made);
+  });
+  // These are only read, and whoever gets wrong bytes finds that out.
+  take_out(state.sends, broken, [&](const state_type::sending& sent) { --state.held.at(sent.chunk).sends; });
 }
 
 void hold(peer_reader_state& state, const peer_reader_state::request& made) {

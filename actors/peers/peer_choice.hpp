@@ -35,11 +35,19 @@ struct peer_question {
 /// files.
 [[nodiscard]] std::string why_lost(const peer_reader_state& state);
 
+/// A new connection, which has nothing yet.
+peer_reader_state::link& add_link(peer_reader_state& state, peer_reader_state::link_kind kind,
+                                  std::string name);
+
 /// Finds a place for the chunk of `made`: a slab, or the memory that keeps it. False when there is none now.
 [[nodiscard]] bool take_room(peer_reader_state& state, peer_reader_state::request& made);
 
 /// The chunk has not come: gives back the place that it was to take, and wants it again.
 void want_again(peer_reader_state& state, const peer_reader_state::request& made);
+
+/// What is under way in a fabric that is broken never ends. What was to come is wanted again, at another place,
+/// because the former one may still be written to. Throws std::system_error.
+void leave_behind(peer_reader_state& state, const gpu::fabric& broken);
 
 /// The chunk is here and right.
 void hold(peer_reader_state& state, const peer_reader_state::request& made);

@@ -83,15 +83,13 @@ void on_fellow(self_pointer self, const fellow& who, std::size_t way) {
   }
   const auto fellows = std::ranges::count_if(
       state.links, [](const link& one) { return one.kind == link_kind::fellow && one.lost.empty(); });
-  if (state.failed || who.id == state.id || static_cast<std::size_t>(fellows) == fellows_max
-      || state.links.size() >= links_max || state.strangers >= strangers_max)
+  if (state.failed || !state.exchange || who.id == state.id
+      || static_cast<std::size_t>(fellows) == fellows_max || state.links.size() >= links_max
+      || state.strangers >= strangers_max)
     return;
-  auto& one = state.links.emplace_back();
-  one.kind = link_kind::fellow;
+  auto& one = add_link(state, link_kind::fellow, io::printable(who.name));
   one.who = who;
-  one.name = io::printable(who.name);
   one.ways = {way};
-  one.has.resize(state.context->plan.chunks.size());
   tell_news(self);
 }
 
@@ -119,7 +117,7 @@ void on_talk(self_pointer self, const fellow_talk& talk) {
     for (auto& [transfer, made] : state.requests)
       if (made->link == *index && made->tag == refused.tag) {
         made->is_refused = true;
-        state.fabric->cancel(*transfer);
+        transfer->local->cancel(*transfer);
       }
   }
   fellow_talk refusal;
@@ -145,7 +143,7 @@ bool connect_fellow(self_pointer self, std::size_t index) {
   }
   try {
     one.endpoint =
-        std::make_unique<gpu::fabric_endpoint>(*state.fabric, one.who.data_address, connect_time_max);
+        std::make_unique<gpu::fabric_endpoint>(*state.exchange, one.who.exchange_address, connect_time_max);
     return true;
   } catch (const std::exception& error) {
     ++state.strangers;

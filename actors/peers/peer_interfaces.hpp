@@ -85,8 +85,10 @@ struct peer_line {
   std::string secret;       ///< empty in the answer
   std::string data_address; ///< gpu::fabric::address()
   cause failed;
-  std::uint64_t id = 0; ///< of the joining host: random, the same for all sources
-  std::string name;     ///< of the joining host, for messages
+  // Of the joining host, for others that join.
+  std::uint64_t id = 0;         ///< random, the same for all sources; 0: it takes part in no exchange
+  std::string name;             ///< for messages
+  std::string exchange_address; ///< of a fabric that sources have nothing to do with; empty: no exchange
 };
 
 struct wanted_chunk {
@@ -107,7 +109,7 @@ struct chunk_refused {
 struct fellow {
   std::uint64_t id = 0;
   std::string name;
-  std::string data_address;
+  std::string exchange_address;
 };
 
 struct fellow_gone {
@@ -161,7 +163,8 @@ typename Inspector::result_type inspect(Inspector& f, peer_share& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, peer_line& x) {
-  return f(caf::meta::type_name("peer_line"), x.secret, x.data_address, x.failed, x.id, x.name);
+  return f(caf::meta::type_name("peer_line"), x.secret, x.data_address, x.failed, x.id, x.name,
+           x.exchange_address);
 }
 
 template <class Inspector>
@@ -181,7 +184,7 @@ typename Inspector::result_type inspect(Inspector& f, chunk_refused& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, fellow& x) {
-  return f(caf::meta::type_name("fellow"), x.id, x.name, x.data_address);
+  return f(caf::meta::type_name("fellow"), x.id, x.name, x.exchange_address);
 }
 
 template <class Inspector>

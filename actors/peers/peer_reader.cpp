@@ -29,51 +29,22 @@ using place = peer_reader_state::place;
 /// How long one look for completions may keep messages waiting.
 constexpr auto completion_wait = 2ms;
 
+/// Of progress in one look: a fellow that floods this host must not keep messages waiting for ever.
+constexpr unsigned steps_max = 10'000;
+
 /// How often the actor looks whether sources are alive while nothing is under way.
 constexpr auto idle_wait = 100ms;
-
-/// Why a link is given up now; usually empty.
-[[nodiscard]] std::string doubt(const peer_reader_state& state, const peer_reader_state::link& one,
-                                meter::clock::time_point now) {
-  const auto timeout = state.context->options.timeout;
-  if (!one.lost.empty() || !one.endpoint)
-    return {};
-  if (one.endpoint->failure() != nullptr)
-    return std::string{"its connection failed: "} + one.endpoint->failure();
-  if (one.kind == link_kind::fellow) {
-    if ((one.asked > 0 && now - one.arrived > silence_max) || (one.sends > 0 && now - one.sent > silence_max))
-      return "nothing came or went for " + describe_seconds(silence_max);
-    return {};
-  }
-  if (now - one.heard > silence_max)
-    return "no sign of life for " + describe_seconds(silence_max);
-  if (one.asked > 0 && now - one.arrived > timeout)
-    return "it sent nothing for " + describe_seconds(timeout);
-  return {};
-}
-
-void look_for_the_silent(self_pointer self) {
-  auto& state = self->state;
-  const auto now = meter::clock::now();
-  if (now - state.last_look < alive_interval)
-    return;
-  state.last_look = now;
-  state.looks.look(now, alive_interval);
-  for (std::size_t index = 0; index < state.links.size(); ++index) {
-    auto& one = state.links[index];
-    one.heard = state.looks.forgiving(one.heard);
-    if (one.kind == link_kind::fellow) {
-      one.arrived = state.looks.forgiving(one.arrived);
-      one.sent = state.looks.forgiving(one.sent);
-    }
-    if (const auto why = doubt(state, one, now); !why.empty())
-      lose(self, index, why);
-  }
-}
 
 [[nodiscard]] bool is_busy(const peer_reader_state& state) {
   return !state.requests.empty() || !state.sends.empty()
          || std::ranges::any_of(state.links, [](const auto& one) { return !one.wanted.empty(); });
+}
+
+/// True when there was something to do.
+[[nodiscard]] bool progress(const peer_reader_state& state) {
+  bool has_done = false;
+  for_each_fabric(state, [&](gpu::fabric& one) { has_done = one.progress() || has_done; });
+  return has_done;
 }
 
 void look(self_pointer self) {
@@ -81,13 +52,17 @@ void look(self_pointer self) {
   if (!std::exchange(state.ticks_soon, false))
     state.ticks_later = false;
   if (is_busy(state))
-    state.fabric->wait(completion_wait);
-  while (state.fabric->progress()) {
+    state.fabric->wait(completion_wait, state.exchange.get());
+  for (unsigned step = 0; step < steps_max && progress(state); ++step) {
   }
   settle(self);
   look_for_the_silent(self);
+  if (state.failed)
+    return;
   if (state.fabric->is_broken())
     return fail(self, {ec::unspecified, "UCX called abort(): the data network of this process is broken"});
+  if (state.exchange && state.exchange->is_broken())
+    end_exchange(self, "UCX called abort(): nothing is exchanged with other hosts that join any more");
   tell_news(self);
   serve(self);
   pump(self);
@@ -109,20 +84,33 @@ void on_line(self_pointer self, std::size_t index, const peer_line& theirs) {
   pump(self);
 }
 
+/// Fellows get a fabric of their own: nothing that they do in UCX, and no tag that they use, reaches what comes
+/// from sources. Returns its address; empty when there is none, and no exchange.
+[[nodiscard]] std::string open_exchange(peer_reader_state& state) {
+  try {
+    state.exchange = std::make_unique<gpu::fabric>(state.source->weights().network);
+    return state.exchange->address();
+  } catch (const std::exception& error) {
+    spdlog::warn("nothing is exchanged with other hosts that join: {}", error.what());
+    state.exchange.reset();
+    return {};
+  }
+}
+
 void connect(self_pointer self) {
   auto& state = self->state;
   const auto& weights = state.source->weights();
   state.fabric = std::make_unique<gpu::fabric>(weights.network);
+  const auto exchange_address = open_exchange(state);
   for (std::size_t index = 0; index < weights.sources.size(); ++index) {
     const auto& source = weights.sources[index];
-    auto& one = state.links.emplace_back();
-    one.name = source.name;
-    one.has.resize(state.context->plan.chunks.size());
+    auto& one = add_link(state, link_kind::source, source.name);
     for (const auto chunk : source.chunks)
       set_has(state, one, chunk, true);
     self->monitor(source.actor);
-    self->request(source.actor, std::min<std::chrono::milliseconds>(state.context->options.timeout, 10s),
-                  peer_line{weights.secret, state.fabric->address(), {}, state.id, weights.name})
+    self->request(
+            source.actor, std::min<std::chrono::milliseconds>(state.context->options.timeout, 10s),
+            peer_line{weights.secret, state.fabric->address(), {}, state.id, weights.name, exchange_address})
         .then([self, index](const peer_line& theirs) { on_line(self, index, theirs); },
               [self, index](const caf::error& error) {
                 lose(self, index, "it does not answer: " + self->system().render(error));
@@ -147,39 +135,6 @@ void connect(self_pointer self) {
   return who == nullptr ? std::nullopt : index_of(self->state, who->address());
 }
 
-/// Afterwards nothing uses slabs or kept chunks any more; if that fails, their memory is never freed.
-void end(self_pointer self) {
-  auto& state = self->state;
-  state.failed = true;
-  state.context->disk_meter.set_busy(false);
-  for (auto& one : state.links)
-    one.endpoint.reset();
-  if (!state.fabric)
-    return;
-  for (auto& [transfer, made] : state.requests)
-    state.fabric->cancel(*transfer);
-  const auto deadline = meter::clock::now() + 1s;
-  while ((!state.requests.empty() || !state.sends.empty()) && meter::clock::now() < deadline
-         && !state.fabric->is_broken()) {
-    state.fabric->progress();
-    for (auto* transfer : state.fabric->take_completed()) {
-      state.requests.erase(transfer);
-      state.sends.erase(transfer);
-    }
-  }
-  if (!state.requests.empty() || !state.sends.empty()) {
-    spdlog::error("weights of other hosts are still arriving, or leaving; their memory is left alone");
-    state.context->slabs->abandon();
-    if (const auto& kept = state.source->weights().kept)
-      kept->abandon();
-    static_cast<void>(state.fabric.release());
-    for (auto& [transfer, made] : state.requests)
-      static_cast<void>(made.release());
-    for (auto& [transfer, sent] : state.sends)
-      static_cast<void>(sent.release());
-  }
-}
-
 /// For the log, once weights have come from elsewhere than from sources.
 void say_where_from(const peer_reader_state::bytes_by_origin& bytes) {
   if (bytes.fellows > 0 || bytes.own > 0 || bytes.passed_on > 0)
@@ -201,7 +156,6 @@ void prepare(peer_reader_state& state) {
   state.at_fellows.resize(count);
   std::random_device random;
   const auto number = [&] { return std::uint64_t{random()} << 32 | random(); };
-  state.next_tag = number();
   state.id = number() | 1; // Not 0, which stands for a host that takes part in no exchange.
   state.random.seed(number());
   state.pace = send_pace{state.source->weights().bytes_per_second_max};
@@ -250,28 +204,6 @@ void keep_ticking(self_pointer self) {
     self->delayed_send(self, idle_wait, tick_atom_v);
 }
 
-void lose(self_pointer self, std::size_t index, const std::string& why) {
-  auto& state = self->state;
-  auto& one = state.links[index];
-  if (!one.lost.empty() || state.failed)
-    return;
-  one.lost = why;
-  if (one.kind == link_kind::source)
-    spdlog::warn("{} is not asked for weights any more: {}", one.name, why);
-  else
-    spdlog::info("{}, which joins as well, is not asked for weights any more: {}", one.name, why);
-  if (one.kind == link_kind::fellow && one.endpoint && !one.was_of_use)
-    ++state.strangers;
-  for (auto& [transfer, made] : state.requests)
-    if (made->link == index)
-      state.fabric->cancel(*transfer);
-  one.endpoint.reset(); // That ends what is arriving already.
-  one.wanted.clear();
-  for (std::uint32_t chunk = 0; chunk < one.has.size(); ++chunk)
-    set_has(state, one, chunk, false);
-  tick_soon(self);
-}
-
 } // namespace reading
 
 peer_reader_actor::behavior_type peer_reader(reading::self_pointer self, update_ptr context,
@@ -302,8 +234,13 @@ peer_reader_actor::behavior_type peer_reader(reading::self_pointer self, update_
           self->send(self->state.conductor, checked_atom_v); // Every byte has been compared as it came.
       },
       [self](tick_atom) {
-        if (self->current_sender() == self->ctrl() && !self->state.failed)
+        if (self->current_sender() != self->ctrl() || self->state.failed)
+          return;
+        try {
           look(self);
+        } catch (const std::exception& error) {
+          fail(self, to_cause(error));
+        }
       },
       [self](const chunk_refused& refused) {
         if (const auto index = sender(self))

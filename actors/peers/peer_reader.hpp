@@ -119,6 +119,7 @@ struct peer_reader_state {
     meter::clock::time_point heard;   ///< a sign of life
     meter::clock::time_point arrived; ///< its last bytes, or when it began to owe some
     std::string lost;                 ///< why it is not asked any more; empty while it is
+    std::uint64_t next_tag = 0;       ///< from a random number on: others cannot guess tags of this link
 
     // Of fellows only.
     fellow who;
@@ -142,19 +143,19 @@ struct peer_reader_state {
   own_files_actor own;  ///< null as long as nothing was read there
   std::string own_lost; ///< why the own files are not read any more; empty while they are
   std::map<std::uint32_t, std::unique_ptr<request>> own_reads; ///< by chunk
-  // Declared before the fabric, which may still use them: its destructor waits.
+  // Declared before the fabrics, which may still use them: their destructors wait.
   std::map<gpu::fabric_transfer*, std::unique_ptr<request>> requests;
   std::map<gpu::fabric_transfer*, std::unique_ptr<sending>> sends;
-  std::unique_ptr<gpu::fabric> fabric;
-  std::vector<link> links;                           ///< the sources, then fellows
-  std::vector<std::uint32_t> chunks;                 ///< this host's, in sequence
-  std::vector<place> places;                         ///< by chunk
-  std::size_t missing = 0;                           ///< how many of them are not here yet
-  std::size_t copied_end = 0;                        ///< into chunks: those before are copied
-  std::size_t first_wanted = 0;                      ///< into chunks: none before is wanted
+  std::unique_ptr<gpu::fabric> fabric;   ///< to sources
+  std::unique_ptr<gpu::fabric> exchange; ///< to fellows; null: there is no exchange, or not any more
+  std::vector<link> links;               ///< the sources, then fellows
+  std::vector<std::uint32_t> chunks;     ///< this host's, in sequence
+  std::vector<place> places;             ///< by chunk
+  std::size_t missing = 0;               ///< how many of them are not here yet
+  std::size_t copied_end = 0;            ///< into chunks: those before are copied
+  std::size_t first_wanted = 0;          ///< into chunks: none before is wanted
   std::vector<std::uint16_t> at_sources, at_fellows; ///< by chunk: how many have it
   std::size_t unslabbed = 0; ///< chunks under way, or waiting for their copy, where they are kept
-  std::uint64_t next_tag = 0;
   std::optional<meter::clock::time_point>
       orphaned; ///< since when nobody has a chunk that fellows may still announce
 

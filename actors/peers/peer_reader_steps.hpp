@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Shared by the files of the peer_reader: peer_reader.cpp connects it and looks after connections,
+// Shared by the files of the peer_reader: peer_reader.cpp connects it, peer_links.cpp gives up connections,
 // peer_taking.cpp takes chunks, peer_exchange.cpp deals with fellows.
 
 #include "actors/peers/peer_reader.hpp"
@@ -42,5 +42,24 @@ void pump(self_pointer self);
 
 /// Gives up a source or a fellow. The chunks that it still owes are taken from others.
 void lose(self_pointer self, std::size_t index, const std::string& why);
+
+/// Gives up those that are silent or hold everything up.
+void look_for_the_silent(self_pointer self);
+
+/// Gives up all fellows, because the fabric to them is broken. What was under way there keeps its memory.
+/// Throws std::system_error.
+void end_exchange(self_pointer self, const std::string& why);
+
+/// Afterwards nothing uses slabs or kept chunks any more; if that fails, their memory is never freed. Calling
+/// it again does no harm.
+void end(self_pointer self);
+
+/// Calls action(fabric) for the one to sources and the one to fellows, where they exist.
+template <class Action>
+void for_each_fabric(const peer_reader_state& state, Action action) {
+  for (auto* one : {state.fabric.get(), state.exchange.get()})
+    if (one != nullptr)
+      action(*one);
+}
 
 } // namespace ckpt::actors::reading

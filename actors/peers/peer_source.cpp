@@ -26,6 +26,9 @@ using sending = peer_source_state::sending;
 /// How long one look for completions may keep messages waiting.
 constexpr auto completion_wait = 1ms;
 
+/// Of progress in one look: a host that floods this one must not keep messages waiting for ever.
+constexpr unsigned steps_max = 10'000;
+
 /// Meanwhile nobody else gets anything. A host that joins reaches this one over the same network.
 constexpr auto connect_time_max = 3s;
 
@@ -70,7 +73,8 @@ void keep_ticking(self_pointer self) {
 void introduce(self_pointer self, const reader& newcomer) {
   auto& state = self->state;
   const auto id = newcomer.described.id;
-  if (id == 0 || !state.reader_by_id.emplace(id, newcomer.actor).second)
+  if (id == 0 || newcomer.described.exchange_address.empty()
+      || !state.reader_by_id.emplace(id, newcomer.actor).second)
     return;
   for (const auto other : state.fellows.add(id)) {
     const auto& known = state.readers.at(state.reader_by_id.at(other)->address());
@@ -118,7 +122,7 @@ void pass_on(self_pointer self, const fellow_talk& talk) {
     reader one;
     one.actor = who;
     one.endpoint = std::make_unique<gpu::fabric_endpoint>(*state.fabric, line.data_address, connect_time_max);
-    one.described = {line.id, line.name, line.data_address};
+    one.described = {line.id, line.name, line.exchange_address};
     answer.data_address = state.fabric->address();
     introduce(self, state.readers.emplace(who->address(), std::move(one)).first->second);
   } catch (const std::exception& error) {
@@ -218,7 +222,7 @@ void look(self_pointer self) {
     return;
   // Short messages count as sent before they are: UCX has to be driven as long as somebody may wait for them.
   state.fabric->wait(completion_wait);
-  while (state.fabric->progress()) {
+  for (unsigned step = 0; step < steps_max && state.fabric->progress(); ++step) {
   }
   if (state.fabric->is_broken()) {
     spdlog::error("UCX called abort(): no weights for hosts that join from here any more");

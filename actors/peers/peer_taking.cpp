@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -34,27 +35,28 @@ void note_asked(peer_reader_state& state, std::uint32_t chunk) {
   state.context->disk_meter.buckets.begin(state.context->plan.chunks[chunk].bucket);
 }
 
-/// Asks a source or a fellow for a chunk. False when there is no place for it now, or the fellow had to be
+/// Asks a source or a fellow for a chunk. Nothing when there is no place for it now, or the fellow had to be
 /// given up.
-[[nodiscard]] bool ask(self_pointer self, std::uint32_t chunk, std::size_t index) {
+[[nodiscard]] std::optional<wanted_chunk> ask(self_pointer self, std::uint32_t chunk, std::size_t index) {
   auto& state = self->state;
-  if (state.links[index].kind == link_kind::fellow && !connect_fellow(self, index))
-    return false;
+  const bool is_fellow = state.links[index].kind == link_kind::fellow;
+  if (is_fellow && !connect_fellow(self, index))
+    return std::nullopt;
   auto made = std::make_unique<request>();
   made->chunk = chunk;
   made->link = index;
   if (!take_room(state, *made))
-    return false;
-  made->tag = state.next_tag++;
+    return std::nullopt;
+  auto& one = state.links[index];
+  made->tag = one.next_tag++;
   auto& under_way = *made;
   state.requests.emplace(&under_way, std::move(made));
-  state.fabric->receive({under_way.data, state.context->plan.chunks[chunk].needed_bytes}, under_way.tag,
-                        under_way);
+  (is_fellow ? state.exchange : state.fabric)
+      ->receive({under_way.data, state.context->plan.chunks[chunk].needed_bytes}, under_way.tag, under_way);
   note_asked(state, chunk);
-  auto& one = state.links[index];
   if (one.asked++ == 0)
     one.arrived = meter::clock::now();
-  return true;
+  return wanted_chunk{chunk, under_way.tag};
 }
 
 /// Sends what was asked for: one message to each.
@@ -169,7 +171,12 @@ void on_end(self_pointer self, const request& made) {
 
 void settle(self_pointer self) {
   auto& state = self->state;
-  for (auto* transfer : state.fabric->take_completed()) {
+  std::vector<gpu::fabric_transfer*> completed;
+  for_each_fabric(state, [&](gpu::fabric& one) {
+    const auto more = one.take_completed();
+    completed.insert(completed.end(), more.begin(), more.end());
+  });
+  for (auto* transfer : completed) {
     if (const auto asked = state.requests.find(transfer); asked != state.requests.end()) {
       const auto made = std::move(asked->second);
       state.requests.erase(asked);
@@ -211,9 +218,10 @@ void pump(self_pointer self) {
     if (!chosen)
       break;
     const auto chunk = wanted[chosen->index];
-    if (!ask(self, chunk, chosen->link))
+    const auto asked = ask(self, chunk, chosen->link);
+    if (!asked)
       break;
-    questions[chosen->link].push_back({chunk, state.next_tag - 1});
+    questions[chosen->link].push_back(*asked);
     wanted.erase(wanted.begin() + static_cast<std::ptrdiff_t>(chosen->index));
   }
   send_questions(self, questions);

@@ -24,10 +24,9 @@ class peer_choice_test : public tests::pipeline_test {
 protected:
   peer_choice_test() {
     make_update(tests::make_plan(std::vector<tests::bucket_shape>(8), 4));
-    gpu::fabric_options network;
-    network.network_devices = "lo";
-    network.transports = "tcp";
-    state_.fabric = std::make_unique<gpu::fabric>(network);
+    network_.network_devices = "lo";
+    network_.transports = "tcp";
+    state_.fabric = std::make_unique<gpu::fabric>(network_);
     state_.context = context;
     state_.source = std::make_shared<const peer_chunks>(joined_weights{});
     state_.chunks = owned_chunks(context->layout, context->plan);
@@ -38,9 +37,7 @@ protected:
   }
 
   std::size_t add(link_kind kind, const std::vector<std::uint32_t>& has) {
-    auto& one = state_.links.emplace_back();
-    one.kind = kind;
-    one.has.resize(state_.chunks.size());
+    auto& one = add_link(state_, kind, "node");
     if (kind == link_kind::source)
       one.endpoint = std::make_unique<gpu::fabric_endpoint>(*state_.fabric, state_.fabric->address());
     for (const auto chunk : has)
@@ -69,6 +66,7 @@ protected:
     return true;
   }
 
+  gpu::fabric_options network_;
   const std::vector<std::uint32_t> all_{0, 1, 2, 3, 4, 5, 6, 7};
   peer_reader_state state_;
 };
@@ -155,6 +153,56 @@ TEST_F(peer_choice_test, gives_slabs_back_at_once_without_fellows) {
   mark_copied(state_, 0);
   EXPECT_EQ(context->slabs->free_count(), context->slabs->count());
   EXPECT_THAT(state_.news_gone, IsEmpty());
+}
+
+TEST_F(peer_choice_test, begins_the_tags_of_each_link_anywhere) {
+  add(link_kind::source, all_);
+  add(link_kind::source, all_);
+  add(link_kind::fellow, all_);
+  std::set<std::uint64_t> beginnings;
+  for (const auto& one : state_.links)
+    beginnings.insert(one.next_tag >> 32);
+  EXPECT_EQ(beginnings.size(), 3u) << "one in two thousand million times by chance";
+}
+
+TEST_F(peer_choice_test, goes_on_without_the_memory_that_a_broken_fabric_may_still_use) {
+  state_.exchange = std::make_unique<gpu::fabric>(network_);
+  std::vector<std::byte*> places;
+  for (const auto chunk : {0u, 1u}) {
+    auto made = std::make_unique<peer_reader_state::request>();
+    made->chunk = chunk;
+    made->local = chunk == 0 ? state_.exchange.get() : state_.fabric.get();
+    ASSERT_TRUE(take_room(state_, *made));
+    state_.places[chunk] = place::asked;
+    places.push_back(made->data);
+    auto* const key = static_cast<gpu::fabric_transfer*>(made.get());
+    state_.requests.emplace(key, std::move(made));
+  }
+  ASSERT_TRUE(bring(2));
+  auto sent = std::make_unique<peer_reader_state::sending>();
+  sent->chunk = 2;
+  sent->local = state_.exchange.get();
+  state_.held.at(2).sends = 1;
+  auto* const key = static_cast<gpu::fabric_transfer*>(sent.get());
+  state_.sends.emplace(key, std::move(sent));
+
+  auto* const left = state_.requests.begin()->second->chunk == 0 ? state_.requests.begin()->first
+                                                                 : state_.requests.rbegin()->first;
+  leave_behind(state_, *state_.exchange);
+  const std::unique_ptr<peer_reader_state::request> freed_by_test{
+      static_cast<peer_reader_state::request*>(left)};
+  const std::unique_ptr<peer_reader_state::sending> freed_too{static_cast<peer_reader_state::sending*>(key)};
+  ASSERT_EQ(state_.requests.size(), 1u) << "what comes from sources is not touched";
+  EXPECT_EQ(state_.requests.begin()->second->chunk, 1u);
+  EXPECT_THAT(wanted_chunks(state_), ElementsAre(0, 3));
+  EXPECT_TRUE(state_.sends.empty());
+  EXPECT_EQ(state_.held.at(2).sends, 0u);
+  EXPECT_EQ(context->slabs->free_count(), 2u) << "no slab is lost";
+  for (int turn = 0; turn < 2; ++turn) {
+    peer_reader_state::request again;
+    ASSERT_TRUE(take_room(state_, again));
+    EXPECT_NE(again.data, places[0]);
+  }
 }
 
 TEST_F(peer_choice_test, counts_who_has_a_chunk) {
