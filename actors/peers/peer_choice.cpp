@@ -19,8 +19,8 @@ using place = peer_reader_state::place;
 /// Chunks that may be under way from one source: enough to keep a link full.
 constexpr std::size_t asked_max = 16;
 
-/// Likewise where there are fellows, from all sources together: a source is asked by all of them, and what
-/// waits there for long is not taken from others meanwhile.
+/// Likewise of the fellows and this host together: each of them asks the same source, and what waits there for
+/// long is not taken from others meanwhile.
 constexpr std::size_t asked_beside_fellows_max = 8;
 
 /// From one fellow.
@@ -142,6 +142,18 @@ std::optional<peer_question> choose_question(peer_reader_state& state,
   return std::nullopt;
 }
 
+std::optional<std::size_t> find_brake(const peer_reader_state& state, meter::clock::time_point now,
+                                      meter::clock::duration time_max) {
+  if (state.copied_end == state.chunks.size())
+    return std::nullopt;
+  const auto first = state.chunks[state.copied_end];
+  for (const auto& [transfer, made] : state.requests)
+    if (made->chunk == first && state.links[made->link].kind == link_kind::fellow
+        && state.at_sources[first] > 0 && now - made->since > time_max)
+      return made->link;
+  return std::nullopt;
+}
+
 std::string why_lost(const peer_reader_state& state) {
   std::string text;
   for (const auto& one : state.links)
@@ -158,6 +170,7 @@ peer_reader_state::link& add_link(peer_reader_state& state, link_kind kind, std:
   one.kind = kind;
   one.name = std::move(name);
   one.has.resize(state.context->plan.chunks.size());
+  one.refused.resize(state.context->plan.chunks.size());
   one.next_tag = std::uint64_t{random()} << 32 | random();
   return one;
 }
@@ -224,8 +237,17 @@ void mark_copied(peer_reader_state& state, std::uint32_t chunk) {
   }
 }
 
+bool may_send_more(const peer_reader_state& state) {
+  return state.source->weights().kept || (state.sends.size() + 1) * 4 <= state.context->slabs->count();
+}
+
+void note_refusal(peer_reader_state& state, peer_reader_state::link& link, std::uint32_t chunk) {
+  set_has(state, link, chunk, false);
+  link.refused[chunk] = true;
+}
+
 void set_has(peer_reader_state& state, peer_reader_state::link& link, std::uint32_t chunk, bool has) {
-  if (chunk >= link.has.size() || link.has[chunk] == has)
+  if (chunk >= link.has.size() || link.has[chunk] == has || (has && link.refused[chunk]))
     return;
   link.has[chunk] = has;
   auto& count = (link.kind == link_kind::source ? state.at_sources : state.at_fellows)[chunk];

@@ -29,6 +29,11 @@ struct peer_question {
 [[nodiscard]] std::optional<peer_question> choose_question(peer_reader_state& state,
                                                            const std::vector<std::uint32_t>& wanted);
 
+/// The fellow for which everything waits: it was asked for the first chunk that is not copied more than
+/// `time_max` ago, and a source has that, too. Usually nothing.
+[[nodiscard]] std::optional<std::size_t>
+find_brake(const peer_reader_state& state, meter::clock::time_point now, meter::clock::duration time_max);
+
 [[nodiscard]] bool has_fellows(const peer_reader_state& state);
 
 /// "node1: its process ended or its connection broke; node2: …; …/model.safetensors: …": sources and own
@@ -56,7 +61,15 @@ void hold(peer_reader_state& state, const peer_reader_state::request& made);
 /// it.
 void mark_copied(peer_reader_state& state, std::uint32_t chunk);
 
-/// `link` has the chunk from now on, or not any more.
+/// True when one chunk more may be on its way to fellows: slabs that are being sent are at most a quarter of
+/// all.
+[[nodiscard]] bool may_send_more(const peer_reader_state& state);
+
+/// `link` does not give the chunk. It is never asked for it again, whatever it says later: otherwise it could
+/// hold everything up for ever.
+void note_refusal(peer_reader_state& state, peer_reader_state::link& link, std::uint32_t chunk);
+
+/// `link` has the chunk from now on, or not any more. One that it has refused it never has.
 void set_has(peer_reader_state& state, peer_reader_state::link& link, std::uint32_t chunk, bool has);
 
 } // namespace ckpt::actors

@@ -44,8 +44,7 @@ constexpr auto news_interval = 50ms;
 /// Begins to send the next chunk that a fellow waits for. False when there is none, or no room.
 [[nodiscard]] bool send_next(self_pointer self, std::size_t index) {
   auto& state = self->state;
-  if (state.links[index].wanted.empty() || state.links[index].sends == sends_max
-      || (!state.source->weights().kept && state.sends.size() * 4 >= state.context->slabs->count()))
+  if (state.links[index].wanted.empty() || state.links[index].sends == sends_max || !may_send_more(state))
     return false;
   const auto next = state.links[index].wanted.front();
   const auto found = state.held.find(next.chunk);
@@ -57,7 +56,7 @@ constexpr auto news_interval = 50ms;
     return true;
   }
   const auto bytes = state.context->plan.chunks[next.chunk].needed_bytes;
-  if (!state.pace.may_send(bytes) || !connect_fellow(self, index))
+  if (!connect_fellow(self, index) || !state.pace.may_send(bytes))
     return false;
   auto& to = state.links[index];
   to.wanted.pop_front();
@@ -112,14 +111,14 @@ void on_talk(self_pointer self, const fellow_talk& talk) {
     set_has(state, from, chunk, true);
   for (const auto chunk : talk.gone)
     set_has(state, from, chunk, false);
-  for (const auto& refused : talk.refused) {
-    set_has(state, from, refused.chunk, false);
+  for (const auto& refused : talk.refused)
     for (auto& [transfer, made] : state.requests)
       if (made->link == *index && made->tag == refused.tag) {
+        note_refusal(state, from,
+                     made->chunk); // By the tag: another number would leave that to be asked again.
         made->is_refused = true;
         transfer->local->cancel(*transfer);
       }
-  }
   fellow_talk refusal;
   for (const auto& wanted : talk.wanted)
     if (from.wanted.size() < wants_max && wanted.chunk < state.places.size())

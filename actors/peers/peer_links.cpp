@@ -19,6 +19,9 @@ namespace {
 using namespace std::chrono_literals;
 using link_kind = peer_reader_state::link_kind;
 
+/// How long everything may wait for a fellow while a source has the same.
+constexpr auto slowness_max = silence_max / 3;
+
 /// Why a link is given up now; usually empty.
 [[nodiscard]] std::string doubt(const peer_reader_state& state, const peer_reader_state::link& one,
                                 meter::clock::time_point now) {
@@ -58,6 +61,10 @@ void look_for_the_silent(self_pointer self) {
     if (const auto why = doubt(state, one, now); !why.empty())
       lose(self, index, why);
   }
+  for (auto& [transfer, made] : state.requests)
+    made->since = state.looks.forgiving(made->since);
+  if (const auto brake = find_brake(state, now, slowness_max))
+    lose(self, *brake, "it is too slow: everything waits for it");
 }
 
 void lose(self_pointer self, std::size_t index, const std::string& why) {

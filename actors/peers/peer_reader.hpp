@@ -90,7 +90,8 @@ struct peer_reader_state {
     std::byte* data = nullptr;
     std::size_t link = 0;
     std::uint64_t tag = 0;
-    bool is_refused = false; ///< by a fellow that does not have it any more
+    meter::clock::time_point since; ///< when it was asked for
+    bool is_refused = false;        ///< by a fellow that does not have it any more
   };
 
   /// A chunk that fellows may have.
@@ -111,8 +112,9 @@ struct peer_reader_state {
   /// The connection to a source or a fellow.
   struct link {
     link_kind kind = link_kind::source;
-    std::string name;      ///< for messages
-    std::vector<bool> has; ///< by chunk
+    std::string name;          ///< for messages
+    std::vector<bool> has;     ///< by chunk
+    std::vector<bool> refused; ///< likewise: what it was asked for and did not give
     std::unique_ptr<gpu::fabric_endpoint>
         endpoint;                     ///< null: a source has not answered, or a fellow was not asked yet
     std::size_t asked = 0;            ///< chunks under way

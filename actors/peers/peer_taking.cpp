@@ -54,8 +54,9 @@ void note_asked(peer_reader_state& state, std::uint32_t chunk) {
   (is_fellow ? state.exchange : state.fabric)
       ->receive({under_way.data, state.context->plan.chunks[chunk].needed_bytes}, under_way.tag, under_way);
   note_asked(state, chunk);
+  under_way.since = meter::clock::now();
   if (one.asked++ == 0)
-    one.arrived = meter::clock::now();
+    one.arrived = under_way.since;
   return wanted_chunk{chunk, under_way.tag};
 }
 

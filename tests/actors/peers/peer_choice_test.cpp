@@ -14,6 +14,7 @@
 namespace ckpt::actors {
 namespace {
 
+using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using place = peer_reader_state::place;
@@ -153,6 +154,44 @@ TEST_F(peer_choice_test, gives_slabs_back_at_once_without_fellows) {
   mark_copied(state_, 0);
   EXPECT_EQ(context->slabs->free_count(), context->slabs->count());
   EXPECT_THAT(state_.news_gone, IsEmpty());
+}
+
+TEST_F(peer_choice_test, never_asks_again_for_what_was_refused) {
+  const auto fellow = add(link_kind::fellow, {0, 1});
+  note_refusal(state_, state_.links[fellow], 0);
+  set_has(state_, state_.links[fellow], 0, true);
+  EXPECT_EQ(state_.at_fellows[0], 0);
+  EXPECT_EQ(ask(), std::pair(1u, fellow));
+  EXPECT_EQ(ask(), std::nullopt);
+}
+
+TEST_F(peer_choice_test, finds_the_fellow_for_which_everything_waits) {
+  add(link_kind::source, {0, 1});
+  const auto fellow = add(link_kind::fellow, all_);
+  const auto start = meter::clock::now();
+  auto made = std::make_unique<peer_reader_state::request>();
+  made->link = fellow;
+  made->since = start;
+  auto* const key = static_cast<gpu::fabric_transfer*>(made.get());
+  state_.requests.emplace(key, std::move(made));
+  EXPECT_EQ(find_brake(state_, start + 4s, 4s), std::nullopt);
+  EXPECT_EQ(find_brake(state_, start + 5s, 4s), fellow);
+  state_.requests.begin()->second->chunk = 1;
+  EXPECT_EQ(find_brake(state_, start + 5s, 4s), std::nullopt) << "nothing waits for the second chunk yet";
+  ASSERT_TRUE(bring(0));
+  mark_copied(state_, 0);
+  EXPECT_EQ(find_brake(state_, start + 5s, 4s), fellow);
+  set_has(state_, state_.links[0], 1, false);
+  EXPECT_EQ(find_brake(state_, start + 5s, 4s), std::nullopt) << "no source has it";
+}
+
+TEST_F(peer_choice_test, sends_from_a_quarter_of_the_slabs_at_most) {
+  ASSERT_EQ(context->slabs->count(), 4u);
+  EXPECT_TRUE(may_send_more(state_));
+  auto sent = std::make_unique<peer_reader_state::sending>();
+  auto* const key = static_cast<gpu::fabric_transfer*>(sent.get());
+  state_.sends.emplace(key, std::move(sent));
+  EXPECT_FALSE(may_send_more(state_));
 }
 
 TEST_F(peer_choice_test, begins_the_tags_of_each_link_anywhere) {
