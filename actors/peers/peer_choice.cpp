@@ -29,6 +29,9 @@ constexpr std::size_t asked_of_fellow_max = 2;
 /// Chunks that may be under way or wait for their copy where this host keeps them: they take no slab.
 constexpr std::size_t unslabbed_max = 128;
 
+/// So many slabs for each one that is being sent from: a quarter of all at most.
+constexpr std::size_t slabs_per_send = 4;
+
 /// Chunks among which the rarest is looked for.
 constexpr std::size_t looked_at_max = 128;
 
@@ -154,6 +157,15 @@ std::optional<std::size_t> find_brake(const peer_reader_state& state, meter::clo
   return std::nullopt;
 }
 
+std::optional<std::size_t> find_way(const peer_reader_state& state, const link& fellow) {
+  std::optional<std::size_t> best;
+  for (const auto way : fellow.ways)
+    if (const auto& source = state.links[way];
+        source.lost.empty() && (!best || source.heard > state.links[*best].heard))
+      best = way;
+  return best;
+}
+
 std::string why_lost(const peer_reader_state& state) {
   std::string text;
   for (const auto& one : state.links)
@@ -237,8 +249,13 @@ void mark_copied(peer_reader_state& state, std::uint32_t chunk) {
   }
 }
 
+bool gives_anything(const peer_reader_state& state) {
+  return state.source->weights().kept || state.context->slabs->count() >= slabs_per_send;
+}
+
 bool may_send_more(const peer_reader_state& state) {
-  return state.source->weights().kept || (state.sends.size() + 1) * 4 <= state.context->slabs->count();
+  return state.source->weights().kept
+         || (state.sends.size() + 1) * slabs_per_send <= state.context->slabs->count();
 }
 
 void note_refusal(peer_reader_state& state, peer_reader_state::link& link, std::uint32_t chunk) {

@@ -34,6 +34,11 @@ struct peer_question {
 [[nodiscard]] std::optional<std::size_t>
 find_brake(const peer_reader_state& state, meter::clock::time_point now, meter::clock::duration time_max);
 
+/// The source by which messages get to `fellow`: of those that know it, the one that was heard last. Nothing
+/// when all are lost.
+[[nodiscard]] std::optional<std::size_t> find_way(const peer_reader_state& state,
+                                                  const peer_reader_state::link& fellow);
+
 [[nodiscard]] bool has_fellows(const peer_reader_state& state);
 
 /// "node1: its process ended or its connection broke; node2: …; …/model.safetensors: …": sources and own
@@ -60,6 +65,9 @@ void hold(peer_reader_state& state, const peer_reader_state::request& made);
 /// The chunk has been copied. Its slab stays in use as long as fellows may want it and no other chunk needs
 /// it.
 void mark_copied(peer_reader_state& state, std::uint32_t chunk);
+
+/// False where there are too few slabs for it.
+[[nodiscard]] bool gives_anything(const peer_reader_state& state);
 
 /// True when one chunk more may be on its way to fellows: slabs that are being sent are at most a quarter of
 /// all.

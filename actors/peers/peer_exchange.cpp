@@ -41,6 +41,12 @@ constexpr auto news_interval = 50ms;
   return static_cast<std::size_t>(found - state.links.begin());
 }
 
+void say(self_pointer self, std::size_t way, std::uint64_t to, fellow_talk talk) {
+  talk.from = self->state.id;
+  talk.to = to;
+  self->send(self->state.source->weights().sources[way].actor, std::move(talk));
+}
+
 /// Begins to send the next chunk that a fellow waits for. False when there is none, or no room.
 [[nodiscard]] bool send_next(self_pointer self, std::size_t index) {
   auto& state = self->state;
@@ -76,8 +82,12 @@ constexpr auto news_interval = 50ms;
 
 void on_fellow(self_pointer self, const fellow& who, std::size_t way) {
   auto& state = self->state;
+  if (!state.links[way].lost.empty())
+    return;
   if (const auto known = index_of(state, who.id)) {
-    state.links[*known].ways.push_back(way);
+    auto& ways = state.links[*known].ways;
+    if (std::ranges::find(ways, way) == ways.end())
+      ways.push_back(way);
     return;
   }
   const auto fellows = std::ranges::count_if(
@@ -97,25 +107,59 @@ void on_gone(self_pointer self, const fellow_gone& who) {
   const auto index = index_of(state, who.id);
   if (!index)
     return;
-  state.links[*index].was_of_use = true; // To leave in order says nothing against the network.
+  // To leave in order says nothing against the network. UCX may have told of it first.
+  auto& one = state.links[*index];
+  one.is_no_stranger = true;
+  if (std::exchange(one.is_stranger, false))
+    --state.strangers;
   lose(self, *index, "it takes no more weights");
 }
 
-void on_talk(self_pointer self, const fellow_talk& talk) {
+void part_from(self_pointer self, link& one) {
+  fellow_talk last;
+  last.is_over = true;
+  tell(self, one, std::move(last));
+  if (one.endpoint && !one.is_no_stranger) {
+    one.is_stranger = true;
+    ++self->state.strangers;
+  }
+}
+
+void lose_the_unreachable(self_pointer self) {
   auto& state = self->state;
-  const auto index = talk.to == state.id ? index_of(state, talk.from) : std::nullopt;
-  if (!index || !state.links[*index].lost.empty() || state.failed)
+  for (std::size_t index = 0; index < state.links.size(); ++index) {
+    auto& one = state.links[index];
+    if (one.kind != link_kind::fellow || !one.lost.empty() || find_way(state, one))
+      continue;
+    one.is_no_stranger = true;
+    lose(self, index, "no source is left that passes messages on");
+  }
+}
+
+void on_talk(self_pointer self, const fellow_talk& talk, std::size_t way) {
+  auto& state = self->state;
+  if (state.failed || talk.to != state.id)
     return;
+  const auto index = index_of(state, talk.from);
+  if (!index || !state.links[*index].lost.empty()) {
+    if (!talk.wanted.empty()) // It must not wait for what does not come.
+      say(self, way, talk.from, {0, 0, {}, {}, {}, {}, true});
+    return;
+  }
+  if (talk.is_over) {
+    state.links[*index].is_no_stranger = true;
+    return lose(self, *index, "it exchanges nothing with this host any more");
+  }
   auto& from = state.links[*index];
   for (const auto chunk : talk.here)
     set_has(state, from, chunk, true);
   for (const auto chunk : talk.gone)
     set_has(state, from, chunk, false);
+  // The tag counts, whatever number stands beside it: the chunk would be asked for again and again.
   for (const auto& refused : talk.refused)
     for (auto& [transfer, made] : state.requests)
       if (made->link == *index && made->tag == refused.tag) {
-        note_refusal(state, from,
-                     made->chunk); // By the tag: another number would leave that to be asked again.
+        note_refusal(state, from, made->chunk);
         made->is_refused = true;
         transfer->local->cancel(*transfer);
       }
@@ -152,14 +196,8 @@ bool connect_fellow(self_pointer self, std::size_t index) {
 }
 
 void tell(self_pointer self, const link& to, fellow_talk talk) {
-  const auto& state = self->state;
-  const auto way =
-      std::ranges::find_if(to.ways, [&](auto source) { return state.links[source].lost.empty(); });
-  if (way == to.ways.end())
-    return; // It is given up with the last source that knows it.
-  talk.from = state.id;
-  talk.to = to.who.id;
-  self->send(state.source->weights().sources[*way].actor, std::move(talk));
+  if (const auto way = find_way(self->state, to))
+    say(self, *way, to.who.id, std::move(talk));
 }
 
 void tell_news(self_pointer self) {
@@ -171,13 +209,15 @@ void tell_news(self_pointer self) {
   for (auto& one : state.links) {
     if (one.kind != link_kind::fellow || !one.lost.empty())
       continue;
-    fellow_talk talk{0, 0, state.news_here, state.news_gone, {}, {}};
+    fellow_talk talk{0, 0, state.news_here, state.news_gone, {}, {}, false};
     if (!std::exchange(one.is_told_all, true)) {
       talk.here.clear();
       talk.gone.clear();
       for (const auto& [chunk, holding] : state.held)
         talk.here.push_back(chunk);
     }
+    if (!gives_anything(state))
+      talk.here.clear();
     if (!talk.here.empty() || !talk.gone.empty())
       tell(self, one, std::move(talk));
   }
@@ -204,7 +244,7 @@ void on_sent(self_pointer self, const sending& sent) {
   --state.held.at(sent.chunk).sends;
   if (sent.failure != nullptr)
     return lose(self, sent.link, std::string{"sending to it failed: "} + sent.failure);
-  to.was_of_use = true;
+  to.is_no_stranger = true;
   state.bytes.passed_on += state.context->plan.chunks[sent.chunk].needed_bytes;
 }
 

@@ -25,12 +25,19 @@ void on_fellow(self_pointer self, const fellow& who, std::size_t way);
 
 void on_gone(self_pointer self, const fellow_gone& who);
 
-void on_talk(self_pointer self, const fellow_talk& talk);
+/// `way` is the index of the source that has passed it on.
+void on_talk(self_pointer self, const fellow_talk& talk, std::size_t way);
+
+/// A fellow is given up: it is told so, and need not wait for anything.
+void part_from(self_pointer self, peer_reader_state::link& one);
+
+/// Gives up the fellows that no source passes messages on to any more.
+void lose_the_unreachable(self_pointer self);
 
 /// Connects to a fellow, if that is still to be done. False when it had to be given up.
 [[nodiscard]] bool connect_fellow(self_pointer self, std::size_t index);
 
-/// Says something to a fellow by way of a source.
+/// Says something to a fellow by way of a source, if one is left that knows it.
 void tell(self_pointer self, const peer_reader_state::link& to, fellow_talk talk);
 
 /// Tells fellows what has come and gone, a few times a second.

@@ -124,6 +124,7 @@ struct fellow_talk {
   std::vector<std::uint32_t> gone;   ///< chunks that it cannot give any more
   std::vector<wanted_chunk> wanted;  ///< that it asks for
   std::vector<wanted_chunk> refused; ///< that it was asked for and does not give
+  bool is_over = false;              ///< it gives nothing any more, and asks for nothing
 };
 
 /// Read this chunk from this host's own files.
@@ -194,7 +195,7 @@ typename Inspector::result_type inspect(Inspector& f, fellow_gone& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, fellow_talk& x) {
-  return f(caf::meta::type_name("fellow_talk"), x.from, x.to, x.here, x.gone, x.wanted, x.refused);
+  return f(caf::meta::type_name("fellow_talk"), x.from, x.to, x.here, x.gone, x.wanted, x.refused, x.is_over);
 }
 
 } // namespace ckpt::actors

@@ -5,6 +5,7 @@
 
 #include "actors/cluster/introductions.hpp"
 #include "actors/peers/peer_choice.hpp"
+#include "actors/peers/peer_exchange.hpp"
 #include "actors/peers/peer_reader_steps.hpp"
 #include "actors/update/deadlines.hpp"
 #include "io/read/resident_chunks.hpp"
@@ -72,13 +73,13 @@ void lose(self_pointer self, std::size_t index, const std::string& why) {
   auto& one = state.links[index];
   if (!one.lost.empty() || state.failed)
     return;
-  one.lost = why;
+  one.lost = why.empty() ? "it says no reason" : why;
   if (one.kind == link_kind::source)
-    spdlog::warn("{} is not asked for weights any more: {}", one.name, why);
+    spdlog::warn("{} is not asked for weights any more: {}", one.name, one.lost);
   else
-    spdlog::info("{}, which joins as well, is not asked for weights any more: {}", one.name, why);
-  if (one.kind == link_kind::fellow && one.endpoint && !one.was_of_use)
-    ++state.strangers;
+    spdlog::info("{}, which joins as well, is not asked for weights any more: {}", one.name, one.lost);
+  if (one.kind == link_kind::fellow)
+    part_from(self, one);
   for (auto& [transfer, made] : state.requests)
     if (made->link == index)
       transfer->local->cancel(*transfer);
@@ -86,6 +87,8 @@ void lose(self_pointer self, std::size_t index, const std::string& why) {
   one.wanted.clear();
   for (std::uint32_t chunk = 0; chunk < one.has.size(); ++chunk)
     set_has(state, one, chunk, false);
+  if (one.kind == link_kind::source)
+    lose_the_unreachable(self);
   tick_soon(self);
 }
 

@@ -259,8 +259,8 @@ peer_reader_actor::behavior_type peer_reader(reading::self_pointer self, update_
           on_gone(self, who);
       },
       [self](const fellow_talk& talk) {
-        if (sender(self))
-          on_talk(self, talk);
+        if (const auto index = sender(self))
+          on_talk(self, talk, *index);
       },
       [self](const own_read& read) { on_own(self, read); },
   };

@@ -127,7 +127,8 @@ struct peer_reader_state {
     fellow who;
     std::vector<std::size_t> ways; ///< the sources that pass messages on
     bool is_told_all = false;      ///< it knows of what was here before it came
-    bool was_of_use = false;       ///< a chunk has come from it or gone to it
+    bool is_no_stranger = false;   ///< a chunk has come from it or gone to it, or its end has another cause
+    bool is_stranger = false;      ///< counted in `strangers`, because its connection ended
     std::deque<wanted_chunk> wanted;
     std::size_t sends = 0;         ///< under way to it
     meter::clock::time_point sent; ///< the last chunk that it got, or when the first began
@@ -169,7 +170,7 @@ struct peer_reader_state {
   std::vector<std::uint32_t> news_here, news_gone;
   meter::clock::time_point told;
   send_pace pace;
-  unsigned strangers = 0; ///< fellows that could not be connected to
+  unsigned strangers = 0; ///< fellows that could not be connected to, or whose connection was of no use
   std::mt19937_64 random;
   bytes_by_origin bytes;
 

@@ -158,7 +158,7 @@ void on_end(self_pointer self, const request& made) {
     return put_back(self, made);
   from.heard = from.arrived = meter::clock::now();
   if (made.failure == nullptr && is_right(state, made)) {
-    from.was_of_use = true;
+    from.is_no_stranger = true;
     return hand_over(self, made, from.kind == link_kind::source ? state.bytes.sources : state.bytes.fellows);
   }
   put_back(self, made);

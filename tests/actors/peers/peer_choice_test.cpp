@@ -185,8 +185,26 @@ TEST_F(peer_choice_test, finds_the_fellow_for_which_everything_waits) {
   EXPECT_EQ(find_brake(state_, start + 5s, 4s), std::nullopt) << "no source has it";
 }
 
+TEST_F(peer_choice_test, talks_by_way_of_the_source_that_was_heard_last) {
+  const auto first = add(link_kind::source, all_), second = add(link_kind::source, all_);
+  const auto stranger = add(link_kind::source, all_);
+  const auto fellow = add(link_kind::fellow, all_);
+  EXPECT_EQ(find_way(state_, state_.links[fellow]), std::nullopt);
+  state_.links[fellow].ways = {first, second};
+  const auto now = meter::clock::now();
+  state_.links[first].heard = now;
+  state_.links[second].heard = now + 1s;
+  state_.links[stranger].heard = now + 2s;
+  EXPECT_EQ(find_way(state_, state_.links[fellow]), second);
+  state_.links[second].lost = "it has died";
+  EXPECT_EQ(find_way(state_, state_.links[fellow]), first);
+  state_.links[first].lost = "it has died";
+  EXPECT_EQ(find_way(state_, state_.links[fellow]), std::nullopt);
+}
+
 TEST_F(peer_choice_test, sends_from_a_quarter_of_the_slabs_at_most) {
   ASSERT_EQ(context->slabs->count(), 4u);
+  EXPECT_TRUE(gives_anything(state_));
   EXPECT_TRUE(may_send_more(state_));
   auto sent = std::make_unique<peer_reader_state::sending>();
   auto* const key = static_cast<gpu::fabric_transfer*>(sent.get());
