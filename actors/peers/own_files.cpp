@@ -147,6 +147,8 @@ own_files_actor::behavior_type own_files(self_pointer self, update_ptr context,
         }
       },
       [self](tick_atom) {
+        if (self->current_sender() != self->ctrl())
+          return;
         try {
           look(self);
         } catch (const std::exception& error) {

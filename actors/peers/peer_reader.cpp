@@ -3,7 +3,7 @@
 
 #include "actors/peers/peer_reader.hpp"
 
-#include "actors/cluster/introductions.hpp"
+#include "actors/cluster/senders.hpp"
 #include "actors/peers/peer_choice.hpp"
 #include "actors/peers/peer_exchange.hpp"
 #include "actors/update/deadlines.hpp"
@@ -28,6 +28,9 @@ using place = peer_reader_state::place;
 
 /// How long one look for completions may keep messages waiting.
 constexpr auto completion_wait = 2ms;
+
+/// Meanwhile nothing else is done. UCX by itself would try for minutes.
+constexpr auto connect_time_max = 3s;
 
 /// Of progress in one look: a fellow that floods this host must not keep messages waiting for ever.
 constexpr unsigned steps_max = 10'000;
@@ -70,13 +73,14 @@ void look(self_pointer self) {
 
 void on_line(self_pointer self, std::size_t index, const peer_line& theirs) {
   auto& state = self->state;
-  auto& one = state.links[index];
-  if (!one.lost.empty())
+  auto& one = state.links[index]; // An answer may come when all is over, and the fabric gone.
+  if (state.failed || !one.lost.empty())
     return;
   if (theirs.failed.code != ec::none)
     return lose(self, index, io::printable(theirs.failed.what));
   try {
-    one.endpoint = std::make_unique<gpu::fabric_endpoint>(*state.fabric, theirs.data_address);
+    one.endpoint =
+        std::make_unique<gpu::fabric_endpoint>(*state.fabric, theirs.data_address, connect_time_max);
   } catch (const std::exception& error) {
     return lose(self, index, error.what());
   }
@@ -99,6 +103,8 @@ void on_line(self_pointer self, std::size_t index, const peer_line& theirs) {
 
 void connect(self_pointer self) {
   auto& state = self->state;
+  if (state.failed || state.fabric)
+    return;
   const auto& weights = state.source->weights();
   state.fabric = std::make_unique<gpu::fabric>(weights.network);
   const auto exchange_address = open_exchange(state);
@@ -172,8 +178,10 @@ void handle_ends(self_pointer self) {
       self->quit(message.reason);
   });
   self->set_down_handler([self](const caf::down_msg& down) {
-    if (self->state.own && down.source == self->state.own.address())
+    if (self->state.own && down.source == self->state.own.address()) {
+      end(self);
       return self->quit(down.reason);
+    }
     if (const auto index = index_of(self->state, down.source))
       lose(self, *index, "its process ended or its connection broke");
   });
@@ -218,7 +226,10 @@ peer_reader_actor::behavior_type peer_reader(reading::self_pointer self, update_
   prepare(state);
   handle_ends(self);
   return {
+      // Sources, which are other hosts, can send everything that this actor takes.
       [self](start_atom) {
+        if (!is_of_this_process(self))
+          return;
         try {
           connect(self);
         } catch (const std::exception& error) {
@@ -226,11 +237,13 @@ peer_reader_actor::behavior_type peer_reader(reading::self_pointer self, update_
         }
       },
       [self](const slab_free& freed) {
+        if (!is_of_this_process(self))
+          return;
         mark_copied(self->state, freed.chunk);
         pump(self);
       },
       [self](check_atom) {
-        if (!self->state.failed)
+        if (is_of_this_process(self) && !self->state.failed)
           self->send(self->state.conductor, checked_atom_v); // Every byte has been compared as it came.
       },
       [self](tick_atom) {
@@ -262,7 +275,10 @@ peer_reader_actor::behavior_type peer_reader(reading::self_pointer self, update_
         if (const auto index = sender(self))
           on_talk(self, talk, *index);
       },
-      [self](const own_read& read) { on_own(self, read); },
+      [self](const own_read& read) {
+        if (is_from(self, self->state.own))
+          on_own(self, read);
+      },
   };
 }
 
