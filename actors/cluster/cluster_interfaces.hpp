@@ -38,7 +38,7 @@
 namespace ckpt::actors {
 
 /// Changes whenever a message between hosts does.
-inline constexpr std::uint32_t protocol_version = 13;
+inline constexpr std::uint32_t protocol_version = 14;
 
 /// A host introduces itself.
 struct join_request {

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Which of the hosts that join now know each other: a peer_source decides that. Every pair that it introduces
+// Which of the hosts that join now, and take the same share, know each other: a peer_source decides that. Every pair that it introduces
 // costs both a connection and messages, so each knows a few only; what one has reaches the rest by way of
 // others. Pure; one thread.
 //
@@ -27,6 +27,8 @@ public:
 
   /// Those that knew the one which leaves.
   [[nodiscard]] std::vector<std::uint64_t> remove(std::uint64_t leaving);
+
+  [[nodiscard]] bool is_empty() const noexcept { return fellows_.empty(); }
 
   [[nodiscard]] bool know_each_other(std::uint64_t one, std::uint64_t other) const;
 

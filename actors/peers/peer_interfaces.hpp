@@ -18,7 +18,8 @@
 //     │ <─────────────────────── source_alive  │   twice a second: the heartbeat
 //
 // Several hosts that join at once take chunks from each other, too. A source introduces those that are
-// connected to it, and passes on what they say to each other; the bytes go straight from one to the other:
+// connected to it and take the same share: hosts of one cluster that joins have nothing to give to each other.
+// It passes on what they say to each other; the bytes go straight from one to the other:
 //
 //   peer_reader A              peer_source              peer_reader B
 //     │ <──────── fellow B ─────── │ ────── fellow A ────────> │
@@ -66,6 +67,7 @@ struct weights_table {
 };
 
 struct peer_hello {
+  std::uint32_t protocol = 0; ///< protocol_version of the joining host
   std::string secret;
   std::string name; ///< of the joining host, for messages
   bool wants_table = false;
@@ -86,10 +88,15 @@ struct peer_line {
   std::string data_address; ///< gpu::fabric::address()
   cause failed;
   // Of the joining host, for others that join.
-  std::uint64_t id = 0;         ///< random, the same for all sources; 0: it takes part in no exchange
-  std::string name;             ///< for messages
-  std::string exchange_address; ///< of a fabric that sources have nothing to do with; empty: no exchange
+  std::uint64_t id = 0;           ///< random, the same for all sources; 0: it takes part in no exchange
+  std::string name;               ///< for messages
+  std::string exchange_address;   ///< of a fabric that sources have nothing to do with; empty: no exchange
+  std::uint64_t share_digest = 0; ///< io::digest_of_share() of what it takes
 };
+
+/// A source keeps these for each host that joins, and passes them on: longer ones are refused.
+inline constexpr std::size_t peer_name_bytes_max = 512;
+inline constexpr std::size_t peer_address_bytes_max = 64 << 10;
 
 struct wanted_chunk {
   std::uint32_t chunk = 0;
@@ -153,7 +160,7 @@ typename Inspector::result_type inspect(Inspector& f, weights_table& x) {
 
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, peer_hello& x) {
-  return f(caf::meta::type_name("peer_hello"), x.secret, x.name, x.wants_table);
+  return f(caf::meta::type_name("peer_hello"), x.protocol, x.secret, x.name, x.wants_table);
 }
 
 template <class Inspector>
@@ -165,7 +172,7 @@ typename Inspector::result_type inspect(Inspector& f, peer_share& x) {
 template <class Inspector>
 typename Inspector::result_type inspect(Inspector& f, peer_line& x) {
   return f(caf::meta::type_name("peer_line"), x.secret, x.data_address, x.failed, x.id, x.name,
-           x.exchange_address);
+           x.exchange_address, x.share_digest);
 }
 
 template <class Inspector>

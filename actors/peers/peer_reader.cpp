@@ -8,6 +8,7 @@
 #include "actors/peers/peer_exchange.hpp"
 #include "actors/update/deadlines.hpp"
 #include "io/error.hpp"
+#include "io/plan/plan_digest.hpp"
 #include "io/read/resident_chunks.hpp"
 
 #include <algorithm>
@@ -78,6 +79,8 @@ void on_line(self_pointer self, std::size_t index, const peer_line& theirs) {
     return;
   if (theirs.failed.code != ec::none)
     return lose(self, index, io::printable(theirs.failed.what));
+  if (theirs.data_address.size() > peer_address_bytes_max)
+    return lose(self, index, "its data address is too long");
   try {
     one.endpoint =
         std::make_unique<gpu::fabric_endpoint>(*state.fabric, theirs.data_address, connect_time_max);
@@ -101,22 +104,29 @@ void on_line(self_pointer self, std::size_t index, const peer_line& theirs) {
   }
 }
 
+[[nodiscard]] std::uint64_t digest_of_own_share(const peer_reader_state& state) {
+  std::vector<std::uint64_t> digests;
+  for (const auto chunk : state.chunks)
+    digests.push_back(state.source->weights().digests[chunk].value_or(0));
+  return io::digest_of_share(state.chunks, digests);
+}
+
 void connect(self_pointer self) {
   auto& state = self->state;
   if (state.failed || state.fabric)
     return;
   const auto& weights = state.source->weights();
   state.fabric = std::make_unique<gpu::fabric>(weights.network);
-  const auto exchange_address = open_exchange(state);
+  const peer_line line{weights.secret,       state.fabric->address(),   {}, state.id, weights.name,
+                       open_exchange(state), digest_of_own_share(state)};
   for (std::size_t index = 0; index < weights.sources.size(); ++index) {
     const auto& source = weights.sources[index];
     auto& one = add_link(state, link_kind::source, source.name);
     for (const auto chunk : source.chunks)
       set_has(state, one, chunk, true);
     self->monitor(source.actor);
-    self->request(
-            source.actor, std::min<std::chrono::milliseconds>(state.context->options.timeout, 10s),
-            peer_line{weights.secret, state.fabric->address(), {}, state.id, weights.name, exchange_address})
+    self->request(source.actor, std::min<std::chrono::milliseconds>(state.context->options.timeout, 10s),
+                  line)
         .then([self, index](const peer_line& theirs) { on_line(self, index, theirs); },
               [self, index](const caf::error& error) {
                 lose(self, index, "it does not answer: " + self->system().render(error));

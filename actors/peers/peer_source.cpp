@@ -3,6 +3,7 @@
 
 #include "actors/peers/peer_source.hpp"
 
+#include "actors/cluster/cluster_interfaces.hpp"
 #include "actors/cluster/introductions.hpp"
 #include "actors/update/chunk_source.hpp"
 #include "io/plan/plan_digest.hpp"
@@ -46,6 +47,10 @@ constexpr std::size_t under_way_max = 16;
 
 [[nodiscard]] peer_share on_hello(const peer_source_state& state, const peer_hello& hello) {
   peer_share answer;
+  if (hello.protocol != protocol_version) {
+    answer.failed = {ec::host_disagrees, state.options.share.name + " has another version of this program"};
+    return answer;
+  }
   if (!state.options.secret->is(hello.secret)) {
     answer.failed = stranger(state.options);
     return answer;
@@ -76,7 +81,7 @@ void introduce(self_pointer self, const reader& newcomer) {
   if (id == 0 || newcomer.described.exchange_address.empty()
       || !state.reader_by_id.emplace(id, newcomer.actor).second)
     return;
-  for (const auto other : state.fellows.add(id)) {
+  for (const auto other : state.fellowships[newcomer.share_digest].add(id)) {
     const auto& known = state.readers.at(state.reader_by_id.at(other)->address());
     self->send(to(known.actor), newcomer.described);
     self->send(to(newcomer.actor), known.described);
@@ -90,17 +95,49 @@ void part_with(self_pointer self, const reader& leaving) {
   if (known == state.reader_by_id.end() || known->second != leaving.actor)
     return;
   state.reader_by_id.erase(known);
-  for (const auto other : state.fellows.remove(leaving.described.id))
+  const auto its = state.fellowships.find(leaving.share_digest);
+  for (const auto other : its->second.remove(leaving.described.id))
     self->send(to(state.reader_by_id.at(other)), fellow_gone{leaving.described.id});
+  if (its->second.is_empty())
+    state.fellowships.erase(its);
+}
+
+[[nodiscard]] bool is_short(const fellow_talk& talk, std::size_t chunks) {
+  return talk.here.size() <= chunks && talk.gone.size() <= chunks && talk.wanted.size() <= chunks
+         && talk.refused.size() <= chunks;
 }
 
 void pass_on(self_pointer self, const fellow_talk& talk) {
   auto& state = self->state;
   const auto who = self->current_sender();
   const auto known = who == nullptr ? state.readers.end() : state.readers.find(who->address());
-  if (known != state.readers.end() && known->second.described.id == talk.from
-      && state.fellows.know_each_other(talk.from, talk.to))
+  if (known == state.readers.end() || known->second.described.id != talk.from
+      || !is_short(talk, state.options.version->plan.chunks.size()))
+    return;
+  const auto its = state.fellowships.find(known->second.share_digest);
+  if (its != state.fellowships.end() && its->second.know_each_other(talk.from, talk.to))
     self->send(to(state.reader_by_id.at(talk.to)), talk);
+}
+
+void tell_alive(self_pointer self) {
+  auto& state = self->state;
+  const auto now = meter::clock::now();
+  if (now - state.told_alive < alive_interval)
+    return;
+  state.told_alive = now;
+  for (const auto& [address, one] : state.readers)
+    self->send(to(one.actor), source_alive_atom_v);
+}
+
+/// Connects to a host that joins. Throws what gpu::fabric_endpoint throws.
+void add_reader(self_pointer self, const caf::strong_actor_ptr& who, const peer_line& line) {
+  auto& state = self->state;
+  reader one;
+  one.actor = who;
+  one.endpoint = std::make_unique<gpu::fabric_endpoint>(*state.fabric, line.data_address, connect_time_max);
+  one.described = {line.id, line.name, line.exchange_address};
+  one.share_digest = line.share_digest;
+  introduce(self, state.readers.emplace(who->address(), std::move(one)).first->second);
 }
 
 [[nodiscard]] peer_line on_line(self_pointer self, const peer_line& line) {
@@ -116,15 +153,19 @@ void pass_on(self_pointer self, const fellow_talk& talk) {
                      state.options.share.name + " serves this one already, or too many others"};
     return answer;
   }
+  if (line.name.size() > peer_name_bytes_max || line.data_address.size() > peer_address_bytes_max
+      || line.exchange_address.size() > peer_address_bytes_max) {
+    answer.failed = {ec::host_disagrees, state.options.share.name
+                                             + " was told a name or an address that is "
+                                               "too long"};
+    return answer;
+  }
+  tell_alive(self); // Several hosts that do not answer, one after the other, would make this one seem dead.
   try {
     if (!state.fabric)
       state.fabric = std::make_unique<gpu::fabric>(state.options.network);
-    reader one;
-    one.actor = who;
-    one.endpoint = std::make_unique<gpu::fabric_endpoint>(*state.fabric, line.data_address, connect_time_max);
-    one.described = {line.id, line.name, line.exchange_address};
     answer.data_address = state.fabric->address();
-    introduce(self, state.readers.emplace(who->address(), std::move(one)).first->second);
+    add_reader(self, who, line);
   } catch (const std::exception& error) {
     answer.failed = {ec::host_lost, state.options.share.name + " cannot be connected to: " + error.what()};
     return answer;
@@ -231,11 +272,7 @@ void look(self_pointer self) {
   }
   settle(self);
   pump(self);
-  if (const auto now = meter::clock::now(); now - state.told_alive >= alive_interval) {
-    state.told_alive = now;
-    for (const auto& [address, one] : state.readers)
-      self->send(to(one.actor), source_alive_atom_v);
-  }
+  tell_alive(self);
   keep_ticking(self);
 }
 

@@ -5,12 +5,14 @@
 // The actor that offers this host's share of a version to hosts that join. It copies nothing: UCX sends from
 // where the version lies. The version stays in memory as long as this actor lives: no freed bytes are sent.
 //
-// It also introduces the hosts that join to each other, and passes on what they say to each other.
+// It also introduces the hosts that join to each other, and passes on what they say to each other. Hosts that
+// take different shares have nothing to give to each other, and stay strangers.
 //
 // A host that does not know the secret gets nothing but an error. The actor waits in UCX for a millisecond at
 // a time, and is scheduled all the same: at its end CAF waits for the last reference to a detached actor,
 // and other hosts may hold one for a while. Bounds: `readers_max` connections, and `wanted_max` chunks that
-// one of them waits for.
+// one of them waits for; what one of them says to another has at most as many numbers of each kind as there are
+// chunks.
 
 #include "actors/peers/fellowship.hpp"
 #include "actors/peers/peer_interfaces.hpp"
@@ -78,7 +80,8 @@ struct peer_source_state {
     caf::strong_actor_ptr actor;
     std::unique_ptr<gpu::fabric_endpoint> endpoint;
     std::deque<wanted_chunk> wanted;
-    fellow described; ///< for other readers
+    fellow described;               ///< for other readers
+    std::uint64_t share_digest = 0; ///< of what it takes
   };
 
   peer_source_options options;
@@ -88,7 +91,7 @@ struct peer_source_state {
   std::map<caf::actor_addr, reader> readers;
   caf::actor_addr served_last; ///< the reader that was sent the last chunk
   send_pace pace;
-  fellowship fellows;
+  std::map<std::uint64_t, fellowship> fellowships; ///< by share_digest
   std::map<std::uint64_t, caf::strong_actor_ptr> reader_by_id;
   meter::clock::time_point told_alive;
   bool ticking = false;

@@ -3,6 +3,7 @@
 
 #include "apps/node/roll_call.hpp"
 
+#include "actors/cluster/cluster_interfaces.hpp"
 #include "apps/node/control_network.hpp"
 #include "apps/node/take_part.hpp"
 #include "io/error.hpp"
@@ -53,7 +54,7 @@ struct answer {
     return result;
   }
   const auto actor = caf::actor_cast<actors::peer_source_actor>(reached->actor);
-  self->send(actor, actors::peer_hello{metas.secret, host_name(), wants_table});
+  self->send(actor, actors::peer_hello{actors::protocol_version, metas.secret, host_name(), wants_table});
   bool is_over = false;
   result.why = "it does not answer";
   self->receive_while([&] { return !is_over; })(
