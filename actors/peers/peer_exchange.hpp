@@ -4,8 +4,9 @@
 
 // What a peer_reader takes from fellows and gives to them: other hosts that take the same version from the
 // same sources at this time. Fellows tell each other which chunks they have; each asks for what it lacks; the
-// bytes go straight from one to the other. Nobody has to be believed: a chunk is compared with the digest
-// that a source told, before anybody else gets it.
+// bytes go straight from one to the other. A chunk is compared with the digest that a source told, before
+// anybody else gets it. That finds faulty memory and programs. XXH3 is not cryptographic, so it does not find
+// what somebody forges who knows the secret: hosts that join trust each other as they trust the sources.
 //
 // Fellows are a help and no duty: one that fails in any way is given up, and the update goes on with the
 // others. They have a fabric of their own, `exchange`: when one of them breaks it, all of them are given up, and

@@ -30,6 +30,17 @@ TEST(fellowship, introduces_a_newcomer_to_all_while_they_are_few) {
   EXPECT_FALSE(all.know_each_other(5, 6));
 }
 
+TEST(fellowship, is_empty_when_all_have_left) {
+  fellowship all;
+  EXPECT_TRUE(all.is_empty());
+  static_cast<void>(all.add(1));
+  static_cast<void>(all.add(2));
+  static_cast<void>(all.remove(1));
+  EXPECT_FALSE(all.is_empty());
+  static_cast<void>(all.remove(2));
+  EXPECT_TRUE(all.is_empty());
+}
+
 TEST(fellowship, introduces_nobody_twice) {
   fellowship all;
   static_cast<void>(all.add(1));
