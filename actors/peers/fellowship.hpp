@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-// Which of the hosts that join now, and take the same share, know each other: a peer_source decides that. Every pair that it introduces
-// costs both a connection and messages, so each knows a few only; what one has reaches the rest by way of
-// others. Pure; one thread.
+// Which of the hosts that join now, and take the same share, know each other: a peer_source decides that.
+// Every pair that it introduces costs both a connection and messages, so each knows a few only; what one has
+// reaches the rest by way of others. Pure; one thread.
 //
 // Bounds: a newcomer is introduced to `introduced_max` others, those that know the fewest, and nobody knows
 // more than `fellows_max`.

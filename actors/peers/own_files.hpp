@@ -8,8 +8,9 @@
 //   peer_reader ──read_own──> own_files ──own_read──> peer_reader
 //
 // Detached: it waits for reads on its own thread, for a few milliseconds at a time. Bound on the chunks that
-// wait or are being read: what the peer_reader asks for, at most own_reads_max. Once no read has come back for
-// --timeout, or the reader itself has failed, nothing is read any more, and all that was asked for is answered.
+// wait or are being read: what the peer_reader asks for, at most own_reads_max. Once no read has come back
+// for --timeout, or the reader itself has failed, nothing is read any more, and all that was asked for is
+// answered. Opening a file has no time limit, as in the disk reader.
 
 #include "actors/peers/peer_interfaces.hpp"
 #include "actors/update/meter.hpp"
@@ -47,8 +48,8 @@ struct own_files_state {
   bool ticking = false;
 };
 
-/// Nothing is read from now on. The answers to all that was asked for: a read under way may still write to its
-/// memory, one that has not begun does not.
+/// Nothing is read from now on. The answers to all that was asked for: a read under way may still write to
+/// its memory, one that has not begun does not.
 [[nodiscard]] std::vector<own_read> give_up_reads(own_files_state& state, const std::string& why);
 
 /// Detached; end it with an exit message. `kept` is null where chunks go to slabs.

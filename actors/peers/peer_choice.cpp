@@ -19,8 +19,8 @@ using place = peer_reader_state::place;
 /// Chunks that may be under way from one source: enough to keep a link full.
 constexpr std::size_t asked_max = 16;
 
-/// Likewise of the fellows and this host together: each of them asks the same source, and what waits there for
-/// long is not taken from others meanwhile.
+/// Likewise of the fellows and this host together: each of them asks the same source, and what waits there
+/// for long is not taken from others meanwhile.
 constexpr std::size_t asked_beside_fellows_max = 8;
 
 /// From one fellow.
@@ -93,7 +93,8 @@ constexpr std::size_t looked_at_max = 128;
   return slab;
 }
 
-/// Calls action(transfer) for those of `broken`, and forgets them. UCX has their addresses: they are not freed.
+/// Calls action(transfer) for those of `broken`, and forgets them. They are not freed: UCX has their
+/// addresses.
 template <class Transfers, class Action>
 void take_out(Transfers& transfers, const gpu::fabric& broken, Action action) {
   for (auto each = transfers.begin(); each != transfers.end();) {

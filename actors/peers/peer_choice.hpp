@@ -55,8 +55,8 @@ peer_reader_state::link& add_link(peer_reader_state& state, peer_reader_state::l
 /// The chunk has not come: gives back the place that it was to take, and wants it again.
 void want_again(peer_reader_state& state, const peer_reader_state::request& made);
 
-/// What is under way in a fabric that is broken never ends. What was to come is wanted again, at another place,
-/// because the former one may still be written to. Throws std::system_error.
+/// What is under way in a fabric that is broken never ends. What was to come is wanted again, at another
+/// place, because the former one may still be written to. Throws std::system_error.
 void leave_behind(peer_reader_state& state, const gpu::fabric& broken);
 
 /// The chunk is here and right.

@@ -9,8 +9,8 @@
 // what somebody forges who knows the secret: hosts that join trust each other as they trust the sources.
 //
 // Fellows are a help and no duty: one that fails in any way is given up, and the update goes on with the
-// others. They have a fabric of their own, `exchange`: when one of them breaks it, all of them are given up, and
-// everything comes from sources.
+// others. They have a fabric of their own, `exchange`: when one of them breaks it, all of them are given up,
+// and everything comes from sources.
 //
 // Bounds: `fellows_max` at a time; `wants_max` chunks that one of them waits for, of which `sends_max` are
 // under way; slabs that are being sent are at most a quarter of all.

@@ -18,8 +18,8 @@
 //     │ <─────────────────────── source_alive  │   twice a second: the heartbeat
 //
 // Several hosts that join at once take chunks from each other, too. A source introduces those that are
-// connected to it and take the same share: hosts of one cluster that joins have nothing to give to each other.
-// It passes on what they say to each other; the bytes go straight from one to the other:
+// connected to it and take the same share: hosts of one cluster that joins have nothing to give to each
+// other. It passes on what they say to each other; the bytes go straight from one to the other:
 //
 //   peer_reader A              peer_source              peer_reader B
 //     │ <──────── fellow B ─────── │ ────── fellow A ────────> │

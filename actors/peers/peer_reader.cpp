@@ -91,8 +91,8 @@ void on_line(self_pointer self, std::size_t index, const peer_line& theirs) {
   pump(self);
 }
 
-/// Fellows get a fabric of their own: nothing that they do in UCX, and no tag that they use, reaches what comes
-/// from sources. Returns its address; empty when there is none, and no exchange.
+/// Fellows get a fabric of their own: nothing that they do in UCX, and no tag that they use, reaches what
+/// comes from sources. Returns its address; empty when there is none, and no exchange.
 [[nodiscard]] std::string open_exchange(peer_reader_state& state) {
   try {
     state.exchange = std::make_unique<gpu::fabric>(state.source->weights().network);

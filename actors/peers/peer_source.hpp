@@ -11,8 +11,8 @@
 // A host that does not know the secret gets nothing but an error. The actor waits in UCX for a millisecond at
 // a time, and is scheduled all the same: at its end CAF waits for the last reference to a detached actor,
 // and other hosts may hold one for a while. Bounds: `readers_max` connections, and `wanted_max` chunks that
-// one of them waits for; what one of them says to another has at most as many numbers of each kind as there are
-// chunks.
+// one of them waits for; what one of them says to another has at most as many numbers of each kind as there
+// are chunks.
 
 #include "actors/peers/fellowship.hpp"
 #include "actors/peers/peer_interfaces.hpp"

@@ -3,8 +3,8 @@
 #pragma once
 
 // The host's staging buffers: one anonymous mapping cut into equal, page-aligned slabs, each known by its
-// index. Only one thread (that of the disk reader, or what is in its place) takes and gives back slabs; any thread may use the bytes of a
-// slab that it was handed.
+// index. Only one thread (that of the disk reader, or of what is in its place) takes, moves and gives back
+// slabs; any thread may use the bytes of a slab that it was handed.
 
 #include "io/fd.hpp"
 

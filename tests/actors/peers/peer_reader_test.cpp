@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: 2026 The ckpt-actor authors
 // SPDX-License-Identifier: Apache-2.0
 
-// A real peer_reader, over the loopback device. The test is a source, another host that joins, and this host's
-// stager and conductor.
+// A real peer_reader, over the loopback device. The test is a source, another host that joins, and this
+// host's stager and conductor.
 
 #include "actors/peers/peer_reader.hpp"
 
