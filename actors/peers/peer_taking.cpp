@@ -94,6 +94,13 @@ void send_questions(self_pointer self, const std::map<std::size_t, std::vector<w
   return true;
 }
 
+/// True as long as a source has not answered: it first introduces the hosts that join.
+[[nodiscard]] bool may_be_introduced(const peer_reader_state& state) {
+  return state.exchange && std::ranges::any_of(state.links, [](const auto& one) {
+           return one.kind == link_kind::source && one.lost.empty() && !one.endpoint;
+         });
+}
+
 /// Chunks that nobody has: read from the own files, or the end.
 void look_after_orphans(self_pointer self, const std::vector<std::uint32_t>& wanted) {
   auto& state = self->state;
@@ -114,7 +121,8 @@ void look_after_orphans(self_pointer self, const std::vector<std::uint32_t>& wan
     return;
   }
   const auto now = meter::clock::now();
-  if (has_fellows(state) && now - state.orphaned.value_or(now) < news_wait_max) {
+  if ((has_fellows(state) || may_be_introduced(state))
+      && now - state.orphaned.value_or(now) < news_wait_max) {
     state.orphaned = state.orphaned.value_or(now); // It may be a fellow's news soon.
     return;
   }

@@ -82,8 +82,8 @@ TEST_F(own_files_test, brings_the_bytes_of_a_chunk) {
   neighbours.end(caf::actor_cast<caf::actor>(reader_));
 }
 
-TEST_F(own_files_test, goes_on_where_a_file_is_gone) {
-  std::filesystem::remove(files_->files[0].path);
+TEST_F(own_files_test, goes_on_where_a_file_has_changed) {
+  std::filesystem::resize_file(files_->files[0].path, 100);
   start();
   const auto lost = ask_for(first_chunk_of(0));
   EXPECT_THAT(lost.why_not, HasSubstr(files_->files[0].path.string()));
