@@ -88,6 +88,7 @@ void on_fellow(self_pointer self, const fellow& who, std::size_t way) {
     auto& ways = state.links[*known].ways;
     if (std::ranges::find(ways, way) == ways.end())
       ways.push_back(way);
+    state.links[*known].is_told_all = false; // It may not have known this host any more.
     return;
   }
   const auto fellows = std::ranges::count_if(
@@ -133,6 +134,7 @@ void lose_the_unreachable(self_pointer self) {
       continue;
     one.is_no_stranger = true;
     lose(self, index, "no source is left that passes messages on");
+    one.who.id = 0; // A source that is to answer yet may introduce it once more.
   }
 }
 

@@ -32,7 +32,7 @@ void on_talk(self_pointer self, const fellow_talk& talk, std::size_t way);
 /// A fellow is given up: it is told so, and need not wait for anything.
 void part_from(self_pointer self, peer_reader_state::link& one);
 
-/// Gives up the fellows that no source passes messages on to any more.
+/// Gives up the fellows that no source passes messages on to any more. A source may introduce them again.
 void lose_the_unreachable(self_pointer self);
 
 /// Connects to a fellow, if that is still to be done. False when it had to be given up.

@@ -87,8 +87,11 @@ void lose(self_pointer self, std::size_t index, const std::string& why) {
   one.wanted.clear();
   for (std::uint32_t chunk = 0; chunk < one.has.size(); ++chunk)
     set_has(state, one, chunk, false);
-  if (one.kind == link_kind::source)
+  if (one.kind == link_kind::source) {
     lose_the_unreachable(self);
+    for (auto& each : state.links) // What it did not pass on any more is said again.
+      each.is_told_all = false;
+  }
   tick_soon(self);
 }
 

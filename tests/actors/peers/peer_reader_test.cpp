@@ -48,6 +48,9 @@ protected:
       source.digests.push_back(io::chunk_digest(chunks_.back()));
       weights.digests.emplace_back(source.digests.back());
     }
+    auto& empty = weights.sources.emplace_back();
+    empty.actor = empty_.as<peer_source_actor>();
+    empty.name = "node1";
     weights.network = loopback();
     reader_ = keep(system.spawn(peer_reader, context, neighbours.as<conductor_actor>(),
                                 std::vector{neighbours.as<stager_actor>()},
@@ -80,10 +83,14 @@ protected:
     to_reader_.emplace(source_fabric_, line_.data_address);
   }
 
+  [[nodiscard]] fellow the_fellow() { return {fellow_id, "node5", fellow_fabric_.address()}; }
+
   /// A fellow that has the first chunk. The reader asks it before the source, which has not answered yet.
-  void begin_beside_a_fellow() {
+  /// `before` comes before the source introduces it.
+  void begin_beside_a_fellow(const std::function<void()>& before = [] {}) {
     begin([&] {
-      source_.self()->send(reader_, fellow{fellow_id, "node5", fellow_fabric_.address()});
+      before();
+      source_.self()->send(reader_, the_fellow());
       fellow_talk has;
       has.here = {0};
       say(has);
@@ -186,6 +193,7 @@ protected:
   }
 
   tests::peer source_{system};
+  tests::peer empty_{system}; ///< a source that has none of these chunks, and does not answer
   std::vector<bytes> chunks_; ///< as they are in the sources
   peer_line line_;            ///< of the reader
   const bytes rubbish_ = bytes(planned_chunk_bytes, std::byte{0xee});
@@ -205,6 +213,15 @@ TEST_F(peer_reader_test, brings_everything_from_a_source) {
 
 TEST_F(peer_reader_test, brings_from_a_fellow_what_it_has) {
   begin_beside_a_fellow();
+  send(fellow_fabric_, *fellow_to_reader_, chunks_[0], asked_.tag);
+  EXPECT_TRUE(brings(all_));
+}
+
+TEST_F(peer_reader_test, asks_a_fellow_that_is_introduced_again_after_its_source_is_lost) {
+  begin_beside_a_fellow([&] {
+    empty_.self()->send(reader_, the_fellow());
+    empty_.self()->send(reader_, chunk_refused{0, "it ends"});
+  });
   send(fellow_fabric_, *fellow_to_reader_, chunks_[0], asked_.tag);
   EXPECT_TRUE(brings(all_));
 }
