@@ -125,10 +125,8 @@ void on_reply(self_pointer self) {
   if (state.at == step::aborting || state.at == step::over)
     return; // A reply to something sent before the abort.
   auto text = state.channel->last_reply();
-  if (text.empty()) {
-    on_agreement(self);
-    return;
-  }
+  if (text.empty())
+    return on_agreement(self);
   fail(self, ec::engine_failed, "failed " + state.doing() + ":\n" + io::last_words_of_traceback(text),
        io::whole_traceback(text));
 }
