@@ -19,6 +19,9 @@ namespace http = beast::http;
 
 constexpr std::uint32_t header_bytes_max = 16 << 10;
 
+/// Of what has come and is not understood yet, such as the extension of a chunk.
+constexpr std::size_t buffer_bytes_max = 64 << 10;
+
 /// Of every record that begins a TLS handshake. No method of HTTP begins with it.
 constexpr char tls_first_byte = 0x16;
 
@@ -84,7 +87,8 @@ private:
 http_session::http_session(protocol::socket socket, http_server_options options, http_handler handler,
                            std::shared_ptr<asio::ssl::context> tls)
     : stream_{beast::basic_stream<protocol>{std::move(socket)}}, options_{std::move(options)},
-      handler_{std::move(handler)}, tls_{std::move(tls)}, look_again_{stream_.get_executor()} {}
+      handler_{std::move(handler)}, tls_{std::move(tls)},
+      look_again_{stream_.get_executor()}, buffer_{buffer_bytes_max} {}
 
 /// TLS is not begun for a client that is silent.
 void http_session::start() {
@@ -125,6 +129,8 @@ void http_session::read() {
                        return self->dispatch();
                      if (error == http::error::body_limit)
                        return self->refuse(413, "the body is too long");
+                     if (error == http::error::header_limit || error == http::error::buffer_overflow)
+                       return self->refuse(431, "what stands beside the body is too long");
                      if (error.category() == http::make_error_code(http::error::bad_method).category()
                          && error != http::error::end_of_stream && error != http::error::partial_message)
                        return self->refuse(400, "the request is not HTTP: " + error.message());

@@ -63,7 +63,7 @@ private:
   char first_byte_ = 0;
   boost::asio::steady_timer look_again_; ///< at a client that waits for its answer
   std::optional<clock::time_point> silent_since_;
-  boost::beast::flat_buffer buffer_;
+  boost::beast::flat_buffer buffer_; ///< bounded
   std::optional<boost::beast::http::request_parser<boost::beast::http::string_body>> parser_;
   boost::beast::http::response<boost::beast::http::string_body> response_;
   std::string raw_;

@@ -185,6 +185,18 @@ TEST_F(http_server_test, answers_a_body_that_is_too_long_though_it_is_still_comi
   }
 }
 
+TEST_F(http_server_test, bounds_what_stands_beside_the_body) {
+  start();
+  const std::string head = "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const std::string much(1 << 20, 'x');
+  std::string trailers;
+  while (trailers.size() < much.size())
+    trailers += "T: x\r\n";
+  EXPECT_THAT(say(head + "1;" + much), StartsWith("HTTP/1.1 431")) << "a chunk's extension";
+  EXPECT_THAT(say(head + "1\r\nb\r\n0\r\nTrailer: " + much), StartsWith("HTTP/1.1 431"));
+  EXPECT_THAT(say(head + "1\r\nb\r\n0\r\n" + trailers), StartsWith("HTTP/1.1 431"));
+}
+
 TEST_F(http_server_test, tells_when_nobody_waits_for_an_answer_any_more) {
   start();
   auto gone = client_gone_.get_future();
