@@ -29,7 +29,7 @@ STRAYED_MAX = 0.01  # pages in the wrong state, cached or not, before the figure
 PREAD_BYTES = 4 << 20
 PREAD_THREADS = 2
 SINK_SECONDS = 30  # until it ends after its update
-CASES = ("loaders", "cold", "warm", "dirty", "plan", "update", "publish", "resident")  # loaders first: what is missing shows
+CASES = ("loaders", "cold", "warm", "dirty", "plan", "update", "publish", "resident", "trace")
 
 
 def gib_per_second(figures):
@@ -232,14 +232,14 @@ class Comparisons:
                 lambda: self.bench("read", "--checkpoint", checkpoint, "--headers-only", "--rounds", 1)[0]))
         self.bar("headers and plan, seconds", planned.median(), "<=", 0.5)
 
-    def update_once(self):
-        """A whole update, from cold files to the acknowledgement of a sink, and what was busiest in it."""
+    def update_once(self, *flags):
+        """A whole update, from files to the acknowledgement of a sink, and what was busiest in it."""
         with self.scratch() as scratch:
             folder = pathlib.Path(scratch)
             with programs.sink(self.options.programs, folder, "--updates", 1) as (url, sink):
                 output_of(self.program("ckpt-actor-node"), "--checkpoint-path", self.options.checkpoint,
                           "--inference-parallel-size", 1, "--device", "host", "--endpoint", url, "--report",
-                          folder / "report.json")
+                          folder / "report.json", *flags)
                 if sink.wait(SINK_SECONDS) != 0:
                     raise CheckFailed(f"ckpt-sink failed: {(folder / 'sink.log').read_text(encoding='utf-8')}")
             report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
@@ -270,6 +270,16 @@ class Comparisons:
             update, = self.alternate(*contenders)
         self.bar("neither copy nor engine, seconds", update.median("besides"), "<=", 0.03)
         self.bar("pause / pushing", update.median(lambda each: each["pause_seconds"] / each["push_seconds"]), "<=", 1.1)
+
+    def trace(self):
+        """What it costs to record a trace, with files in the page cache."""
+        def update(*flags):
+            return Contender(" ".join(["whole update, warm", *flags[:1]]), lambda: self.update_once(*flags),
+                             lambda: self.make_warm(self.options.checkpoint))
+
+        with tempfile.NamedTemporaryFile(suffix=".json") as file:
+            traced, plain = self.alternate(update("--trace", file.name), update())
+        self.bar("update with --trace / without", traced.median() / plain.median(), "<=", 1.01)
 
 
 def table_of(report):
