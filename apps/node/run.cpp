@@ -13,6 +13,7 @@
 #include "apps/node/prepare.hpp"
 #include "apps/node/report.hpp"
 #include "apps/node/resources.hpp"
+#include "apps/node/service/file_system_look.hpp"
 #include "apps/node/service/follower.hpp"
 #include "apps/node/service/service.hpp"
 #include "apps/node/take_part.hpp"
@@ -24,6 +25,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -72,6 +74,15 @@ using actors::ec;
       if (written != other && are_same(written->path(), other->path()))
         return written->flag() + " and " + other->flag() + " are the same file";
   return {};
+}
+
+/// Likewise, but soon: a mount may hang, which whoever reads there has to tell.
+[[nodiscard]] std::string misplaced_file_if_seen(const node_options& options) {
+  try {
+    return file_system_look<std::string>{}.look([options] { return misplaced_file(options); }).value_or("");
+  } catch (const std::system_error&) { // No thread can be started.
+    return misplaced_file(options);
+  }
 }
 
 /// False when it cannot be composed or written.
@@ -240,7 +251,7 @@ void withdraw_exports(const actors::update& update, bool left) {
 }
 
 ending run(const node_options& options) {
-  if (const auto why = misplaced_file(options); !why.empty()) {
+  if (const auto why = misplaced_file_if_seen(options); !why.empty()) {
     std::cerr << "ckpt-actor-node: " << why << '\n';
     return {actors::exit_status(ec::usage)};
   }
