@@ -26,6 +26,7 @@ from endurance import end, measure, wait_for  # noqa: E402
 KEY = "the key of those who may"
 ANSWER_SECONDS_MAX = 5
 GROWTH_KIB_MAX = 64 << 10
+PIECE_SECONDS = 0.1  # between the pieces of what has no end: all connections together have one processor
 GIVE_UP_SECONDS = 10  # a hostile connection begins anew after that
 HEAD = f"POST /v1/updates HTTP/1.1\r\nHost: node\r\nAuthorization: Bearer {KEY}\r\n"
 
@@ -45,7 +46,7 @@ def endless(head, piece):
         while True:
             writer.write(piece)
             await writer.drain()
-            await asyncio.sleep(0)  # drain() alone lets nobody else run while there is room
+            await asyncio.sleep(PIECE_SECONDS)
     return send
 
 
@@ -75,7 +76,7 @@ async def never_reads(writer):
     while True:
         writer.write(b"GET /openapi.json HTTP/1.1\r\nHost: node\r\n\r\n" * 16)
         await writer.drain()
-        await asyncio.sleep(0)
+        await asyncio.sleep(PIECE_SECONDS)
 
 
 HOSTILE = (silent, drip(HEAD * 9), drip(f"{HEAD}Content-Length: 1000000\r\n\r\n" + "x" * 99), without_key, changed, never_reads,
@@ -86,8 +87,8 @@ HOSTILE = (silent, drip(HEAD * 9), drip(f"{HEAD}Content-Length: 1000000\r\n\r\n"
            endless(f"{HEAD}Transfer-Encoding: chunked\r\n\r\n", b"1\r\na\r\n" * 1000))
 
 
-async def stay_hostile(port, number):
-    while True:
+async def stay_hostile(port, number, until):
+    while time.monotonic() < until:
         writer = None
         with contextlib.suppress(OSError, asyncio.TimeoutError):
             reader, writer = await asyncio.wait_for(asyncio.open_connection("127.0.0.1", port), GIVE_UP_SECONDS)
@@ -117,14 +118,13 @@ async def ask(clients, checkpoint, until):
 
 
 async def attack(port, clients, checkpoint, node, options):
-    hostile = [asyncio.create_task(stay_hostile(port, number)) for number in range(options.connections)]
-    asking = asyncio.create_task(ask(clients, checkpoint, time.monotonic() + options.seconds))
+    until = time.monotonic() + options.seconds
+    hostile = [asyncio.create_task(stay_hostile(port, number, until)) for number in range(options.connections)]
+    asking = asyncio.create_task(ask(clients, checkpoint, until))
     peaks = []
     while not asking.done():
         peaks.append((await asyncio.to_thread(measure, node)))
-    for task in hostile:
-        task.cancel()
-    await asyncio.gather(*hostile, return_exceptions=True)
+    await asyncio.gather(*hostile)
     return await asking, peaks
 
 
