@@ -91,7 +91,7 @@ def what_took(trace, seconds, pause_seconds):
         return [(event["ts"], event["ts"] + event["dur"]) for event in trace["traceEvents"]
                 if event["ph"] == "X" and is_wanted(event)]
 
-    pushed = spans(lambda event: event["cat"] in ("copy", "worker") and event["name"].startswith("bucket"))
+    pushed = spans(lambda event: event["cat"] in ("copy", "broadcast", "worker") and event["name"].startswith("bucket"))
     others = spans(lambda event: event["name"] in ENGINES_OWN)
     return {"seconds": seconds, "cpu_seconds": 0, "besides": seconds - covered(pushed + others),
             "pause_seconds": pause_seconds,
