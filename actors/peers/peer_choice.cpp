@@ -16,8 +16,9 @@ using link = peer_reader_state::link;
 using link_kind = peer_reader_state::link_kind;
 using place = peer_reader_state::place;
 
-/// Chunks that may be under way from one source: enough to keep a link full.
-constexpr std::size_t asked_max = 16;
+/// Chunks that may be under way from one source: enough to keep a link full. More take more memory, and the
+/// first use of memory costs as much time as the transfer.
+constexpr std::size_t asked_max = 4;
 
 /// Likewise of the fellows and this host together: each of them asks the same source, and what waits there
 /// for long is not taken from others meanwhile.
