@@ -8,6 +8,7 @@
 
 import argparse
 import contextlib
+import functools
 import pathlib
 import signal
 import statistics
@@ -45,6 +46,16 @@ def wait_for(log, words, process):
         time.sleep(0.05)
 
 
+def start(programs, scratch, ends, words, name, *flags):
+    """The program once its log in `scratch` has these words; killed with `ends`."""
+    log = scratch / f"{name}.log"
+    with open(log, "wb") as output:
+        process = subprocess.Popen([programs / name, *flags], stdout=output, stderr=subprocess.STDOUT)
+    ends.callback(process.kill)
+    wait_for(log, words, process)
+    return process
+
+
 def end(process):
     process.send_signal(signal.SIGTERM)
     return process.wait(READY_SECONDS)
@@ -62,17 +73,10 @@ def main():
         subprocess.run([options.programs / "ckpt-bench", "write", "--path", checkpoint, "--size", options.size], check=True,
                        stdout=subprocess.DEVNULL)
 
-        def start(words, *command):
-            log = scratch / f"{command[0]}.log"
-            with open(log, "wb") as output:
-                process = subprocess.Popen([options.programs / command[0], *command[1:]], stdout=output, stderr=subprocess.STDOUT)
-            programs.callback(process.kill)
-            wait_for(log, words, process)
-            return process
-
-        sink = start("ckpt-sink ready", "ckpt-sink", "--workers", "2", "--readiness", "serving", "--port-file", port, "--verify",
+        run = functools.partial(start, options.programs, scratch, programs)
+        sink = run("ckpt-sink ready", "ckpt-sink", "--workers", "2", "--readiness", "serving", "--port-file", port, "--verify",
                      checkpoint)
-        node = start("listening at", "ckpt-actor-node", "serve", "--device", "host", "--inference-parallel-size", "2",
+        node = run("listening at", "ckpt-actor-node", "serve", "--device", "host", "--inference-parallel-size", "2",
                      "--endpoint", f"http://127.0.0.1:{port.read_text().strip()}", "--resident-memory", "64MiB", "--listen",
                      f"unix:{socket}")
         client, seconds, first = Client(f"unix:{socket}"), [], None

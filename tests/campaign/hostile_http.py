@@ -10,6 +10,7 @@ key, requests with random bytes changed. Meanwhile callers who have the key must
 import argparse
 import asyncio
 import contextlib
+import functools
 import pathlib
 import random
 import socket
@@ -21,7 +22,7 @@ import time
 ROOT = pathlib.Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "apps" / "python"))
 from ckpt_actor import Client  # noqa: E402
-from endurance import end, measure, wait_for  # noqa: E402
+from endurance import end, measure, start  # noqa: E402
 
 KEY = "the key of those who may"
 ANSWER_SECONDS_MAX = 5
@@ -148,16 +149,9 @@ def main():
         subprocess.run([options.programs / "ckpt-bench", "write", "--path", checkpoint, "--size", "8MiB"], check=True,
                        stdout=subprocess.DEVNULL)
 
-        def start(words, *command):
-            log = scratch / f"{command[0]}.log"
-            with open(log, "wb") as output:
-                process = subprocess.Popen([options.programs / command[0], *command[1:]], stdout=output, stderr=subprocess.STDOUT)
-            programs.callback(process.kill)
-            wait_for(log, words, process)
-            return process
-
-        start("ckpt-sink ready", "ckpt-sink", "--readiness", "serving", "--port-file", scratch / "port", "--verify", checkpoint)
-        node = start("listening at", "ckpt-actor-node", "serve", "--device", "host", "--inference-parallel-size", "1", "--endpoint",
+        run = functools.partial(start, options.programs, scratch, programs)
+        run("ckpt-sink ready", "ckpt-sink", "--readiness", "serving", "--port-file", scratch / "port", "--verify", checkpoint)
+        node = run("listening at", "ckpt-actor-node", "serve", "--device", "host", "--inference-parallel-size", "1", "--endpoint",
                      f"http://127.0.0.1:{(scratch / 'port').read_text().strip()}", "--resident-memory", "64MiB", "--listen",
                      f"unix:{scratch / 'node.sock'}", "--listen", f"127.0.0.1:{port}", "--listen-key-file", key)
         clients = [Client(f"unix:{scratch / 'node.sock'}"), Client(f"http://127.0.0.1:{port}", KEY)]

@@ -23,19 +23,11 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
-from support.virtual_hosts import VirtualHosts, address, can_be_made  # noqa: E402
+from support.virtual_hosts import VirtualHosts, address, can_be_made, wait_for  # noqa: E402
 
 SOURCES = 2
 PORT = 19730
 MIB = 1 << 20
-
-
-def wait_for(condition, what):
-    until = time.monotonic() + 120
-    while not condition():
-        if time.monotonic() > until:
-            sys.exit(f"{what} has not come")
-        time.sleep(0.02)
 
 
 def node(options, *flags):
@@ -51,7 +43,7 @@ def start_sources(hosts, options, scratch):
         flags = ["--checkpoint-path", scratch / "checkpoint", "--save-metas-file", metas, "--sleep-time", 3600,
                  "--chunk-size", options.chunk_size]
         started.append(hosts.start(host, node(options, *place, *flags), scratch / f"source-{host}.log"))
-    wait_for(metas.exists, "the sources' offer")
+    wait_for(metas.exists, "the sources' offer", 120)
     return started, metas
 
 

@@ -24,20 +24,12 @@ import time
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "apps" / "bench")]
 from rounds import Contender, alternate, holds  # noqa: E402
-from support.virtual_hosts import VirtualHosts, address, can_be_made  # noqa: E402
+from support.virtual_hosts import VirtualHosts, address, can_be_made, wait_for  # noqa: E402
 
 BAR = 0.9  # of the rate of ucx_perftest, at least
 PORT = 19730
 PERFTEST_PORT = ":13337"
 PERFTEST = ["ucx_perftest", "-t", "tag_bw", "-s", str(4 << 20), "-n", "1000", "-w", "50"]
-
-
-def wait_for(condition, what):
-    until = time.monotonic() + 60
-    while not condition():
-        if time.monotonic() > until:
-            sys.exit(f"{what} has not come")
-        time.sleep(0.02)
 
 
 def node(options, *flags):

@@ -20,6 +20,15 @@ def address(host):
     return f"10.77.0.{host + 1}"
 
 
+def wait_for(condition, what, seconds=60):
+    """The program ends when it does not come in time."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            sys.exit(f"{what} has not come")
+        time.sleep(0.02)
+
+
 class VirtualHosts:
     """As many hosts as asked for, until the with statement ends."""
 
@@ -60,11 +69,7 @@ class VirtualHosts:
     def start_engine(self, host, sink, port, log):
         """A ckpt-sink that listens; the program ends when it does not within a minute."""
         engine = self.start(host, [sink, "--port", port, "--consume", "touch"], log)
-        until = time.monotonic() + 60
-        while "ckpt-sink ready" not in log.read_text():
-            if time.monotonic() > until:
-                sys.exit(f"ckpt-sink does not listen: {log.read_text()}")
-            time.sleep(0.02)
+        wait_for(lambda: "ckpt-sink ready" in log.read_text(), "a ckpt-sink that listens")
         return engine
 
     @staticmethod
