@@ -136,12 +136,10 @@ void cluster_test::expect_next_update_succeeds() {
 }
 
 void cluster_test::reach_the_middle() {
-  for (unsigned engine = 0; engine < shape_.engines(); ++engine) {
-    const auto host = shape_.first_host(engine);
-    EXPECT_TRUE(eventually([&] { return node_output(host).find("is ready") != std::string::npos; }, patience))
-        << node_output(host);
-  }
-  std::this_thread::sleep_for(600ms); // Of nearly two seconds that the smallest checkpoint takes.
+  for (const auto& sinks : engines_)
+    for (const auto& sink : sinks)
+      EXPECT_TRUE(eventually([&] { return takes_weights(*sink); }, patience)) << sink->output();
+  std::this_thread::sleep_for(300ms); // Of nearly two seconds that the smallest checkpoint takes.
 }
 
 void cluster_test::expect_engines_verified() const {

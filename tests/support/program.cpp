@@ -6,6 +6,7 @@
 #include "io/error.hpp"
 
 #include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <thread>
@@ -62,6 +63,22 @@ std::optional<int> program::wait(std::chrono::milliseconds deadline) {
 }
 
 std::string program::output() const { return read_file(log_); }
+
+std::vector<pid_t> children_of(pid_t parent) {
+  // Not from /proc/PID/task/TID/children: a child whose thread ends meanwhile is in none of them, or in two.
+  std::vector<pid_t> children;
+  for (const auto& entry : std::filesystem::directory_iterator{"/proc"}) {
+    const auto process = std::atoi(entry.path().filename().c_str());
+    std::ifstream file{entry.path() / "stat"};
+    std::string stat; // PID (NAME) STATE PARENT …; nothing of a process that is gone by now
+    if (process <= 0 || !std::getline(file, stat))
+      continue;
+    const auto behind_name = stat.rfind(") ");
+    if (stat[behind_name + 2] != 'Z' && std::atoi(stat.c_str() + behind_name + 4) == parent)
+      children.push_back(process);
+  }
+  return children;
+}
 
 bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds deadline) {
   const auto end = std::chrono::steady_clock::now() + deadline;

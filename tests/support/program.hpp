@@ -46,6 +46,9 @@ private:
   std::uint64_t disk_bytes_ = 0;
 };
 
+/// The processes that `parent` has started and that still run.
+[[nodiscard]] std::vector<pid_t> children_of(pid_t parent);
+
 /// Asks `condition` until it holds; false when `deadline` passes first.
 [[nodiscard]] bool eventually(const std::function<bool()>& condition,
                               std::chrono::milliseconds deadline = std::chrono::seconds{20});

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <fstream>
 #include <set>
 #include <string>
 #include <string_view>
@@ -60,6 +61,18 @@ arguments sink_command(const fs::path& checkpoint, const arguments& more) {
 
 bool listens(const program& engine) {
   return eventually([&] { return engine.output().find("ckpt-sink ready") != std::string::npos; }, patience);
+}
+
+bool takes_weights(const program& engine) {
+  auto processes = children_of(engine.pid()); // Its workers are these, or threads of its own.
+  processes.push_back(engine.pid());
+  return std::ranges::any_of(processes, [](pid_t process) {
+    std::ifstream maps{"/proc/" + std::to_string(process) + "/maps"};
+    for (std::string line; std::getline(maps, line);)
+      if (line.find("/ckpt-actor-ring-") != std::string::npos && line.ends_with("(deleted)"))
+        return true;
+    return false;
+  });
 }
 
 arguments node_command(const fs::path& checkpoint, const fs::path& report, const arguments& more) {

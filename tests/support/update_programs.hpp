@@ -33,6 +33,10 @@ std::filesystem::path write_small_checkpoint(const std::filesystem::path& parent
 /// False when the engine does not get so far that it listens.
 [[nodiscard]] bool listens(const program& engine);
 
+/// True once workers of the engine have opened the rings of their devices, which have no name from then on:
+/// it takes weights, or is about to.
+[[nodiscard]] bool takes_weights(const program& engine);
+
 [[nodiscard]] arguments node_command(const std::filesystem::path& checkpoint,
                                      const std::filesystem::path& report, const arguments& more);
 

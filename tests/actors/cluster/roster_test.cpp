@@ -47,7 +47,7 @@ struct membership_config : caf::actor_system_config {
 class roster_test : public testing::Test {
 protected:
   roster_test() {
-    roster_options options{{3, 0, 1, 1}, 1'500ms, host_number(0), {}, {}};
+    roster_options options{{3, 0, 1, 1}, 3'000ms, host_number(0), {}, {}};
     options.changed = [this](const std::vector<known_host>& hosts) {
       const std::lock_guard lock{mutex_};
       hosts_ = hosts;

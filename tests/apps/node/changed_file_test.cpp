@@ -10,7 +10,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <thread>
 #include <tuple>
 
 #include <fcntl.h>
@@ -79,10 +78,7 @@ class changed_file_test : public update_test {
 protected:
   /// Starts an update of a slow engine, calls `act` in its middle, and returns the exit status.
   int run_and_act(const fs::path& checkpoint, const std::function<void()>& act) {
-    auto node = start_node(checkpoint);
-    EXPECT_TRUE(eventually([&] { return node->output().find("is ready") != std::string::npos; }, patience));
-    std::this_thread::sleep_for(
-        std::chrono::milliseconds{700}); // Of more than four seconds that the buckets take.
+    auto node = start_and_reach_the_middle(checkpoint);
     act();
     const auto status = node->wait(patience);
     node_output_ = node->output();

@@ -31,7 +31,7 @@ TEST_F(doctor_test, finds_nothing_where_every_parameter_is_reached) {
   const auto checkpoint = make_checkpoint();
   start_holding(checkpoint, {"--workers", "2"});
   node_arguments_ = {"--inference-parallel-size", "2"};
-  auto running = running_generation(1);
+  auto running = running_generation(3);
   EXPECT_EQ(run_doctor(checkpoint, {"--yes"}), 0) << node_output_;
   EXPECT_THAT(node_output_, HasSubstr("as it loaded them itself"));
   EXPECT_TRUE(has_taken_all());

@@ -37,7 +37,7 @@ protected:
 TEST_F(left_behind_test, a_node_stays_until_a_busy_server_has_answered) {
   const auto checkpoint = make_checkpoint();
   start_unforgiving(checkpoint);
-  auto running = running_generation(6);
+  auto running = running_generation(10);
   EXPECT_EQ(run_node(checkpoint, {"--pause", "none", "--timeout", "2", "--stay-time", "30"}), 6)
       << node_output_;
   EXPECT_TRUE(is_complete(running.answer(patience)));
@@ -52,7 +52,7 @@ TEST_F(left_behind_test, a_node_stays_until_a_busy_server_has_answered) {
 TEST_F(left_behind_test, a_node_that_may_not_stay_says_what_may_happen_and_the_next_one_heals_it) {
   const auto checkpoint = make_checkpoint();
   start_unforgiving(checkpoint);
-  auto running = running_generation(6);
+  auto running = running_generation(10);
   EXPECT_EQ(run_node(checkpoint, {"--pause", "none", "--timeout", "2", "--stay-time", "1"}), 6)
       << node_output_;
   EXPECT_THAT(node_output_, HasSubstr("the engine may hang"));
@@ -65,7 +65,7 @@ TEST_F(left_behind_test, a_node_that_may_not_stay_says_what_may_happen_and_the_n
 TEST_F(left_behind_test, a_second_signal_ends_the_stay_at_once_and_the_next_node_heals_the_engine) {
   const auto checkpoint = make_checkpoint();
   start_unforgiving(checkpoint);
-  auto running = running_generation(6);
+  auto running = running_generation(10);
   const auto node = start_node(checkpoint, {"--pause", "none", "--timeout", "20", "--stay-time", "600"});
   const auto says = [&](const char* words) {
     return eventually([&] { return node->output().find(words) != std::string::npos; });

@@ -71,7 +71,7 @@ TEST_F(serving_test, pause_wait_lets_running_requests_end_first) {
 TEST_F(serving_test, without_a_pause_the_update_waits_and_says_so) {
   const auto checkpoint = make_checkpoint();
   start_serving(checkpoint);
-  auto running = running_generation(5);
+  auto running = running_generation(10);
   EXPECT_EQ(run_node(checkpoint, {"--pause", "none"}), 0) << node_output_;
   EXPECT_TRUE(is_complete(running.answer(patience)));
   EXPECT_THAT(node_output_, HasSubstr("waits for running requests"));
@@ -111,7 +111,7 @@ INSTANTIATE_TEST_SUITE_P(of, resume_test, testing::Values("sglang", "vllm"));
 TEST_F(serving_test, an_interrupted_update_resumes_the_engine) {
   const auto checkpoint = make_checkpoint();
   start_serving(checkpoint, "sglang", {"--worker-seconds-per-gib", "400"});
-  auto running = running_generation(3);
+  auto running = running_generation(10);
   auto node = start_node(checkpoint);
   ASSERT_TRUE(becomes_paused());
   node->send_signal(SIGTERM);
@@ -123,7 +123,7 @@ TEST_F(serving_test, an_interrupted_update_resumes_the_engine) {
 TEST_F(serving_test, what_a_killed_node_has_paused_the_next_one_resumes) {
   const auto checkpoint = make_checkpoint();
   start_serving(checkpoint, "sglang", {"--fault", "hang-at:first", "--fault-updates", "1"});
-  auto running = running_generation(3);
+  auto running = running_generation(10);
   auto node = start_node(checkpoint);
   ASSERT_TRUE(becomes_paused());
   node->send_signal(SIGKILL);

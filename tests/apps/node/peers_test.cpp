@@ -259,7 +259,7 @@ class lost_source_test : public peers_test, public testing::WithParamInterface<i
 
 TEST_P(lost_source_test, ends_the_update_and_is_named) {
   start_source();
-  start_engine(expected_, {"--worker-seconds-per-gib", "80"});
+  start_engine(expected_, {"--worker-seconds-per-gib", "800"});
   node_arguments_ = {"--inference-parallel-size", "1"};
   const auto joining = start_joining();
   ASSERT_TRUE(eventually([&] { return joining->output().find("is ready") != std::string::npos; }))

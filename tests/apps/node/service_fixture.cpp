@@ -61,6 +61,10 @@ std::string service_test::state() const { return std::string{answer().at("state"
 
 std::string service_test::id() const { return std::string{answer().at("id").as_string()}; }
 
+bool service_test::has_said(const std::string& text) const {
+  return eventually([&] { return node_->output().find(text) != std::string::npos; }, patience);
+}
+
 std::string service_test::served_version() const {
   const auto told = http_client{endpoint_, "/model_info"}.answer(patience);
   return told && told->status == 200 ? std::string{json::parse(told->body).at("weight_version").as_string()}

@@ -36,6 +36,9 @@ protected:
   [[nodiscard]] std::string state() const;
   [[nodiscard]] std::string id() const;
 
+  /// True once the node has printed this; its log is written by a thread of its own.
+  [[nodiscard]] bool has_said(const std::string& text) const;
+
   /// The version that the engine says it serves.
   [[nodiscard]] std::string served_version() const;
 

@@ -125,7 +125,7 @@ TEST_F(resident_reference_test, brings_it_to_the_engines_of_the_ranks_alone) {
 }
 
 TEST_F(resident_reference_test, goes_on_with_an_update_whose_caller_does_not_wait) {
-  start({"--resident-memory", "200MiB", "--read-limit", "16MiB"});
+  start({"--resident-memory", "200MiB", "--read-limit", "6MiB"});
   expect_success(post("a/files", {{"files", files_of(checkpoint_)}}));
   expect_failure(post("a/update", {{"timeout", 0.01}}), "goes on");
   const auto is_over = [&] {

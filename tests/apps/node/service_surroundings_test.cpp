@@ -133,7 +133,7 @@ TEST_F(resident_surroundings_test, goes_on_where_the_mount_of_the_metas_file_han
       GTEST_SKIP() << "needs the right to mount";
     for (const auto* const version : {"v2", "v3"})
       EXPECT_EQ(publish(checkpoint_, version), 0) << said_ << node_->output();
-    EXPECT_THAT(node_->output(), testing::HasSubstr(metas.string() + ": the file system does not answer"));
+    EXPECT_TRUE(has_said(metas.string() + ": the file system does not answer")) << node_->output();
   }
   EXPECT_TRUE(eventually([&] { return read_file(metas).find("\"v3\"") != std::string::npos; }, patience))
       << node_->output();
@@ -151,7 +151,7 @@ TEST_F(resident_surroundings_test, leaves_no_old_metas_where_new_ones_cannot_be_
   ASSERT_TRUE(fs::exists(metas));
   std::ofstream{directory / "other"} << "\n"; // The third inode: there is none for a new file.
   ASSERT_EQ(publish(checkpoint_, "v2"), 0) << said_;
-  EXPECT_THAT(node_->output(), testing::HasSubstr("--save-metas-file: create " + metas.string()));
+  EXPECT_TRUE(has_said("--save-metas-file: create " + metas.string())) << node_->output();
   EXPECT_FALSE(fs::exists(metas));
   ASSERT_EQ(publish(checkpoint_, "v3"), 0) << said_;
   EXPECT_TRUE(fs::exists(metas)) << "there is room once the old one is gone";

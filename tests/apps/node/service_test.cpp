@@ -305,7 +305,7 @@ TEST_F(resident_test, lets_in_its_own_user_alone) {
 }
 
 TEST_F(resident_test, ends_in_the_middle_of_an_update_when_it_is_told_to) {
-  start_serving(checkpoint_, "sglang", {"--workers", "2", "--worker-seconds-per-gib", "100"});
+  start_serving(checkpoint_, "sglang", {"--workers", "2", "--worker-seconds-per-gib", "400"});
   start_service();
   ASSERT_EQ(publish(checkpoint_, "v1", {}), 0) << said_;
   ASSERT_TRUE(eventually([&] { return ask_node("status", {id()}) == 0 && state() == "committing"; }));

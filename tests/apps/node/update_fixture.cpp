@@ -4,7 +4,9 @@
 #include "tests/apps/node/update_fixture.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
+#include <thread>
 
 namespace ckpt::tests {
 
@@ -38,6 +40,15 @@ std::unique_ptr<program> update_test::start_node(const fs::path& checkpoint, con
   flags.insert(flags.end(), more.begin(), more.end());
   return std::make_unique<program>(node_command(checkpoint, scratch_.path() / "report.json", flags),
                                    scratch_.path() / "node.log");
+}
+
+std::unique_ptr<program> update_test::start_and_reach_the_middle(const fs::path& checkpoint,
+                                                                 const arguments& more) {
+  EXPECT_TRUE(eventually([&] { return !takes_weights(*engine_); }, patience)) << "of an update before";
+  auto node = start_node(checkpoint, more);
+  EXPECT_TRUE(eventually([&] { return takes_weights(*engine_); }, patience)) << node->output();
+  std::this_thread::sleep_for(std::chrono::milliseconds{300});
+  return node;
 }
 
 int update_test::run_node(const fs::path& checkpoint, const arguments& more) {

@@ -31,6 +31,10 @@ protected:
   /// Starts an update of the engine (or of `endpoint`) with short deadlines and small buckets.
   std::unique_ptr<program> start_node(const std::filesystem::path& checkpoint, const arguments& more = {});
 
+  /// Starts an update of an engine that is slow, and comes back when it has taken some buckets.
+  std::unique_ptr<program> start_and_reach_the_middle(const std::filesystem::path& checkpoint,
+                                                      const arguments& more = {});
+
   /// Runs an update to its end and returns the exit status; what it printed is in node_output_.
   int run_node(const std::filesystem::path& checkpoint, const arguments& more = {});
 

@@ -10,7 +10,6 @@
 #include "tests/support/program.hpp"
 
 #include <csignal>
-#include <fstream>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -46,18 +45,6 @@ TEST(worker_pipe, gives_back_what_was_written) {
 TEST(worker_pipe, refuses_what_makes_no_sense) {
   for (const auto* text : {"", "{}", "[]", "{\"lists\": -1}", "{\"outcome\": {}}", "{\"device\": 1}"})
     EXPECT_THROW(static_cast<void>(read_line(text)), std::runtime_error) << text;
-}
-
-/// The processes that `parent` has started and that still run.
-std::vector<pid_t> children_of(pid_t parent) {
-  const auto task = "/proc/" + std::to_string(parent) + "/task/";
-  std::vector<pid_t> children;
-  for (const auto& thread : std::filesystem::directory_iterator{task}) {
-    std::ifstream file{thread.path() / "children"};
-    for (pid_t child = 0; file >> child;)
-      children.push_back(child);
-  }
-  return children;
 }
 
 /// False also for one that nobody has reaped yet.

@@ -66,6 +66,12 @@ public:
 
   void signal(int number) const { ASSERT_EQ(::kill(child_, number), 0); }
 
+  /// Comes back when it does nothing more.
+  void stop() const {
+    signal(SIGSTOP);
+    ASSERT_EQ(::waitpid(child_, nullptr, WUNTRACED), child_);
+  }
+
   void connect(fabric_host& host) const {
     send(0, host.address());
     const auto address = receive(0);
@@ -137,7 +143,7 @@ TEST(fabric_failure, ends_beside_a_process_that_is_stopped_while_bytes_travel) {
   fabric_host host{1, ring_bytes};
   other.connect(host);
   ASSERT_FALSE(broadcast_many(host.collective(), 2 * slots, slots, slot_bytes).failure.has_value());
-  other.signal(SIGSTOP);
+  other.stop();
   for (ticket next = 1; next <= slots; ++next) // Into slots that may be in use: nobody reads these bytes.
     host.collective().broadcast(0, next % slots * slot_bytes, slot_bytes);
   EXPECT_LT(host.collective().wait(2 * slots, 50ms).completed, 3 * slots);
@@ -147,7 +153,7 @@ TEST(fabric_failure, ends_beside_a_process_that_was_stopped_before_it_connected)
   const other_process other;
   fabric_host host{1, ring_bytes};
   other.connect(host);
-  other.signal(SIGSTOP);
+  other.stop();
   host.collective().broadcast(0, 0, slot_bytes);
   static_cast<void>(host.collective().wait(0, 50ms));
 }

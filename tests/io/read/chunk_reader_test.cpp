@@ -9,6 +9,7 @@
 #include <array>
 #include <random>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -62,7 +63,7 @@ TEST_P(chunk_reader_test, reads_random_ranges_of_a_warm_file) {
 TEST_P(chunk_reader_test, reads_random_ranges_of_a_partly_warm_file_just_written) {
   const auto content = write_random_file(path, 3'000'001, 3);
   const source_file file{describe(path)};
-  ::sync();
+  ASSERT_EQ(::fsync(io::fd{::open(path.c_str(), O_RDONLY | O_CLOEXEC)}.number()), 0);
   file.drop_from_cache({1 << 20, 1 << 20});
   check_random_ranges(file, content);
 }
