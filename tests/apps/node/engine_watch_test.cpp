@@ -36,10 +36,6 @@ TEST(ask_for_life, takes_an_engine_for_alive_whose_neighbour_hangs) {
 }
 
 TEST(engine_watch, goes_on_once_there_are_descriptors_again) {
-#if defined(__SANITIZE_ADDRESS__)
-  GTEST_SKIP() << "UndefinedBehaviorSanitizer looks at an object through a pipe, and takes one that it "
-                  "cannot open for a fault";
-#endif
   const tests::temporary_directory directory;
   const auto socket = (directory.path() / "engine.sock").string();
   rlimit before{};
