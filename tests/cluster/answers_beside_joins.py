@@ -14,15 +14,13 @@ Ends with 1 when the bar is missed.
 import argparse
 import http.client
 import pathlib
-import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
-from support.virtual_hosts import VirtualHosts, address, can_be_made, wait_for  # noqa: E402
+from support.virtual_hosts import address, hosts_with_engines, wait_for  # noqa: E402
 
 PORT = 19730
 
@@ -96,33 +94,19 @@ def main():
     if options.ask:
         ask_for(options.ask, options.rate, options.answer_seconds)
         return
-    if not can_be_made():
-        sys.exit(1)
-    scratch = pathlib.Path(tempfile.mkdtemp(prefix="ckpt-beside-", dir=options.scratch.resolve()))
-    started = []
-    try:
-        subprocess.run([options.programs / "ckpt-bench", "write", "--path", scratch / "checkpoint", "--size", options.size],
-                       check=True)
-        with VirtualHosts(2) as hosts:
-            started += [hosts.start_engine(host, options.programs / "ckpt-sink", PORT, scratch / f"engine-{host}.log")
-                        for host in range(2)]
-            pair = Pair(hosts, options, scratch)
-            started.append(pair.start_source())
-            before, beside = [], []
-            for number in range(options.rounds):
-                before.append(pair.p99(False))
-                beside.append(pair.p99(True))
-                print(f"round {number + 1}: 99 of 100 answers within {before[-1] * 1e3:.2f} ms, beside joins {beside[-1] * 1e3:.2f} ms",
-                      flush=True)
-            ratio = statistics.median(beside) / statistics.median(before)
-            print(f"{pair.joins} joins; medians: {statistics.median(before) * 1e3:.2f} and {statistics.median(beside) * 1e3:.2f} ms, "
-                  f"ratio {ratio:.2f} (bar {options.bar}): {'held' if ratio <= options.bar else 'MISSED'}")
-            sys.exit(ratio > options.bar)
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-        shutil.rmtree(scratch, ignore_errors=True)
+    with hosts_with_engines(2, options.programs, options.scratch, options.size, PORT) as (hosts, scratch, started):
+        pair = Pair(hosts, options, scratch)
+        started.append(pair.start_source())
+        before, beside = [], []
+        for number in range(options.rounds):
+            before.append(pair.p99(False))
+            beside.append(pair.p99(True))
+            print(f"round {number + 1}: 99 of 100 answers within {before[-1] * 1e3:.2f} ms, beside joins {beside[-1] * 1e3:.2f} ms",
+                  flush=True)
+    ratio = statistics.median(beside) / statistics.median(before)
+    print(f"{pair.joins} joins; medians: {statistics.median(before) * 1e3:.2f} and {statistics.median(beside) * 1e3:.2f} ms, "
+          f"ratio {ratio:.2f} (bar {options.bar}): {'held' if ratio <= options.bar else 'MISSED'}")
+    sys.exit(ratio > options.bar)
 
 
 if __name__ == "__main__":

@@ -139,7 +139,8 @@ void cluster_test::reach_the_middle() {
   for (const auto& sinks : engines_)
     for (const auto& sink : sinks)
       EXPECT_TRUE(eventually([&] { return takes_weights(*sink); }, patience)) << sink->output();
-  std::this_thread::sleep_for(300ms); // Of nearly two seconds that the smallest checkpoint takes.
+  // Some buckets, of the nearly two seconds that the smallest checkpoint takes. Any moment will do.
+  std::this_thread::sleep_for(300ms);
 }
 
 void cluster_test::expect_engines_verified() const {

@@ -15,15 +15,12 @@ import argparse
 import json
 import pathlib
 import re
-import shutil
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent))
-from support.virtual_hosts import VirtualHosts, address, can_be_made, wait_for  # noqa: E402
+from support.virtual_hosts import address, hosts_with_engines, wait_for  # noqa: E402
 
 SOURCES = 2
 PORT = 19730
@@ -84,36 +81,23 @@ def parse_arguments():
 
 def main():
     options = parse_arguments()
-    if not can_be_made():
-        sys.exit(1)
-    scratch = pathlib.Path(tempfile.mkdtemp(prefix="ckpt-joining-", dir=options.scratch.resolve()))
-    started = []
-    try:
-        subprocess.run([options.programs / "ckpt-bench", "write", "--path", scratch / "checkpoint", "--size", options.size],
-                       check=True)
-        with VirtualHosts(SOURCES + options.joining) as hosts:
-            started += [hosts.start_engine(host, options.programs / "ckpt-sink", PORT, scratch / f"engine-{host}.log")
-                        for host in range(SOURCES + options.joining)]
-            sources, metas = start_sources(hosts, options, scratch)
-            started += sources
-            for host in range(SOURCES + options.joining):
-                hosts.limit_link(host, options.link_rate * MIB)
-            alone, together = [], []
-            for number in range(options.rounds):
-                alone.append(join(hosts, options, scratch, metas, 1)[0])
-                seconds, copies = join(hosts, options, scratch, metas, options.joining)
-                together.append(seconds)
-                print(f"round {number + 1}: one {alone[-1]:.2f} s, {options.joining} at once {seconds:.2f} s; the sources sent "
-                      f"{copies:.2f} copies", flush=True)
-            ratio = statistics.median(together) / statistics.median(alone)
-            print(f"medians: one {statistics.median(alone):.2f} s, {options.joining} at once {statistics.median(together):.2f} s, "
-                  f"ratio {ratio:.2f} (bar {options.bar}): {'held' if ratio <= options.bar else 'MISSED'}")
-            sys.exit(ratio > options.bar)
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-        shutil.rmtree(scratch, ignore_errors=True)
+    count = SOURCES + options.joining
+    with hosts_with_engines(count, options.programs, options.scratch, options.size, PORT) as (hosts, scratch, started):
+        sources, metas = start_sources(hosts, options, scratch)
+        started += sources
+        for host in range(count):
+            hosts.limit_link(host, options.link_rate * MIB)
+        alone, together = [], []
+        for number in range(options.rounds):
+            alone.append(join(hosts, options, scratch, metas, 1)[0])
+            seconds, copies = join(hosts, options, scratch, metas, options.joining)
+            together.append(seconds)
+            print(f"round {number + 1}: one {alone[-1]:.2f} s, {options.joining} at once {seconds:.2f} s; the sources sent "
+                  f"{copies:.2f} copies", flush=True)
+    ratio = statistics.median(together) / statistics.median(alone)
+    print(f"medians: one {statistics.median(alone):.2f} s, {options.joining} at once {statistics.median(together):.2f} s, "
+          f"ratio {ratio:.2f} (bar {options.bar}): {'held' if ratio <= options.bar else 'MISSED'}")
+    sys.exit(ratio > options.bar)
 
 
 if __name__ == "__main__":

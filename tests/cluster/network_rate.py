@@ -15,7 +15,6 @@ import argparse
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -24,7 +23,7 @@ import time
 TESTS = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(TESTS), str(TESTS.parent / "apps" / "bench")]
 from rounds import Contender, alternate, holds  # noqa: E402
-from support.virtual_hosts import VirtualHosts, address, can_be_made, wait_for  # noqa: E402
+from support.virtual_hosts import address, hosts_with_engines, wait_for  # noqa: E402
 
 BAR = 0.9  # of the rate of ucx_perftest, at least
 PORT = 19730
@@ -111,30 +110,16 @@ def parse_arguments():
 
 def main():
     options = parse_arguments()
-    if not can_be_made():
-        sys.exit(1)
     os.environ["UCX_TLS"] = "tcp"  # It is one machine: UCX would find shared memory.
-    scratch = pathlib.Path(tempfile.mkdtemp(prefix="ckpt-joining-", dir=options.build.resolve()))
-    started = []
-    try:
+    with hosts_with_engines(2, options.build / "apps", options.build, options.size, PORT) as (hosts, scratch, started):
         options.checkpoint = scratch / "checkpoint"
-        subprocess.run([options.build / "apps/ckpt-bench", "write", "--path", options.checkpoint, "--size", options.size],
-                       check=True)
-        with VirtualHosts(2) as hosts:
-            started += [hosts.start_engine(host, options.build / "apps/ckpt-sink", PORT, scratch / f"engine-{host}.log")
-                        for host in range(2)]
-            source, metas = start_source(hosts, options, scratch)
-            started.append(source)
-            contenders = alternate([contender("ucx_perftest", lambda: perftest(hosts, scratch)),
-                                    contender("broadcast", lambda: broadcast(hosts, options, scratch)),
-                                    contender("joining", lambda: joining(hosts, options, scratch, metas))],
-                                   rounds=options.rounds)
-        sys.exit(not summarize(*contenders))
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-        shutil.rmtree(scratch, ignore_errors=True)
+        source, metas = start_source(hosts, options, scratch)
+        started.append(source)
+        contenders = alternate([contender("ucx_perftest", lambda: perftest(hosts, scratch)),
+                                contender("broadcast", lambda: broadcast(hosts, options, scratch)),
+                                contender("joining", lambda: joining(hosts, options, scratch, metas))],
+                               rounds=options.rounds)
+    sys.exit(not summarize(*contenders))
 
 
 if __name__ == "__main__":

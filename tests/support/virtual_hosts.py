@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The virtual hosts of virtual-hosts.sh for Python."""
 
+import contextlib
 import os
 import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 SCRIPT = pathlib.Path(__file__).parent / "virtual-hosts.sh"
@@ -75,3 +78,26 @@ class VirtualHosts:
     @staticmethod
     def _script(*arguments):
         subprocess.run([SCRIPT, *map(str, arguments)], check=True)
+
+
+@contextlib.contextmanager
+def hosts_with_engines(count, programs, parent, size, port):
+    """Virtual hosts, a ckpt-sink that listens at `port` on each, and a folder below `parent` with "checkpoint" of `size` in it.
+
+    Yields hosts, folder, and a list: processes that are put into it are killed at the end, when all else is removed. Ends the
+    program where hosts cannot be made."""
+    if not can_be_made():
+        sys.exit(1)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="ckpt-cluster-", dir=parent.resolve()))
+    started = []
+    try:
+        subprocess.run([programs / "ckpt-bench", "write", "--path", folder / "checkpoint", "--size", size], check=True)
+        with VirtualHosts(count) as hosts:
+            started += [hosts.start_engine(host, programs / "ckpt-sink", port, folder / f"engine-{host}.log")
+                        for host in range(count)]
+            yield hosts, folder, started
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+        shutil.rmtree(folder, ignore_errors=True)

@@ -47,6 +47,7 @@ std::unique_ptr<program> update_test::start_and_reach_the_middle(const fs::path&
   EXPECT_TRUE(eventually([&] { return !takes_weights(*engine_); }, patience)) << "of an update before";
   auto node = start_node(checkpoint, more);
   EXPECT_TRUE(eventually([&] { return takes_weights(*engine_); }, patience)) << node->output();
+  // Some buckets, of the seconds that all of them take. Any moment will do: what is tested has to hold at each.
   std::this_thread::sleep_for(std::chrono::milliseconds{300});
   return node;
 }
